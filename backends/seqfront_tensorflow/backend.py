@@ -1,0 +1,102 @@
+"""The backend: the groups of primitives together, the graph, randomness, and the native ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import tensorflow as tf
+
+import seqfront.backend
+from seqfront.backend import Raw
+from seqfront_tensorflow import values
+from seqfront_tensorflow.contraction import Contraction
+from seqfront_tensorflow.control import Control
+from seqfront_tensorflow.convolution import Convolution
+from seqfront_tensorflow.elementwise import Elementwise
+from seqfront_tensorflow.fused import Fused
+from seqfront_tensorflow.gradient import Gradient
+from seqfront_tensorflow.indexing import Indexing
+from seqfront_tensorflow.inspection import Inspection
+from seqfront_tensorflow.movement import Movement
+from seqfront_tensorflow.reduction import Reduction
+
+
+def _raw_types() -> tuple[type, ...]:
+    """The classes that tensors and variables really have, and their bases.
+
+    They are found by making some in a graph, which does not start a device: a program may still
+    choose its GPUs after loading this.
+    """
+    with tf.Graph().as_default():
+        variable = tf.Variable(0.0)
+        made = (tf.constant(0.0), variable, variable.assign(1.0))
+    eager = getattr(tf.__internal__, "EagerTensor", tf.Tensor)
+    return tuple(dict.fromkeys((eager, *map(type, made), tf.Tensor, tf.Variable)))
+
+
+class Backend(
+    Inspection,
+    Elementwise,
+    Reduction,
+    Movement,
+    Indexing,
+    Contraction,
+    Convolution,
+    Control,
+    Gradient,
+    Fused,
+    seqfront.backend.Backend,
+):
+    """Raw tensors are `tf.Tensor`s and `tf.Variable`s, eager or of a graph."""
+
+    name: ClassVar[str] = "tensorflow"
+    raw_types: ClassVar[tuple[type, ...]] = _raw_types()
+
+    # -- graph ------------------------------------------------------------------------------------
+
+    def is_tracing(self) -> bool:
+        """Whether a graph is being built."""
+        return not tf.executing_eagerly()
+
+    def compile(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """`tf.function`, without AutoGraph."""
+        return tf.function(fn, autograph=False, reduce_retracing=True)
+
+    def check(self, condition: Raw, message: str) -> Raw:
+        """Fail with `message`: `tf.errors.InvalidArgumentError` in every mode."""
+        if tf.executing_eagerly():
+            if not condition:
+                raise tf.errors.InvalidArgumentError(None, None, message)
+            return condition
+        with tf.control_dependencies([tf.debugging.Assert(condition, [message])]):
+            return tf.identity(condition)
+
+    # -- randomness -------------------------------------------------------------------------------
+
+    def set_seed(self, seed: int) -> None:
+        """Seed TensorFlow's global generator, and its older one too."""
+        tf.random.set_seed(seed)
+        try:
+            tf.random.get_global_generator().reset_from_seed(seed)
+        except RuntimeError:  # with op determinism on, there is none without a seed
+            tf.random.set_global_generator(tf.random.Generator.from_seed(seed))
+
+    def random_state(self) -> Any:
+        """State of the global generator: a NumPy array, or a tensor while tracing."""
+        state = tf.random.get_global_generator().state.read_value()
+        return state.numpy() if tf.executing_eagerly() else state
+
+    def set_random_state(self, state: Any) -> None:
+        """Continue from a state."""
+        tf.random.get_global_generator().state.assign(state)
+
+    # -- native -----------------------------------------------------------------------------------
+
+    def native_call(
+        self, op: str, inputs: Sequence[Raw], attributes: Mapping[str, int | bool]
+    ) -> Raw:
+        """One op of `seqfront.native.OPS`."""
+        from seqfront_tensorflow import native
+
+        return native.call(op, list(map(values.tensor, inputs)), attributes)[0]

@@ -1,0 +1,17 @@
+"""The PyTorch backend of seqfront: eager, `torch.compile`, `torch.export`.
+
+Raw tensors are `torch.Tensor`s and parameters `torch.nn.Parameter`s, so that optimizers, autograd,
+autocast and devices work as in any other PyTorch program.
+"""
+
+import torch
+
+from seqfront import backends, dim
+from seqfront_torch.backend import Backend
+
+__all__ = ["Backend"]
+
+for _function in dim.TRACE_CONSTANT_FUNCTIONS:
+    torch.compiler.assume_constant_result(_function)
+
+backends.register(Backend())

@@ -1,0 +1,52 @@
+"""The backend: the groups of primitives, the overrides, and the native ops together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
+
+import seqfront.backend
+from seqfront_torch import native
+from seqfront_torch.contraction import Contraction
+from seqfront_torch.control import Control
+from seqfront_torch.elementwise import Elementwise
+from seqfront_torch.fused import Fused
+from seqfront_torch.gradient import Gradient
+from seqfront_torch.indexing import Indexing
+from seqfront_torch.inspection import Inspection
+from seqfront_torch.movement import Movement
+from seqfront_torch.recurrent import Recurrent
+
+
+class Backend(
+    Inspection,
+    Elementwise,
+    Movement,
+    Indexing,
+    Contraction,
+    Control,
+    Gradient,
+    Fused,
+    Recurrent,
+    seqfront.backend.Backend,
+):
+    """Raw tensors are `torch.Tensor`s on any device."""
+
+    name: ClassVar[str] = "torch"
+    raw_types: ClassVar[tuple[type, ...]] = (
+        torch.Tensor,
+        torch.nn.Parameter,
+        torch.nn.Buffer,
+        FakeTensor,  # what `torch.export` traces with
+        FunctionalTensor,
+    )
+
+    def native_call(
+        self, op: str, inputs: Sequence[torch.Tensor], attributes: Mapping[str, int | bool]
+    ) -> torch.Tensor:
+        """One op of `seqfront.native.OPS`."""
+        return native.call(op, inputs, attributes)

@@ -1,0 +1,141 @@
+"""Control flow and graphs: Python when eager, PyTorch's higher-order operators when traced."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch._higher_order_ops.scan import scan as traced_scan
+from torch._higher_order_ops.while_loop import while_loop as traced_while_loop
+
+from seqfront.backend import Size
+
+
+def map_leaves(fn: Callable[..., Any], tree: Any, *trees: Any) -> Any:
+    """`fn` over the leaves of nested tuples, lists and dicts of one structure."""
+    if isinstance(tree, dict):
+        return {key: map_leaves(fn, tree[key], *[t[key] for t in trees]) for key in tree}
+    if isinstance(tree, tuple | list):
+        return type(tree)([map_leaves(fn, *items) for items in zip(tree, *trees, strict=True)])
+    return None if tree is None else fn(tree, *trees)
+
+
+def leaves(tree: Any) -> list[torch.Tensor]:
+    """The tensors of a tree, from left to right."""
+    found: list[torch.Tensor] = []
+    map_leaves(found.append, tree)
+    return found
+
+
+def unflatten(tree: Any, flat: Any) -> Any:
+    """A tree like `tree` with other leaves, from left to right."""
+    remaining = list(flat)
+    return map_leaves(lambda _: remaining.pop(0), tree)
+
+
+class Control:
+    """Groups *control flow* and *graph* of the seam."""
+
+    def cond(
+        self, predicate: torch.Tensor, then: Callable[[], Any], otherwise: Callable[[], Any]
+    ) -> Any:
+        """One of two branches; both are traced, and the results must agree in their metadata."""
+        if not torch.compiler.is_compiling():
+            return then() if predicate else otherwise()
+        return torch.cond(predicate, lambda: _cloned(then()), lambda: _cloned(otherwise()))
+
+    def while_loop(
+        self,
+        condition: Callable[[Any], torch.Tensor],
+        body: Callable[[Any], Any],
+        state: Any,
+    ) -> Any:
+        """Repeat `state = body(state)` while `condition(state)`."""
+        if torch.compiler.is_compiling():
+            flat = traced_while_loop(
+                lambda *xs: condition(unflatten(state, xs)),
+                lambda *xs: tuple(leaves(_cloned(body(unflatten(state, xs))))),
+                tuple(leaves(state)),
+            )
+            return unflatten(state, flat)
+        while condition(state):
+            state = body(state)
+        return state
+
+    def scan(
+        self,
+        body: Callable[[Any, Any], tuple[Any, Any]],
+        state: Any,
+        xs: Any,
+        size: Size,
+        reverse: bool = False,
+    ) -> tuple[Any, Any]:
+        """`state, y = body(state, x[i])` along the first axis.
+
+        Traced, this is PyTorch's `scan`: one graph for every length.
+        """
+        if size == 0:
+            return state, _nothing(body, state, xs)
+        if torch.compiler.is_compiling():
+            return _traced(body, state, xs, reverse)
+        steps = [x.unbind(0) for x in leaves(xs)]
+        ys: list[Any] = []
+        for i in range(size - 1, -1, -1) if reverse else range(size):
+            state, y = body(state, unflatten(xs, [step[i] for step in steps]))
+            ys.append(y)
+        if reverse:
+            ys.reverse()
+        return state, map_leaves(lambda *items: torch.stack(items), ys[0], *ys[1:])
+
+    def is_tracing(self) -> bool:
+        """Within `torch.compile` or `torch.export`."""
+        return torch.compiler.is_compiling()
+
+    def compile(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """`torch.compile` into one graph for all sizes, `value_and_grad` included."""
+        compiled = torch.compile(fn, fullgraph=True, dynamic=True)
+
+        @functools.wraps(fn)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with torch._dynamo.config.patch(trace_autograd_ops=True):
+                return compiled(*args, **kwargs)
+
+        return run
+
+    def check(self, condition: torch.Tensor, message: str) -> torch.Tensor:
+        """Fail at once on the CPU; traced and on a GPU when the check runs."""
+        if torch.compiler.is_compiling() or condition.device.type != "cpu":
+            torch._assert_async(condition, message)
+        elif not condition:
+            raise RuntimeError(message)
+        return condition
+
+
+def _cloned(tree: Any) -> Any:
+    """The higher-order operators forbid results that share memory with anything."""
+    return map_leaves(lambda x: x.clone(), tree)
+
+
+def _traced(
+    body: Callable[[Any, Any], tuple[Any, Any]], state: Any, xs: Any, reverse: bool
+) -> tuple[Any, Any]:
+    carried = leaves(state)
+    result: Any = None
+
+    def step(flat_state: Any, flat_xs: Any) -> tuple[Any, Any]:
+        nonlocal result
+        new_state, y = body(unflatten(state, flat_state), unflatten(xs, flat_xs))
+        result = y
+        return [x.clone() for x in leaves(new_state)], [x.clone() for x in leaves(y)]
+
+    last, ys = traced_scan(step, carried, leaves(xs), reverse=reverse)
+    return unflatten(state, last), unflatten(result, ys)
+
+
+def _nothing(body: Callable[[Any, Any], tuple[Any, Any]], state: Any, xs: Any) -> Any:
+    """The stacked results of no step: `body` is asked for their shapes."""
+    with torch.no_grad():
+        _, y = body(state, map_leaves(lambda x: x.new_zeros(x.shape[1:]), xs))
+    return map_leaves(lambda leaf: leaf.new_zeros((0, *leaf.shape)), y)

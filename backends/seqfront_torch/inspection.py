@@ -1,0 +1,161 @@
+"""Inspect, convert and create tensors; the random generator; parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx.experimental.symbolic_shapes import has_static_value
+
+from seqfront import errors
+from seqfront.backend import RandomName, Size
+
+DTYPES: Mapping[str, torch.dtype] = {
+    "bool": torch.bool,
+    "uint8": torch.uint8,
+    "int8": torch.int8,
+    "int16": torch.int16,
+    "int32": torch.int32,
+    "int64": torch.int64,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "float32": torch.float32,
+    "float64": torch.float64,
+}
+NAMES: Mapping[torch.dtype, str] = {dtype: name for name, dtype in DTYPES.items()}
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    """PyTorch's dtype of a name."""
+    dtype = DTYPES.get(name)
+    if dtype is None:
+        raise errors.unsupported_dtype("torch", name, f"one of {', '.join(DTYPES)}.")
+    return dtype
+
+
+def least(dtype: torch.dtype) -> float:
+    """-inf, or an integer dtype's least value."""
+    return -math.inf if dtype.is_floating_point else torch.iinfo(dtype).min
+
+
+def greatest(dtype: torch.dtype) -> float:
+    """+inf, or an integer dtype's greatest value."""
+    return math.inf if dtype.is_floating_point else torch.iinfo(dtype).max
+
+
+class Inspection:
+    """Groups *inspect and convert*, *create* and *parameters* of the seam, and the seed."""
+
+    def shape(self, x: torch.Tensor) -> tuple[Size, ...]:
+        """Extents: ints, or `torch.SymInt`s while tracing."""
+        return tuple(x.shape)
+
+    def static_shape(self, x: torch.Tensor) -> tuple[int | None, ...]:
+        """Extents that the trace takes for constants, and None for the others."""
+        if torch.compiler.is_compiling():
+            return tuple([size if has_static_value(size) else None for size in x.shape])
+        return tuple(x.shape)
+
+    def dtype(self, x: torch.Tensor) -> str:
+        """Dtype by name."""
+        return NAMES[x.dtype]
+
+    def device(self, x: torch.Tensor) -> str:
+        """As PyTorch writes it: "cpu", "cuda:0"."""
+        return str(x.device)
+
+    def convert(
+        self, value: Any, dtype: str | None = None, device: str | None = None
+    ) -> torch.Tensor:
+        """Tensor of a value. A NumPy array shares its memory with it, where PyTorch can."""
+        target = None if dtype is None else torch_dtype(dtype)
+        if isinstance(value, torch.Tensor):
+            return value.to(device=device, dtype=target)
+        if isinstance(value, np.ndarray | np.generic):
+            return _from_numpy(np.asarray(value)).to(device=device, dtype=target)
+        if target is None:
+            target = _default_dtype(value)
+        if target is None:
+            x = torch.tensor(value, device=device)
+            kinds = {torch.int64: torch.int32, torch.float64: torch.float32}
+            return x.to(kinds.get(x.dtype, x.dtype))
+        return torch.tensor(value, dtype=target, device=device)
+
+    def to_numpy(self, x: torch.Tensor) -> np.ndarray:
+        """Detached, on the host; bfloat16 as float32."""
+        x = x.detach().cpu()
+        return (x.float() if x.dtype == torch.bfloat16 else x).numpy()
+
+    def cast(self, x: torch.Tensor, dtype: str) -> torch.Tensor:
+        """Convert values."""
+        return x.to(torch_dtype(dtype))
+
+    def to_device(self, x: torch.Tensor, device: str) -> torch.Tensor:
+        """Copy to a device, if it is not there."""
+        return x.to(device)
+
+    def full(self, shape: Sequence[Size], value: float, dtype: str, device: str) -> torch.Tensor:
+        """Constant of a shape."""
+        return torch.full(tuple(shape), value, dtype=torch_dtype(dtype), device=device)
+
+    def arange(self, size: Size, dtype: str, device: str) -> torch.Tensor:
+        """0, 1, ..., size - 1."""
+        if dtype == "bool":
+            return torch.arange(size, device=device).to(torch.bool)
+        return torch.arange(size, dtype=torch_dtype(dtype), device=device)
+
+    def random(
+        self, kind: RandomName, shape: Sequence[Size], dtype: str, device: str
+    ) -> torch.Tensor:
+        """Uniform in [0, 1), or the standard normal."""
+        draw = torch.rand if kind == "uniform" else torch.randn
+        return draw(tuple(shape), dtype=torch_dtype(dtype), device=device)
+
+    def set_seed(self, seed: int) -> None:
+        """Seed the generators of every device."""
+        torch.manual_seed(seed)
+
+    def random_state(self) -> Any:
+        """States of the generators of the CPU and of every CUDA device in use."""
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+        return torch.get_rng_state(), cuda
+
+    def set_random_state(self, state: Any) -> None:
+        """Continue from a state."""
+        cpu, cuda = state
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+    def parameter(
+        self, value: Any, device: str | None = None, trainable: bool = True
+    ) -> torch.nn.Parameter:
+        """A `torch.nn.Parameter` with memory of its own."""
+        data = self.convert(value, None, device).detach().clone()
+        return torch.nn.Parameter(data, requires_grad=trainable and data.is_floating_point())
+
+    def assign(self, parameter: torch.Tensor, value: Any) -> None:
+        """Overwrite in place, outside of what autograd records."""
+        with torch.no_grad():
+            parameter.copy_(self.convert(value))
+
+
+def _default_dtype(value: Any) -> torch.dtype | None:
+    """Dtype of a Python number; None for anything else."""
+    if isinstance(value, bool):
+        return torch.bool
+    if isinstance(value, int):
+        return torch.int32
+    return torch.float32 if isinstance(value, float) else None
+
+
+def _from_numpy(value: np.ndarray) -> torch.Tensor:
+    """Sharing memory, unless the array is read-only or runs backwards."""
+    if value.dtype.name == "bfloat16":
+        return _from_numpy(value.view(np.uint16)).view(torch.bfloat16)
+    if not value.flags.writeable or any(stride < 0 for stride in value.strides):
+        value = value.copy()
+    return torch.from_numpy(value)

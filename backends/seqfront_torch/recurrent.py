@@ -1,0 +1,67 @@
+"""The LSTM on PyTorch's fused kernel (oneDNN, cuDNN), masked without packing.
+
+The kernel knows no mask, so it is given one more input feature: 1 on frames that are masked out.
+Its weights push the input gate to sigmoid(-10^4), which is exactly 0, and the forget gate to
+exactly 1, so that the cell stays what it is past the end, and its gradient passes unchanged. The
+hidden state does not stay (the output gate still moves), and is put right afterwards: beyond the
+end `y` repeats the last frame within.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from seqfront.composed import ComposedOps
+
+_CERTAIN = 1e4
+
+
+class Recurrent(ComposedOps):
+    """Override of the recurrent layer."""
+
+    def lstm(
+        self,
+        x: torch.Tensor,
+        input_weight: torch.Tensor,
+        hidden_weight: torch.Tensor,
+        bias: torch.Tensor,
+        hidden: torch.Tensor,
+        cell: torch.Tensor,
+        mask: torch.Tensor | None,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """As composed."""
+        if torch.compiler.is_compiling() or x.numel() == 0:
+            return super().lstm(x, input_weight, hidden_weight, bias, hidden, cell, mask)
+        if mask is None:
+            return _fused(x, input_weight, hidden_weight, bias, hidden, cell)
+        outside = (~mask).unsqueeze(2)
+        x = torch.cat([torch.where(outside, 0.0, x), outside.to(x.dtype)], 2)
+        width = hidden.shape[1]
+        push = input_weight.new_zeros(4 * width)
+        push[:width], push[width : 2 * width] = -_CERTAIN, _CERTAIN
+        input_weight = torch.cat([input_weight, push.unsqueeze(0)])
+        y, _, cell = _fused(x, input_weight, hidden_weight, bias, hidden, cell)
+        y = _repeat_last(y, hidden, mask)
+        return y, y[-1], cell
+
+
+def _fused(
+    x: torch.Tensor,
+    input_weight: torch.Tensor,
+    hidden_weight: torch.Tensor,
+    bias: torch.Tensor,
+    hidden: torch.Tensor,
+    cell: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    weights = [input_weight.t(), hidden_weight.t(), bias, torch.zeros_like(bias)]
+    state = (hidden.unsqueeze(0), cell.unsqueeze(0))
+    training = torch.is_grad_enabled()  # only matters to cuDNN, which then keeps what backward needs
+    y, h, c = torch._VF.lstm(x, state, weights, True, 1, 0.0, training, False, False)  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
+    return y, h.squeeze(0), c.squeeze(0)
+
+
+def _repeat_last(y: torch.Tensor, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """`y` [time, batch, out] of the newest frame within the mask; before any, `hidden`."""
+    states = torch.cat([hidden.unsqueeze(0), y])
+    newest = torch.cumsum(mask, 0).unsqueeze(2).expand(y.shape)  # the mask is a prefix
+    return torch.gather(states, 0, newest)

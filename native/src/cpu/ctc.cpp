@@ -1,0 +1,289 @@
+// CTC: the two entry points, from checks to rows. The lattice itself is in simd_ctc.hpp, and for
+// the best path alone in ctc_best_path.hpp.
+//
+// saved, for each sequence with S labels: rows [log-normaliser, log p(blank), log p(label_0) ..] of
+// S + 2 elements, one for each frame.
+#include <vector>
+
+#include "ctc_best_path.hpp"
+#include "gradient_rows.hpp"
+#include "status.hpp"
+#include "thread_pool.hpp"
+
+namespace seqfront {
+namespace {
+
+constexpr const char* kOp = "ctc";
+
+void check(const sf_ctc_problem* problem, const void* logits) {
+    check_pointer(kOp, "problem", problem, true);
+    const sf_ctc_problem& p = *problem;
+    check_size(kOp, "batch", p.batch);
+    check_size(kOp, "frames", p.frames);
+    check_size(kOp, "labels", p.labels);
+    check_size(kOp, "classes", p.classes);
+    check_dtype(kOp, p.dtype);
+    check_threads(kOp, p.threads);
+    if (p.blank < 0 || p.blank >= p.classes) {
+        invalid("%s: blank is %lld, needed 0..%lld", kOp, static_cast<long long>(p.blank),
+                static_cast<long long>(p.classes) - 1);
+    }
+    element_count(kOp, {p.batch, p.frames, p.classes});
+    element_count(kOp, {p.batch, p.frames, p.labels + 2});
+    check_pointer(kOp, "frame_lengths", p.frame_lengths, p.batch > 0);
+    check_pointer(kOp, "label_lengths", p.label_lengths, p.batch > 0);
+    check_pointer(kOp, "logits", logits, p.batch > 0 && p.frames > 0);
+    check_pointer(kOp, "targets", p.targets, p.batch > 0 && p.labels > 0);
+    check_lengths(kOp, "frame_lengths", p.frame_lengths, p.batch, p.frames);
+    check_lengths(kOp, "label_lengths", p.label_lengths, p.batch, p.labels);
+    check_targets(kOp, {p.targets, p.targets_stride, p.label_lengths, p.batch, p.classes, p.blank});
+}
+
+// A sequence of a checked problem.
+struct Sequence {
+    int64_t frames;
+    int64_t labels;
+    const int32_t* targets;
+
+    Sequence(const sf_ctc_problem& p, int64_t b)
+        : frames(p.frame_lengths[b]),
+          labels(p.label_lengths[b]),
+          targets(labels > 0 ? p.targets + b * p.targets_stride : nullptr) {}
+
+    int64_t pitch() const { return labels + 2; }
+};
+
+int64_t saved_size(const sf_ctc_problem& p) { return p.frames * (p.labels + 2); }
+int32_t thread_count(const sf_ctc_problem& p) {
+    return p.threads > 0 ? p.threads : default_threads();
+}
+int64_t lattice_chunk(const sf_ctc_problem& p) { return chunk_of(8 * saved_size(p)); }
+
+// Memory of one thread for the lattices of one sequence after another.
+template <class L>
+class Workspace {
+  public:
+    explicit Workspace(const sf_ctc_problem& p)
+        : problem_(p),
+          skip_(allocate<L>(ctc_padded(p.labels))),
+          scratch_(allocate<L>(p.max_approx ? 0 : ctc_scratch(p.frames, p.labels))),
+          best_path_(p.max_approx ? p.frames : 0, p.labels) {
+        repeats_.reserve(static_cast<size_t>(2 * p.labels));
+        order_.reserve(static_cast<size_t>(p.labels));
+    }
+
+    CtcLattice<L> lattice(const Sequence& s, const L* saved) {
+        constexpr L impossible = -std::numeric_limits<L>::infinity();
+        for (int64_t k = 0; k < s.labels; ++k) {
+            const bool may = k > 0 && (!problem_.label_loop || s.targets[k] != s.targets[k - 1]);
+            skip_[k] = may ? 0 : impossible;
+        }
+        std::fill_n(skip_.get() + s.labels, ctc_padded(0), impossible);
+        return {s.frames, s.labels,     saved,
+                skip_.get(), problem_.label_loop, scratch_.get()};
+    }
+
+    CtcGradient<L> gradient(const Sequence& s, L* rows, L upstream) {
+        find_repeats(s);
+        return {rows, repeats_.data(), static_cast<int64_t>(repeats_.size() / 2), upstream,
+                problem_.normalized};
+    }
+
+    CtcBestPath<L>& best_path() { return best_path_; }
+
+  private:
+    void find_repeats(const Sequence& s) {
+        order_.clear();
+        repeats_.clear();
+        for (int32_t k = 0; k < s.labels; ++k) order_.push_back(k);
+        std::sort(order_.begin(), order_.end(), [&](int32_t a, int32_t b) {
+            return s.targets[a] != s.targets[b] ? s.targets[a] < s.targets[b] : a < b;
+        });
+        size_t first = 0;
+        for (size_t i = 1; i < order_.size(); ++i) {
+            if (s.targets[order_[i]] == s.targets[order_[first]]) {
+                repeats_.push_back(order_[i]);
+                repeats_.push_back(order_[first]);
+            } else {
+                first = i;
+            }
+        }
+    }
+
+    const sf_ctc_problem& problem_;
+    Buffer<L> skip_;
+    Buffer<L> scratch_;
+    CtcBestPath<L> best_path_;
+    std::vector<int32_t> order_;
+    std::vector<int32_t> repeats_;
+};
+
+template <class L>
+std::vector<Workspace<L>> workspaces(const sf_ctc_problem& p) {
+    std::vector<Workspace<L>> all;
+    const auto count = std::min<int64_t>(thread_count(p), p.batch);
+    all.reserve(static_cast<size_t>(count));
+    for (int64_t i = 0; i < count; ++i) all.emplace_back(p);
+    return all;
+}
+
+// Normalisers and log-probs of `count` frames.
+template <class T, class L>
+void save_frames(const sf_ctc_problem& p, const RowKernels<L>& rows, const Sequence& s,
+                 const T* x, int64_t count, L* saved) {
+    L maximum = 0, log_sum = 0;
+    for (int64_t i = 0; i < count; ++i, x += p.logits_stride[1], saved += s.pitch()) {
+        if (!p.normalized) rows.normalisers(x, 0, 1, p.classes, &maximum, &log_sum);
+        saved[0] = maximum + log_sum;
+        saved[1] = log_prob(widen(x[p.blank]), maximum, log_sum);
+        for (int64_t k = 0; k < s.labels; ++k) {
+            saved[2 + k] = log_prob(widen(x[s.targets[k]]), maximum, log_sum);
+        }
+    }
+}
+
+template <class T, class L = typename RowKernelsOf<T>::Lattice>
+void forward(const sf_ctc_problem& p, const T* logits, L* loss, L* saved) {
+    const Kernels& table = kernels();
+    const int32_t threads = thread_count(p);
+    const int64_t size = saved_size(p);
+    parallel_for(p.batch * p.frames, chunk_of(p.classes + 2 * p.labels + 64), threads,
+                 [&](int32_t, int64_t begin, int64_t end) {
+                     for (int64_t i = begin; i < end; ++i) {
+                         const int64_t b = i / p.frames, t = i % p.frames;
+                         const Sequence s(p, b);
+                         if (t >= s.frames) continue;
+                         save_frames(p, RowKernelsOf<T>::in(table), s,
+                                     logits + b * p.logits_stride[0] + t * p.logits_stride[1], 1,
+                                     saved + b * size + t * s.pitch());
+                     }
+                 });
+    std::vector<Workspace<L>> workspace = workspaces<L>(p);
+    parallel_for(p.batch, lattice_chunk(p), threads,
+                 [&](int32_t slot, int64_t begin, int64_t end) {
+                     for (int64_t b = begin; b < end; ++b) {
+                         const Sequence s(p, b);
+                         if (s.frames == 0) {
+                             loss[b] = s.labels == 0 ? 0 : std::numeric_limits<L>::infinity();
+                             continue;
+                         }
+                         Workspace<L>& work = workspace[static_cast<size_t>(slot)];
+                         const CtcLattice<L> lattice = work.lattice(s, saved + b * size);
+                         loss[b] = p.max_approx
+                                       ? work.best_path().loss(lattice)
+                                       : loss_of(lattice_kernels<L>(table).ctc_likelihood(lattice));
+                     }
+                 });
+}
+
+// The rows of one sequence, and whether there is anything in them.
+template <class L>
+bool sequence_gradient(const sf_ctc_problem& p, const LatticeKernels<L>& kernel, const Sequence& s,
+                       Workspace<L>& work, const L* saved, L upstream, L* rows) {
+    if (s.frames == 0 || upstream == 0) return false;
+    const CtcLattice<L> lattice = work.lattice(s, saved);
+    const CtcGradient<L> gradient = work.gradient(s, rows, upstream);
+    bool valid, possible;
+    if (p.max_approx) {
+        const L loss = work.best_path().gradient(lattice, gradient, kernel);
+        valid = loss == loss;
+        possible = loss < std::numeric_limits<L>::infinity();
+    } else {
+        const Likelihood<L> likelihood = kernel.ctc_gradient(lattice, gradient);
+        valid = likelihood.valid;
+        possible = likelihood.exponent != -std::numeric_limits<L>::infinity();
+    }
+    if (!valid) {
+        std::fill_n(rows, s.frames * s.pitch(), std::numeric_limits<L>::quiet_NaN());
+        for (int64_t t = 0; p.normalized && t < s.frames; ++t) rows[t * s.pitch()] = 0;
+    }
+    return possible || !valid;
+}
+
+template <class T, class L = typename RowKernelsOf<T>::Lattice>
+void backward(const sf_ctc_problem& p, const T* logits, const L* saved, const L* grad_loss,
+              T* grad, const int64_t* stride) {
+    const Kernels& table = kernels();
+    const int32_t threads = thread_count(p);
+    const int64_t size = saved_size(p);
+    const Buffer<L> parts = allocate<L>(p.batch * size);
+    const Buffer<bool> some = allocate<bool>(p.batch);
+    {
+        std::vector<Workspace<L>> workspace = workspaces<L>(p);
+        parallel_for(p.batch, lattice_chunk(p), threads,
+                     [&](int32_t slot, int64_t begin, int64_t end) {
+                         for (int64_t b = begin; b < end; ++b) {
+                             some[b] = sequence_gradient(
+                                 p, lattice_kernels<L>(table), Sequence(p, b),
+                                 workspace[static_cast<size_t>(slot)], saved + b * size,
+                                 grad_loss[b], parts.get() + b * size);
+                         }
+                     });
+    }
+    const bool dense = stride[1] == p.classes && stride[0] == p.frames * p.classes;
+    const int64_t bytes = p.batch * p.frames * p.classes * static_cast<int64_t>(sizeof(T));
+    GradientRows<T> rows(table, grad, logits, p.classes, bytes, dense, threads);
+    parallel_for(p.batch * p.frames, chunk_of(p.classes + 2 * p.labels + 64), threads,
+                 [&](int32_t slot, int64_t begin, int64_t end) {
+                     for (int64_t i = begin; i < end; ++i) {
+                         const int64_t b = i / p.frames, t = i % p.frames;
+                         const Sequence s(p, b);
+                         T* g = grad + b * stride[0] + t * stride[1];
+                         if (t >= s.frames || !some[b]) {
+                             rows.clear(g, 1, p.classes);
+                             continue;
+                         }
+                         const L* of = parts.get() + b * size + t * s.pitch();
+                         rows.write(slot, logits + b * p.logits_stride[0] + t * p.logits_stride[1],
+                                    g, saved[b * size + t * s.pitch()], of[0], [&](T* row) {
+                                        narrow(of[1], row[p.blank]);
+                                        // Backwards: the first of equal labels has the sum.
+                                        for (int64_t k = s.labels - 1; k >= 0; --k) {
+                                            narrow(of[2 + k], row[s.targets[k]]);
+                                        }
+                                    });
+                     }
+                     rows.finish();
+                 });
+}
+
+}  // namespace
+}  // namespace seqfront
+
+using namespace seqfront;
+
+sf_status sf_ctc_forward(const sf_ctc_problem* problem, const void* logits, void* loss,
+                         void* saved) {
+    return guarded([&] {
+        check(problem, logits);
+        check_pointer(kOp, "loss", loss, problem->batch > 0);
+        check_pointer(kOp, "saved", saved, problem->batch > 0 && problem->frames > 0);
+        with_element_type(problem->dtype, [&](auto element) {
+            using T = decltype(element);
+            using L = typename RowKernelsOf<T>::Lattice;
+            forward(*problem, static_cast<const T*>(logits), static_cast<L*>(loss),
+                    static_cast<L*>(saved));
+        });
+    });
+}
+
+sf_status sf_ctc_backward(const sf_ctc_problem* problem, const void* logits, const void* saved,
+                          const void* grad_loss, void* grad, const int64_t grad_stride[2]) {
+    return guarded([&] {
+        check(problem, logits);
+        const sf_ctc_problem& p = *problem;
+        const bool some = p.batch > 0 && p.frames > 0;
+        check_pointer(kOp, "saved", saved, some);
+        check_pointer(kOp, "grad_loss", grad_loss, p.batch > 0);
+        check_pointer(kOp, "grad", grad, some);
+        check_pointer(kOp, "grad_stride", grad_stride, true);
+        const int64_t sizes[2] = {p.batch, p.frames};
+        check_gradient_layout(kOp, logits, p.logits_stride, grad, grad_stride, sizes, 2);
+        with_element_type(p.dtype, [&](auto element) {
+            using T = decltype(element);
+            using L = typename RowKernelsOf<T>::Lattice;
+            backward(p, static_cast<const T*>(logits), static_cast<const L*>(saved),
+                     static_cast<const L*>(grad_loss), static_cast<T*>(grad), grad_stride);
+        });
+    });
+}

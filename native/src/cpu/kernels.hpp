@@ -1,0 +1,122 @@
+// What each instruction set implements: a table of kernels, and the plain structs they take.
+//
+// This header is included by code compiled for different instruction sets. It must stay free of
+// inline functions (see simd.hpp).
+#ifndef SEQFRONT_CPU_KERNELS_HPP_
+#define SEQFRONT_CPU_KERNELS_HPP_
+
+#include <stdint.h>
+
+namespace seqfront {
+
+// How the half-precision types lie in memory.
+struct BFloat16 {
+    uint16_t bits;
+};
+struct Float16 {
+    uint16_t bits;
+};
+
+// A probability, mantissa * 2^exponent; the exponent is -inf for zero. `valid` is 0 if any log-prob
+// was NaN or +inf, and then the rest means nothing.
+template <class L>
+struct Likelihood {
+    L mantissa;
+    L exponent;
+    int32_t valid;
+};
+
+// Kernels over rows of logits of one dtype; L is the type the maths is done in.
+template <class L>
+struct RowKernels {
+    // For each of `rows` rows (`stride` elements apart): its maximum and the log of
+    // sum(exp(x - maximum)). A row that is all -inf gives 0 and -inf.
+    void (*normalisers)(const void* logits, int64_t stride, int64_t rows, int64_t classes,
+                        L* maximum, L* log_sum);
+    // grad = scale * exp(x - log_normaliser); grad may be logits.
+    void (*softmax_gradient)(const void* logits, void* grad, int64_t classes, L log_normaliser,
+                             L scale);
+};
+
+// One sequence of RNN-T. Cells (t, u) of the log-probs lie along anti-diagonals, row
+// (t + u) % frames, column u: a diagonal is contiguous, and the table no larger than the lattice.
+template <class L>
+struct RnntLattice {
+    int64_t frames;     // >= 1
+    int64_t positions;  // labels + 1
+    const L* blank;     // log p(blank), [frames, positions]
+    const L* label;     // log p(next label); -inf in the last column
+    L* scratch;         // rnnt_scratch(frames, positions) elements
+};
+
+// What the rows of the gradient need; the same layout as the log-probs.
+template <class L>
+struct RnntGradient {
+    L* scale;  // factor of the softmax
+    L* blank;  // gradient of the blank, complete
+    L* label;  // gradient of the next label, complete
+    L upstream;
+    int32_t normalized;
+};
+
+// One sequence of CTC. Row t of log_probs is [lse, blank, label_0 .. label_{labels-1}].
+template <class L>
+struct CtcLattice {
+    int64_t frames;  // >= 1
+    int64_t labels;
+    const L* log_probs;  // [frames, labels + 2]
+    const L* skip;       // log-weight (0 or -inf) of the arc label k-1 -> label k; ctc_padded(labels)
+    int32_t label_loop;
+    L* scratch;  // ctc_scratch(frames, labels) elements
+};
+
+// Row t of rows is [factor of the softmax, gradient of the blank, of label_0 ..]. Where a label
+// occurs again, its first occurrence has the gradient of all.
+template <class L>
+struct CtcGradient {
+    L* rows;  // [frames, labels + 2]
+    const int32_t* repeats;  // pairs (k, first k' < k with the same label), ascending in k
+    int64_t repeat_count;
+    L upstream;
+    int32_t normalized;
+};
+
+template <class L>
+struct LatticeKernels {
+    Likelihood<L> (*rnnt_likelihood)(const RnntLattice<L>&);
+    // Writes the gradient only if the likelihood it returns is valid and not zero.
+    Likelihood<L> (*rnnt_gradient)(const RnntLattice<L>&, const RnntGradient<L>&);
+    Likelihood<L> (*ctc_likelihood)(const CtcLattice<L>&);
+    Likelihood<L> (*ctc_gradient)(const CtcLattice<L>&, const CtcGradient<L>&);
+    void (*exp)(const L* x, L* y, int64_t count);  // for x <= 88
+    void (*log)(const L* x, L* y, int64_t count);
+};
+
+struct Kernels {
+    const char* name;
+    RowKernels<float> float32;
+    RowKernels<double> float64;
+    RowKernels<float> bfloat16;
+    RowKernels<float> float16;
+    LatticeKernels<float> single_lattice;
+    LatticeKernels<double> double_lattice;
+    // memcpy past the caches, for outputs too large to stay in them.
+    void (*stream_copy)(void* to, const void* from, int64_t bytes);
+    void (*stream_fence)();  // after the last stream_copy of a thread
+};
+
+// Elements of scratch memory the lattice kernels want.
+constexpr int64_t kLatticePad = 16;  // the widest vector
+int64_t rnnt_scratch(int64_t frames, int64_t positions);
+int64_t ctc_scratch(int64_t frames, int64_t labels);
+int64_t ctc_padded(int64_t labels);
+int64_t ctc_segment(int64_t frames);  // frames between those whose alphas are kept
+
+// Tables of the instruction sets in this build.
+const Kernels& kernels_baseline();
+const Kernels& kernels_avx2();
+const Kernels& kernels_avx512();
+
+}  // namespace seqfront
+
+#endif  // SEQFRONT_CPU_KERNELS_HPP_

@@ -1,0 +1,77 @@
+// What every entry point does before it computes: checks of sizes, lengths and targets.
+#ifndef SEQFRONT_CPU_PROBLEM_HPP_
+#define SEQFRONT_CPU_PROBLEM_HPP_
+
+#include <cstdint>
+#include <cstdlib>
+#include <initializer_list>
+#include <memory>
+#include <new>
+
+#include "kernels.hpp"
+#include "seqfront/seqfront.h"
+
+namespace seqfront {
+
+void check_size(const char* op, const char* name, int64_t value);
+void check_pointer(const char* op, const char* name, const void* pointer, bool needed);
+void check_threads(const char* op, int32_t threads);
+void check_dtype(const char* op, int32_t dtype);
+
+// The product of sizes, which must fit 60 bits.
+int64_t element_count(const char* op, std::initializer_list<int64_t> sizes);
+
+// Each of the `batch` lengths is within 0..limit.
+void check_lengths(const char* op, const char* name, const int32_t* lengths, int64_t batch,
+                   int64_t limit);
+
+// The used targets are classes other than the blank.
+struct Targets {
+    const int32_t* values;
+    int64_t stride;
+    const int32_t* lengths;
+    int64_t batch;
+    int64_t classes;
+    int64_t blank;
+};
+void check_targets(const char* op, const Targets& targets);
+
+// Whether `grad` overwrites the logits: then it has to have their strides. No axis of a gradient
+// may have stride 0, unless it has one element.
+void check_gradient_layout(const char* op, const void* logits, const int64_t* logits_stride,
+                           const void* grad, const int64_t* grad_stride, const int64_t* sizes,
+                           int axes);
+
+struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+};
+template <class T>
+using Buffer = std::unique_ptr<T[], Free>;
+
+// Uninitialised memory, aligned for vectors.
+template <class T>
+Buffer<T> allocate(int64_t count) {
+    const auto bytes = (static_cast<size_t>(count) * sizeof(T) + 64) / 64 * 64;
+    void* memory = std::aligned_alloc(64, bytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    return Buffer<T>(static_cast<T*>(memory));
+}
+
+// Calls body(T{}) for the element type of a checked dtype.
+template <class Body>
+void with_element_type(int32_t dtype, Body&& body) {
+    switch (dtype) {
+        case SF_FLOAT32:
+            return body(float{});
+        case SF_FLOAT64:
+            return body(double{});
+        case SF_BFLOAT16:
+            return body(BFloat16{});
+        case SF_FLOAT16:
+            return body(Float16{});
+    }
+}
+
+}  // namespace seqfront
+
+#endif  // SEQFRONT_CPU_PROBLEM_HPP_

@@ -1,0 +1,234 @@
+// RNN-T: the two entry points, from checks to rows. The lattice itself is in simd_rnnt.hpp.
+//
+// saved, for each sequence with T frames and P = labels + 1 positions: log p(blank) [T, P] and
+// log p(next label) [T, P] in the layout of RnntLattice, then log-normalisers [T, P] in plain order.
+#include "gradient_rows.hpp"
+#include "status.hpp"
+#include "thread_pool.hpp"
+
+namespace seqfront {
+namespace {
+
+constexpr const char* kOp = "rnnt";
+
+void check(const sf_rnnt_problem* problem, const void* logits) {
+    check_pointer(kOp, "problem", problem, true);
+    const sf_rnnt_problem& p = *problem;
+    check_size(kOp, "batch", p.batch);
+    check_size(kOp, "frames", p.frames);
+    check_size(kOp, "labels", p.labels);
+    check_size(kOp, "classes", p.classes);
+    check_dtype(kOp, p.dtype);
+    check_threads(kOp, p.threads);
+    if (p.blank < 0 || p.blank >= p.classes) {
+        invalid("%s: blank is %lld, needed 0..%lld", kOp, static_cast<long long>(p.blank),
+                static_cast<long long>(p.classes) - 1);
+    }
+    element_count(kOp, {p.batch, p.frames, p.labels + 1, p.classes + 3});
+    check_pointer(kOp, "frame_lengths", p.frame_lengths, p.batch > 0);
+    check_pointer(kOp, "label_lengths", p.label_lengths, p.batch > 0);
+    check_pointer(kOp, "logits", logits, p.batch > 0 && p.frames > 0);
+    check_pointer(kOp, "targets", p.targets, p.batch > 0 && p.labels > 0);
+    check_lengths(kOp, "frame_lengths", p.frame_lengths, p.batch, p.frames);
+    check_lengths(kOp, "label_lengths", p.label_lengths, p.batch, p.labels);
+    check_targets(kOp, {p.targets, p.targets_stride, p.label_lengths, p.batch, p.classes, p.blank});
+}
+
+// A sequence of a checked problem.
+struct Sequence {
+    int64_t frames;
+    int64_t labels;
+    const int32_t* targets;
+
+    Sequence(const sf_rnnt_problem& p, int64_t b)
+        : frames(p.frame_lengths[b]),
+          labels(p.label_lengths[b]),
+          targets(labels > 0 ? p.targets + b * p.targets_stride : nullptr) {}
+
+    int64_t positions() const { return labels + 1; }
+    int64_t cells() const { return frames * positions(); }
+    int64_t diagonal_cell(int64_t t, int64_t u) const {
+        return (t + u) % frames * positions() + u;
+    }
+};
+
+int64_t largest_cells(const sf_rnnt_problem& p) { return p.frames * (p.labels + 1); }
+int64_t row_work(const sf_rnnt_problem& p) { return (p.labels + 1) * (p.classes + 64); }
+int32_t thread_count(const sf_rnnt_problem& p) {
+    return p.threads > 0 ? p.threads : default_threads();
+}
+
+template <class L>
+RnntLattice<L> lattice_of(const Sequence& s, const L* saved, L* scratch) {
+    return {s.frames, s.positions(), saved, saved + s.cells(), scratch};
+}
+
+// Normalisers and log-probs of the rows of frame t.
+template <class T, class L>
+void save_frame(const sf_rnnt_problem& p, const RowKernels<L>& rows, const Sequence& s, int64_t t,
+                const T* frame, L* saved) {
+    constexpr int64_t kBlock = 64;
+    L maximum[kBlock] = {}, log_sum[kBlock] = {};
+    L* const blank = saved;
+    L* const label = blank + s.cells();
+    L* const normaliser = label + s.cells() + t * s.positions();
+    for (int64_t begin = 0; begin < s.positions(); begin += kBlock) {
+        const int64_t count = std::min(kBlock, s.positions() - begin);
+        const T* x = frame + begin * p.logits_stride[2];
+        if (!p.normalized) {
+            rows.normalisers(x, p.logits_stride[2], count, p.classes, maximum, log_sum);
+        }
+        for (int64_t i = 0; i < count; ++i, x += p.logits_stride[2]) {
+            const int64_t u = begin + i, cell = s.diagonal_cell(t, u);
+            normaliser[u] = maximum[i] + log_sum[i];
+            blank[cell] = log_prob(widen(x[p.blank]), maximum[i], log_sum[i]);
+            label[cell] = u < s.labels ? log_prob(widen(x[s.targets[u]]), maximum[i], log_sum[i])
+                                       : -std::numeric_limits<L>::infinity();
+        }
+    }
+}
+
+template <class T, class L = typename RowKernelsOf<T>::Lattice>
+void forward(const sf_rnnt_problem& p, const T* logits, L* loss, L* saved) {
+    const Kernels& table = kernels();
+    const int64_t cells = largest_cells(p);
+    const int32_t threads = thread_count(p);
+    parallel_for(p.batch * p.frames, chunk_of(row_work(p)), threads,
+                 [&](int32_t, int64_t begin, int64_t end) {
+                     for (int64_t i = begin; i < end; ++i) {
+                         const int64_t b = i / p.frames, t = i % p.frames;
+                         const Sequence s(p, b);
+                         if (t >= s.frames) continue;
+                         const T* frame =
+                             logits + b * p.logits_stride[0] + t * p.logits_stride[1];
+                         save_frame(p, RowKernelsOf<T>::in(table), s, t, frame,
+                                    saved + b * 3 * cells);
+                     }
+                 });
+    const int64_t scratch_size = rnnt_scratch(p.frames, p.labels + 1);
+    const Buffer<L> scratch = allocate<L>(std::min<int64_t>(threads, p.batch) * scratch_size);
+    parallel_for(p.batch, chunk_of(cells * 16), threads,
+                 [&](int32_t slot, int64_t begin, int64_t end) {
+                     for (int64_t b = begin; b < end; ++b) {
+                         const Sequence s(p, b);
+                         if (s.frames == 0) {
+                             loss[b] = s.labels == 0 ? 0 : std::numeric_limits<L>::infinity();
+                             continue;
+                         }
+                         loss[b] = loss_of(lattice_kernels<L>(table).rnnt_likelihood(
+                             lattice_of(s, saved + b * 3 * cells,
+                                        scratch.get() + slot * scratch_size)));
+                     }
+                 });
+}
+
+// What one sequence contributes; `cells` tables of three, and whether there is anything in them.
+template <class L>
+bool sequence_gradient(const sf_rnnt_problem& p, const LatticeKernels<L>& lattice, const Sequence& s,
+                       const L* saved, L upstream, L* tables, L* scratch) {
+    if (s.frames == 0 || upstream == 0) return false;
+    const RnntGradient<L> gradient{tables, tables + s.cells(), tables + 2 * s.cells(), upstream,
+                                   p.normalized};
+    const Likelihood<L> likelihood =
+        lattice.rnnt_gradient(lattice_of(s, saved, scratch), gradient);
+    if (!likelihood.valid) {
+        const L nan = std::numeric_limits<L>::quiet_NaN();
+        std::fill_n(tables, s.cells(), p.normalized ? L{0} : nan);
+        std::fill_n(gradient.blank, 2 * s.cells(), nan);
+        return true;
+    }
+    return likelihood.exponent != -std::numeric_limits<L>::infinity();
+}
+
+template <class T, class L = typename RowKernelsOf<T>::Lattice>
+void backward(const sf_rnnt_problem& p, const T* logits, const L* saved, const L* grad_loss,
+              T* grad, const int64_t* stride) {
+    const Kernels& table = kernels();
+    const int64_t cells = largest_cells(p);
+    const int32_t threads = thread_count(p);
+    const Buffer<L> tables = allocate<L>(p.batch * 3 * cells);
+    const Buffer<bool> some = allocate<bool>(p.batch);
+    {
+        const int64_t scratch_size = rnnt_scratch(p.frames, p.labels + 1);
+        const Buffer<L> scratch = allocate<L>(std::min<int64_t>(threads, p.batch) * scratch_size);
+        parallel_for(p.batch, chunk_of(cells * 32), threads,
+                     [&](int32_t slot, int64_t begin, int64_t end) {
+                         for (int64_t b = begin; b < end; ++b) {
+                             some[b] = sequence_gradient(
+                                 p, lattice_kernels<L>(table), Sequence(p, b),
+                                 saved + b * 3 * cells, grad_loss[b], tables.get() + b * 3 * cells,
+                                 scratch.get() + slot * scratch_size);
+                         }
+                     });
+    }
+    const bool dense = stride[2] == p.classes && stride[1] == (p.labels + 1) * p.classes &&
+                       stride[0] == cells * p.classes;
+    const int64_t bytes = p.batch * cells * p.classes * static_cast<int64_t>(sizeof(T));
+    GradientRows<T> rows(table, grad, logits, p.classes, bytes, dense, threads);
+    parallel_for(
+        p.batch * p.frames, chunk_of(row_work(p)), threads,
+        [&](int32_t slot, int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) {
+                const int64_t b = i / p.frames, t = i % p.frames;
+                const Sequence s(p, b);
+                const L* of = tables.get() + b * 3 * cells;
+                const L* normaliser = saved + b * 3 * cells + 2 * s.cells() + t * s.positions();
+                const T* x = logits + b * p.logits_stride[0] + t * p.logits_stride[1];
+                T* g = grad + b * stride[0] + t * stride[1];
+                const int64_t used = t < s.frames && some[b] ? s.positions() : 0;
+                for (int64_t u = 0; u < used; ++u) {
+                    const int64_t cell = s.diagonal_cell(t, u);
+                    rows.write(slot, x + u * p.logits_stride[2], g + u * stride[2], normaliser[u],
+                               of[cell], [&](T* row) {
+                                   narrow(of[s.cells() + cell], row[p.blank]);
+                                   if (u < s.labels) {
+                                       narrow(of[2 * s.cells() + cell], row[s.targets[u]]);
+                                   }
+                               });
+                }
+                rows.clear(g + used * stride[2], p.labels + 1 - used, stride[2]);
+            }
+            rows.finish();
+        });
+}
+
+}  // namespace
+}  // namespace seqfront
+
+using namespace seqfront;
+
+sf_status sf_rnnt_forward(const sf_rnnt_problem* problem, const void* logits, void* loss,
+                          void* saved) {
+    return guarded([&] {
+        check(problem, logits);
+        check_pointer(kOp, "loss", loss, problem->batch > 0);
+        check_pointer(kOp, "saved", saved, problem->batch > 0 && problem->frames > 0);
+        with_element_type(problem->dtype, [&](auto element) {
+            using T = decltype(element);
+            using L = typename RowKernelsOf<T>::Lattice;
+            forward(*problem, static_cast<const T*>(logits), static_cast<L*>(loss),
+                    static_cast<L*>(saved));
+        });
+    });
+}
+
+sf_status sf_rnnt_backward(const sf_rnnt_problem* problem, const void* logits, const void* saved,
+                           const void* grad_loss, void* grad, const int64_t grad_stride[3]) {
+    return guarded([&] {
+        check(problem, logits);
+        const sf_rnnt_problem& p = *problem;
+        const bool some = p.batch > 0 && p.frames > 0;
+        check_pointer(kOp, "saved", saved, some);
+        check_pointer(kOp, "grad_loss", grad_loss, p.batch > 0);
+        check_pointer(kOp, "grad", grad, some);
+        check_pointer(kOp, "grad_stride", grad_stride, true);
+        const int64_t sizes[3] = {p.batch, p.frames, p.labels + 1};
+        check_gradient_layout(kOp, logits, p.logits_stride, grad, grad_stride, sizes, 3);
+        with_element_type(p.dtype, [&](auto element) {
+            using T = decltype(element);
+            using L = typename RowKernelsOf<T>::Lattice;
+            backward(p, static_cast<const T*>(logits), static_cast<const L*>(saved),
+                     static_cast<const L*>(grad_loss), static_cast<T*>(grad), grad_stride);
+        });
+    });
+}

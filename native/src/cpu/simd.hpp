@@ -1,0 +1,162 @@
+// A thin layer over the compiler's vectors: load, store, select, shift, reduce; one width per file.
+//
+// One definition rule: the kernel headers (simd, half, math, rows, rnnt_lattice, ctc_lattice) are
+// compiled once for each instruction set, into a namespace of its own, SF_ISA. They call no inline
+// function from elsewhere, std:: included: the linker keeps one copy of an inline function for the
+// whole program, and would happily keep the AVX-512 one for an old processor to die on.
+// For the same reason every function here is in namespace SF_ISA, and nothing else includes it.
+#ifndef SF_ISA
+#error "compile a kernels_*.cpp, which says which instruction set this is"
+#endif
+#ifndef SEQFRONT_CPU_SIMD_HPP_
+#define SEQFRONT_CPU_SIMD_HPP_
+
+#include <stdint.h>
+#include <string.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#define SF_INLINE inline __attribute__((always_inline))
+
+namespace seqfront {
+namespace SF_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+// Vectors of a lattice type L, and of the integers of its size.
+template <class L>
+struct Simd;
+
+template <>
+struct Simd<float> {
+    typedef float V __attribute__((vector_size(kVectorBytes)));
+    typedef int32_t I __attribute__((vector_size(kVectorBytes)));
+    typedef uint32_t U __attribute__((vector_size(kVectorBytes)));
+    static constexpr int lanes = kVectorBytes / 4;
+    static constexpr int mantissa_bits = 23;
+    static constexpr float exponent_bias = 127;
+    static constexpr float lowest = -3.4028234663852886e38f;
+};
+
+template <>
+struct Simd<double> {
+    typedef double V __attribute__((vector_size(kVectorBytes)));
+    typedef int64_t I __attribute__((vector_size(kVectorBytes)));
+    typedef uint64_t U __attribute__((vector_size(kVectorBytes)));
+    static constexpr int lanes = kVectorBytes / 8;
+    static constexpr int mantissa_bits = 52;
+    static constexpr double exponent_bias = 1023;
+    static constexpr double lowest = -1.7976931348623157e308;
+};
+
+template <class L>
+using V = typename Simd<L>::V;
+template <class L>
+using U = typename Simd<L>::U;
+template <class L>
+using I = typename Simd<L>::I;
+
+template <class L>
+constexpr L infinity() {
+    return static_cast<L>(__builtin_inf());
+}
+
+template <class L>
+SF_INLINE V<L> fill(L value) {
+    return V<L>{} + value;
+}
+
+template <class L>
+SF_INLINE V<L> load(const L* from) {
+    V<L> v;
+    __builtin_memcpy(&v, from, sizeof(v));
+    return v;
+}
+
+template <class L>
+SF_INLINE void store(L* to, V<L> v) {
+    __builtin_memcpy(to, &v, sizeof(v));
+}
+
+// The first `count` lanes; the others are `rest`.
+template <class L>
+SF_INLINE V<L> load_part(const L* from, int64_t count, L rest) {
+    V<L> v = fill<L>(rest);
+    memcpy(&v, from, static_cast<size_t>(count) * sizeof(L));
+    return v;
+}
+
+template <class L>
+SF_INLINE void store_part(L* to, V<L> v, int64_t count) {
+    memcpy(to, &v, static_cast<size_t>(count) * sizeof(L));
+}
+
+#if defined(__AVX512F__)
+template <>
+SF_INLINE V<float> load_part<float>(const float* from, int64_t count, float rest) {
+    const auto mask = static_cast<__mmask16>((1u << count) - 1);
+    return (V<float>)_mm512_mask_loadu_ps((__m512)fill<float>(rest), mask, from);
+}
+template <>
+SF_INLINE void store_part<float>(float* to, V<float> v, int64_t count) {
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), (__m512)v);
+}
+#endif
+
+// maximum(a, b) is b if either is NaN.
+template <class T>
+SF_INLINE T maximum(T a, T b) {
+    return a > b ? a : b;
+}
+template <class T>
+SF_INLINE T minimum(T a, T b) {
+    return a < b ? a : b;
+}
+
+// All lanes with lane i replaced by lane (i + Step) % lanes.
+template <class L, int Step>
+SF_INLINE V<L> rotate(V<L> v) {
+    I<L> order;
+    for (int i = 0; i < Simd<L>::lanes; ++i) order[i] = (i + Step) % Simd<L>::lanes;
+    return __builtin_shuffle(v, order);
+}
+
+template <class L, int Step = Simd<L>::lanes / 2>
+SF_INLINE L reduce_add(V<L> v) {
+    v += rotate<L, Step>(v);
+    if constexpr (Step > 1) {
+        return reduce_add<L, Step / 2>(v);
+    } else {
+        return v[0];
+    }
+}
+
+template <class L, int Step = Simd<L>::lanes / 2>
+SF_INLINE L reduce_max(V<L> v) {
+    v = maximum(rotate<L, Step>(v), v);
+    if constexpr (Step > 1) {
+        return reduce_max<L, Step / 2>(v);
+    } else {
+        return v[0];
+    }
+}
+
+template <class L>
+SF_INLINE bool any(I<L> mask) {
+    for (int i = 0; i < Simd<L>::lanes; ++i) {
+        if (mask[i] != 0) return true;
+    }
+    return false;
+}
+
+}  // namespace SF_ISA
+}  // namespace seqfront
+
+#endif  // SEQFRONT_CPU_SIMD_HPP_

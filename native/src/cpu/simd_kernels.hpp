@@ -1,0 +1,46 @@
+// The table of kernels of one instruction set. Included by kernels_*.cpp only.
+#include "simd_ctc.hpp"
+#include "simd_rnnt.hpp"
+#include "simd_rows.hpp"
+
+namespace seqfront {
+namespace SF_ISA {
+
+template <class L>
+void exp_array(const L* x, L* y, int64_t count) {
+    for (int64_t i = 0; i < count; i += Simd<L>::lanes) {
+        const int64_t part = count - i < Simd<L>::lanes ? count - i : Simd<L>::lanes;
+        store_part<L>(y + i, exp<L>(load_part<L>(x + i, part, 0)), part);
+    }
+}
+
+template <class L>
+void log_array(const L* x, L* y, int64_t count) {
+    for (int64_t i = 0; i < count; i += Simd<L>::lanes) {
+        const int64_t part = count - i < Simd<L>::lanes ? count - i : Simd<L>::lanes;
+        store_part<L>(y + i, log<L>(load_part<L>(x + i, part, 1)), part);
+    }
+}
+
+template <class T>
+constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>, softmax_gradient<T>};
+
+template <class L>
+constexpr LatticeKernels<L> lattice_kernels = {rnnt_likelihood<L>, rnnt_gradient<L>,
+                                               ctc_likelihood<L>,  ctc_gradient<L>,
+                                               exp_array<L>,       log_array<L>};
+
+constexpr Kernels make_kernels(const char* name) {
+    return {name,
+            row_kernels<float>,
+            row_kernels<double>,
+            row_kernels<BFloat16>,
+            row_kernels<Float16>,
+            lattice_kernels<float>,
+            lattice_kernels<double>,
+            stream_copy,
+            stream_fence};
+}
+
+}  // namespace SF_ISA
+}  // namespace seqfront

@@ -1,0 +1,168 @@
+// The thread pool. Each call posts one job on its own stack; workers join jobs that still have
+// chunks to give, and the caller works too, then waits for those who joined.
+//
+// The pool is never destroyed: its workers are detached and sleep when the process ends, so there
+// is nothing to join at exit. (The library is linked with -z nodelete, so its code stays mapped.)
+// After fork() only the forking thread lives in the child, which forgets the pool and makes a new
+// one when it needs it.
+#include "thread_pool.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace seqfront {
+namespace {
+
+constexpr int32_t kMaxThreads = 256;
+
+struct Job {
+    ParallelBody body;
+    void* context;
+    int64_t count;
+    int64_t chunk;
+    int32_t threads;
+    std::atomic<int64_t> next{0};
+    int32_t joined = 1;  // guarded by the pool's mutex, as is `active`
+    int32_t active = 0;
+
+    bool has_work() const { return next.load(std::memory_order_relaxed) < count; }
+
+    void run(int32_t slot) {
+        for (;;) {
+            const int64_t begin = next.fetch_add(chunk, std::memory_order_relaxed);
+            if (begin >= count) return;
+            body(context, slot, begin, std::min(count, begin + chunk));
+        }
+    }
+};
+
+class Pool {
+  public:
+    void run(Job& job) {
+        {
+            std::lock_guard<std::mutex> lock(mutex_);
+            grow(job.threads - 1);
+            jobs_.push_back(&job);
+        }
+        if (job.threads == 2) {
+            work_.notify_one();
+        } else {
+            work_.notify_all();
+        }
+        job.run(0);
+        std::unique_lock<std::mutex> lock(mutex_);
+        jobs_.erase(std::find(jobs_.begin(), jobs_.end(), &job));
+        done_.wait(lock, [&] { return job.active == 0; });
+    }
+
+  private:
+    void grow(int32_t workers) {
+        for (; workers_ < workers; ++workers_) {
+            try {
+                std::thread([this] { work(); }).detach();
+            } catch (const std::system_error&) {
+                return;  // fewer threads: slower, not wrong
+            }
+        }
+    }
+
+    Job* find_job() {
+        for (Job* job : jobs_) {
+            if (job->joined < job->threads && job->has_work()) return job;
+        }
+        return nullptr;
+    }
+
+    void work() {
+        sigset_t all;  // signals belong to the threads of the application
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, nullptr);
+        std::unique_lock<std::mutex> lock(mutex_);
+        for (;;) {
+            Job* job = nullptr;
+            work_.wait(lock, [&] { return (job = find_job()) != nullptr; });
+            const int32_t slot = job->joined++;
+            ++job->active;
+            lock.unlock();
+            job->run(slot);
+            lock.lock();
+            if (--job->active == 0) done_.notify_all();
+        }
+    }
+
+    std::mutex mutex_;
+    std::condition_variable work_;
+    std::condition_variable done_;
+    std::vector<Job*> jobs_;
+    int32_t workers_ = 0;
+};
+
+std::atomic<Pool*> current_pool{nullptr};
+
+Pool& pool() {
+    Pool* existing = current_pool.load(std::memory_order_acquire);
+    if (existing != nullptr) return *existing;
+    static const int registered = pthread_atfork(
+        nullptr, nullptr, [] { current_pool.store(nullptr, std::memory_order_release); });
+    (void)registered;
+    Pool* fresh = new Pool;
+    if (current_pool.compare_exchange_strong(existing, fresh)) return *fresh;
+    delete fresh;  // another thread was faster
+    return *existing;
+}
+
+int32_t initial_threads() {
+    if (const char* text = std::getenv("SEQFRONT_NUM_THREADS")) {
+        const long value = std::strtol(text, nullptr, 10);
+        if (value >= 1) return static_cast<int32_t>(std::min<long>(value, kMaxThreads));
+    }
+    cpu_set_t usable;
+    if (sched_getaffinity(0, sizeof(usable), &usable) == 0) {
+        return std::clamp<int32_t>(CPU_COUNT(&usable), 1, kMaxThreads);
+    }
+    const auto processors = static_cast<int32_t>(std::thread::hardware_concurrency());
+    return std::clamp<int32_t>(processors, 1, kMaxThreads);
+}
+
+std::atomic<int32_t>& threads_setting() {
+    static std::atomic<int32_t> setting{initial_threads()};
+    return setting;
+}
+
+}  // namespace
+
+int32_t default_threads() noexcept { return threads_setting().load(); }
+void set_default_threads(int32_t threads) noexcept {
+    threads_setting().store(std::min(threads, kMaxThreads));
+}
+
+void parallel_for_raw(int64_t count, int64_t chunk, int32_t threads, ParallelBody body,
+                      void* context) {
+    if (count <= 0) return;
+    chunk = std::max<int64_t>(chunk, 1);
+    const int64_t chunks = (count - 1) / chunk + 1;
+    threads = static_cast<int32_t>(std::min<int64_t>({threads, kMaxThreads, chunks}));
+    if (threads <= 1) {
+        body(context, 0, 0, count);
+        return;
+    }
+    Job job;
+    job.body = body;
+    job.context = context;
+    job.count = count;
+    job.chunk = chunk;
+    job.threads = threads;
+    pool().run(job);
+}
+
+}  // namespace seqfront

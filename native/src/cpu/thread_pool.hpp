@@ -1,0 +1,34 @@
+// Threads for the kernels: a pool that starts on first use and serves several callers at once.
+#ifndef SEQFRONT_CPU_THREAD_POOL_HPP_
+#define SEQFRONT_CPU_THREAD_POOL_HPP_
+
+#include <cstdint>
+
+namespace seqfront {
+
+int32_t default_threads() noexcept;
+void set_default_threads(int32_t threads) noexcept;
+
+// What a thread runs: items [begin, end), as participant `slot` (0 is the caller) of its call.
+// It must not throw, nor start a parallel_for of its own.
+using ParallelBody = void (*)(void* context, int32_t slot, int64_t begin, int64_t end);
+
+// Runs `body` over [0, count) in chunks that idle threads pick up; returns when all are done.
+// `threads` must be >= 1; slots are below it. Which thread takes which chunk is not fixed, so the
+// work of an item may not depend on it.
+void parallel_for_raw(int64_t count, int64_t chunk, int32_t threads, ParallelBody body,
+                      void* context);
+
+template <class Body>
+void parallel_for(int64_t count, int64_t chunk, int32_t threads, Body&& body) {
+    parallel_for_raw(
+        count, chunk, threads,
+        [](void* context, int32_t slot, int64_t begin, int64_t end) {
+            (*static_cast<Body*>(context))(slot, begin, end);
+        },
+        &body);
+}
+
+}  // namespace seqfront
+
+#endif  // SEQFRONT_CPU_THREAD_POOL_HPP_

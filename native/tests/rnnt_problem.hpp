@@ -1,0 +1,106 @@
+// A random RNN-T problem, and calls into the library with it.
+#ifndef SEQFRONT_TESTS_RNNT_PROBLEM_HPP_
+#define SEQFRONT_TESTS_RNNT_PROBLEM_HPP_
+
+#include "tensors.hpp"
+#include "testing.hpp"
+
+namespace testing {
+
+struct RnntProblem {
+    int64_t frames, labels, classes, blank;
+    std::vector<int32_t> frame_lengths, label_lengths, targets;
+    Tensor logits;
+    bool normalized = false;
+    int32_t threads = 1;
+
+    RnntProblem(sf_dtype dtype, std::vector<int32_t> frame_lengths_, std::vector<int32_t> labels_,
+                int64_t frames_, int64_t max_labels, int64_t classes_, int64_t blank_,
+                unsigned seed, Tensor::Layout layout = Tensor::kDense, double scale = 2)
+        : frames(frames_),
+          labels(max_labels),
+          classes(classes_),
+          blank(blank_),
+          frame_lengths(frame_lengths_),
+          label_lengths(labels_),
+          targets(frame_lengths_.size() * static_cast<size_t>(max_labels), -7),
+          logits(dtype, {batch(), frames_, max_labels + 1, classes_}, layout) {
+        Random random(seed);
+        for (int64_t b = 0; b < batch(); ++b) {
+            for (int64_t k = 0; k < label_length(b); ++k) {
+                targets[static_cast<size_t>(b * labels + k)] = random.label(classes, blank);
+            }
+            for (int64_t t = 0; t < frame_length(b); ++t) {
+                for (int64_t u = 0; u <= label_length(b); ++u) {
+                    for (int64_t v = 0; v < classes; ++v) {
+                        logits.set({b, t, u, v}, random.normal(scale));
+                    }
+                }
+            }
+        }
+    }
+
+    int64_t batch() const { return static_cast<int64_t>(frame_lengths.size()); }
+    int64_t frame_length(int64_t b) const { return frame_lengths[static_cast<size_t>(b)]; }
+    int64_t label_length(int64_t b) const { return label_lengths[static_cast<size_t>(b)]; }
+    int32_t target(int64_t b, int64_t k) const {
+        return targets[static_cast<size_t>(b * labels + k)];
+    }
+
+    sf_rnnt_problem description() const {
+        sf_rnnt_problem p{};
+        p.batch = batch();
+        p.frames = frames;
+        p.labels = labels;
+        p.classes = classes;
+        for (int i = 0; i < 3; ++i) p.logits_stride[i] = logits.stride()[i];
+        p.targets = targets.data();
+        p.targets_stride = labels;
+        p.frame_lengths = frame_lengths.data();
+        p.label_lengths = label_lengths.data();
+        p.blank = blank;
+        p.dtype = logits.dtype();
+        p.normalized = normalized;
+        p.threads = threads;
+        return p;
+    }
+
+    // The rows (t, u) of sequence b.
+    Rows rows(int64_t b) const {
+        Rows out;
+        for (int64_t t = 0; t < frame_length(b); ++t) {
+            for (int64_t u = 0; u <= label_length(b); ++u) {
+                out.emplace_back();
+                for (int64_t v = 0; v < classes; ++v) out.back().push_back(logits.get({b, t, u, v}));
+            }
+        }
+        return out;
+    }
+};
+
+struct RnntResult {
+    LatticeArray loss;
+    Tensor grad;
+};
+
+inline LatticeArray ones(const RnntProblem& p) { return {p.logits.dtype(), p.batch(), 1}; }
+
+inline RnntResult run(RnntProblem p, LatticeArray upstream, bool in_place = false,
+                      Tensor::Layout grad_layout = Tensor::kDense) {
+    const sf_dtype dtype = p.logits.dtype();
+    RnntResult result{{dtype, p.batch(), -5}, Tensor(dtype, p.logits.shape(), grad_layout)};
+    const int64_t cells = p.batch() * p.frames * (p.labels + 1);
+    LatticeArray saved(dtype, 3 * cells, kNan);
+    const sf_rnnt_problem d = p.description();
+    CHECK(sf_rnnt_forward(&d, p.logits.data(), result.loss.data(), saved.data()) == SF_OK);
+    Tensor& grad = in_place ? p.logits : result.grad;
+    const sf_status status = sf_rnnt_backward(&d, p.logits.data(), saved.data(), upstream.data(), grad.data(),
+                           grad.stride());
+    if (!CHECK(status == SF_OK)) std::puts(sf_last_error());
+    if (in_place) result.grad = p.logits;
+    return result;
+}
+
+}  // namespace testing
+
+#endif  // SEQFRONT_TESTS_RNNT_PROBLEM_HPP_

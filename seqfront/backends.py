@@ -1,0 +1,129 @@
+"""Finding backends: by the type of a raw tensor, by name, or by what is set as the default.
+
+A framework is imported only when it is asked for: by name, or because a tensor of it turns up, and
+then the program has imported it already. All raw types of a backend are registered when it loads,
+so that looking one up later is a dictionary access.
+
+The backend for things made from nothing (`sf.zeros`, parameters) is the innermost of
+`with sf.use_backend("tensorflow"):`, `sf.set_backend("torch")`, the environment variable
+SEQFRONT_BACKEND, and "numpy".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from contextvars import ContextVar
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from seqfront import errors
+
+if TYPE_CHECKING:
+    from seqfront.backend import Backend
+
+_BUNDLED = {
+    "numpy": "seqfront_numpy",
+    "torch": "seqfront_torch",
+    "tensorflow": "seqfront_tensorflow",
+}
+
+_loaded: dict[str, Backend] = {}
+_by_type: dict[type, Backend] = {}
+_default: str | None = None
+_scoped: ContextVar[str | None] = ContextVar("seqfront_backend", default=None)
+
+
+def get(name: str) -> Backend:
+    """A backend by name, loaded if need be; `BackendError` if it is unknown or not installed."""
+    backend = _loaded.get(name)
+    return _load(name) if backend is None else backend
+
+
+def of(raw: Any) -> Backend:
+    """The backend of a raw tensor; `BackendError` if it is no tensor of any."""
+    backend = _by_type.get(type(raw))
+    return _find(raw) if backend is None else backend
+
+
+def is_raw(value: Any) -> bool:
+    """Whether a value is a raw tensor of some backend."""
+    return type(value) in _by_type or _matching(value) is not None
+
+
+def default() -> Backend:
+    """The backend for things made from nothing."""
+    return get(default_name())
+
+
+def default_name() -> str:
+    """Name of the backend for things made from nothing."""
+    return _scoped.get() or _default or os.environ.get("SEQFRONT_BACKEND") or "numpy"
+
+
+def set_backend(name: str) -> None:
+    """Make a backend the default of the process."""
+    global _default
+    _default = get(name).name
+
+
+@contextlib.contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Make a backend the default of a `with` block (and of this thread or task only)."""
+    token = _scoped.set(get(name).name)
+    try:
+        yield
+    finally:
+        _scoped.reset(token)
+
+
+def register(backend: Backend) -> None:
+    """Announce a backend and all its raw types; called once by the package that implements it."""
+    _loaded[backend.name] = backend
+    for raw_type in backend.raw_types:
+        _by_type[raw_type] = backend
+
+
+def available() -> tuple[str, ...]:
+    """Names of the backends that are installed, whether their framework is or not."""
+    return tuple(sorted({*_BUNDLED, *_loaded, *(point.name for point in _entry_points())}))
+
+
+def _load(name: str) -> Backend:
+    modules = {point.name: point.value for point in _entry_points()} | _BUNDLED
+    module = modules.get(name)
+    if module is None:
+        raise errors.unknown_backend(name, available())
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        raise errors.backend_not_installed(name, error.name or module) from None
+    return _loaded[name]
+
+
+def _find(raw: Any) -> Backend:
+    backend = _matching(raw)
+    if backend is None:
+        raise errors.not_a_tensor(raw)
+    _by_type[type(raw)] = backend
+    return backend
+
+
+def _matching(raw: Any) -> Backend | None:
+    """By the packages that the classes of a value come from, if their framework is imported."""
+    for cls in type(raw).__mro__:
+        if cls in _by_type:
+            return _by_type[cls]
+        package = cls.__module__.partition(".")[0]
+        if package in _BUNDLED and package in sys.modules and package not in _loaded:
+            _load(package)
+            if cls in _by_type:
+                return _by_type[cls]
+    return None
+
+
+def _entry_points() -> Any:
+    return entry_points(group="seqfront.backends")

@@ -1,0 +1,193 @@
+"""Operations written in the primitives of the seam: right by construction, the same everywhere.
+
+A backend inherits them and may override any with something faster (a fused kernel, a cuDNN call).
+What a method here computes is its definition: the test of overrides runs both and compares values
+and gradients. There is no dim logic here, and no framework.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from seqfront.backend import Backend, Raw, Size
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+class ComposedOps:
+    """The composed half of `seqfront.backend.Backend`."""
+
+    @property
+    def _p(self) -> Backend:
+        """This object as what it is: the primitives."""
+        return cast("Backend", self)
+
+    # -- shape ------------------------------------------------------------------------------------
+
+    def size(self, x: Raw, axis: int) -> Size:
+        """Extent of one axis."""
+        return self._p.shape(x)[axis]
+
+    def stack(self, xs: Sequence[Raw], axis: int) -> Raw:
+        """Join along a new axis."""
+        p = self._p
+        return p.concat([p.expand_dims(x, (axis,)) for x in xs], axis)
+
+    def full_like(self, x: Raw, value: float) -> Raw:
+        """Constant with the shape, dtype and device of `x`."""
+        p = self._p
+        return p.full(p.shape(x), value, p.dtype(x), p.device(x))
+
+    def sequence_mask(self, lengths: Raw, size: Size) -> Raw:
+        """bool [*lengths, size]: position < length."""
+        p = self._p
+        positions = p.arange(size, p.dtype(lengths), p.device(lengths))
+        return p.binary("lt", positions, p.expand_dims(lengths, (len(p.static_shape(lengths)),)))
+
+    def one_hot(self, indices: Raw, size: Size, dtype: str) -> Raw:
+        """[*indices, size]; a row of zeros for an index out of range."""
+        p = self._p
+        classes = p.arange(size, p.dtype(indices), p.device(indices))
+        rank = len(p.static_shape(indices))
+        return p.cast(p.binary("eq", classes, p.expand_dims(indices, (rank,))), dtype)
+
+    # -- elementwise ------------------------------------------------------------------------------
+
+    def silu(self, x: Raw) -> Raw:
+        """x * sigmoid(x) (Elfwing et al. 2018)."""
+        p = self._p
+        return p.binary("mul", x, p.unary("sigmoid", x))
+
+    def gelu(self, x: Raw) -> Raw:
+        """x * Phi(x), exact (Hendrycks & Gimpel 2016)."""
+        p = self._p
+        phi = p.binary("add", p.unary("erf", p.binary("mul", x, math.sqrt(0.5))), 1.0)
+        return p.binary("mul", x, p.binary("mul", phi, 0.5))
+
+    def softplus(self, x: Raw) -> Raw:
+        """log(1 + exp(x)), without overflow."""
+        p = self._p
+        tail = p.unary("log1p", p.unary("exp", p.unary("neg", p.unary("abs", x))))
+        return p.binary("add", p.unary("relu", x), tail)
+
+    def logaddexp(self, a: Raw, b: Raw) -> Raw:
+        """log(exp(a) + exp(b)); -inf of two -inf, with zero gradients there."""
+        p = self._p
+        high = p.stop_gradient(p.binary("max", a, b))
+        anchor = p.where(p.unary("is_finite", high), high, 0.0)
+        total = p.binary(
+            "add",
+            p.unary("exp", p.binary("sub", a, anchor)),
+            p.unary("exp", p.binary("sub", b, anchor)),
+        )
+        return p.binary("add", self._log_of_sum(total), anchor)
+
+    def _log_of_sum(self, total: Raw) -> Raw:
+        """log(total) whose gradient at total == 0 is zero instead of inf * 0."""
+        p = self._p
+        empty = p.binary("eq", total, 0.0)
+        return p.where(empty, -math.inf, p.unary("log", p.where(empty, 1.0, total)))
+
+    # -- softmax ----------------------------------------------------------------------------------
+
+    def logsumexp(self, x: Raw, axes: Sequence[int], keepdims: bool = False) -> Raw:
+        """log(sum(exp(x))); -inf over no element or over -inf only, with zero gradients there."""
+        p = self._p
+        high = p.stop_gradient(p.reduce("max", x, axes, True))
+        anchor = p.where(p.unary("is_finite", high), high, 0.0)
+        total = p.reduce("sum", p.unary("exp", p.binary("sub", x, anchor)), axes, True)
+        result = p.binary("add", self._log_of_sum(total), anchor)
+        return result if keepdims else p.squeeze(result, axes)
+
+    def softmax(self, x: Raw, axis: int) -> Raw:
+        """exp(x) / sum(exp(x)); zeros where every element is -inf."""
+        p = self._p
+        high = p.stop_gradient(p.reduce("max", x, (axis,), True))
+        anchor = p.where(p.unary("is_finite", high), high, 0.0)
+        weight = p.unary("exp", p.binary("sub", x, anchor))
+        total = p.reduce("sum", weight, (axis,), True)
+        return p.binary("div", weight, p.where(p.binary("eq", total, 0.0), 1.0, total))
+
+    def log_softmax(self, x: Raw, axis: int) -> Raw:
+        """x - logsumexp(x); -inf where every element is -inf."""
+        p = self._p
+        total = self.logsumexp(x, (axis,), True)
+        return p.binary("sub", x, p.where(p.binary("eq", total, -math.inf), 0.0, total))
+
+    # -- layers -----------------------------------------------------------------------------------
+
+    def linear(self, x: Raw, weight: Raw, bias: Raw | None = None) -> Raw:
+        """x [..., in], weight [in, out], bias [out] -> [..., out]."""
+        p = self._p
+        lead = _LETTERS[: len(p.static_shape(x)) - 1]
+        y = p.einsum(f"{lead}y,yz->{lead}z", x, weight)
+        return y if bias is None else p.binary("add", y, bias)
+
+    def layer_norm(self, x: Raw, scale: Raw | None, bias: Raw | None, epsilon: float) -> Raw:
+        """Over the last axis: (x - mean) / sqrt(variance + epsilon) * scale + bias
+        (Ba et al. 2016, arXiv:1607.06450); the variance is the biased one."""
+        p = self._p
+        axis = len(p.static_shape(x)) - 1
+        centred = p.binary("sub", x, p.reduce("mean", x, (axis,), True))
+        variance = p.reduce("mean", p.binary("mul", centred, centred), (axis,), True)
+        y = p.binary("mul", centred, p.unary("rsqrt", p.binary("add", variance, epsilon)))
+        if scale is not None:
+            y = p.binary("mul", y, scale)
+        return y if bias is None else p.binary("add", y, bias)
+
+    def lstm(
+        self,
+        x: Raw,
+        input_weight: Raw,
+        hidden_weight: Raw,
+        bias: Raw,
+        hidden: Raw,
+        cell: Raw,
+        mask: Raw | None,
+    ) -> tuple[Raw, Raw, Raw]:
+        """Long short-term memory (Hochreiter & Schmidhuber 1997), gates in the order i, f, g, o.
+
+        x [time, batch, in], input_weight [in, 4 out], hidden_weight [out, 4 out], bias [4 out],
+        hidden and cell [batch, out], mask bool [time, batch] -> y [time, batch, out] and the last
+        hidden and cell [batch, out]. Where the mask is false, the state stays and y repeats the
+        hidden state; x is not looked at there.
+        """
+        p = self._p
+        if mask is not None:
+            mask = p.expand_dims(mask, (2,))
+            x = p.where(mask, x, 0.0)
+        gates = self.linear(x, input_weight, bias)
+
+        def step(state: Any, xs: Any) -> tuple[Any, Any]:
+            h, c = state
+            y, new_c = self.lstm_cell(xs[0], hidden_weight, h, c)
+            if mask is not None:
+                y, new_c = p.where(xs[1], y, h), p.where(xs[1], new_c, c)
+            return (y, new_c), y
+
+        xs = (gates,) if mask is None else (gates, mask)
+        (hidden, cell), y = p.scan(step, (hidden, cell), xs, self.size(x, 0))
+        return y, hidden, cell
+
+    def lstm_cell(self, gates: Raw, hidden_weight: Raw, hidden: Raw, cell: Raw) -> tuple[Raw, Raw]:
+        """One step from the projected input `gates` [batch, 4 out]: next hidden and cell."""
+        p = self._p
+        gates = p.binary("add", gates, self.linear(hidden, hidden_weight))
+        width = p.static_shape(cell)[1]
+        i, f, g, o = p.split(gates, (width,) * 4, 1)
+        kept = p.binary("mul", p.unary("sigmoid", f), cell)
+        cell = p.binary("add", kept, p.binary("mul", p.unary("sigmoid", i), p.unary("tanh", g)))
+        return p.binary("mul", p.unary("sigmoid", o), p.unary("tanh", cell)), cell
+
+    # -- losses -----------------------------------------------------------------------------------
+
+    def sparse_cross_entropy(self, logits: Raw, targets: Raw) -> Raw:
+        """-log_softmax(logits)[..., targets]: logits [..., classes], int targets [...] in range."""
+        p = self._p
+        rank = len(p.static_shape(logits))
+        log_probs = self.log_softmax(logits, rank - 1)
+        picked = p.gather(log_probs, p.expand_dims(targets, (rank - 1,)), rank - 1, rank - 1)
+        return p.unary("neg", p.squeeze(picked, (rank - 1,)))

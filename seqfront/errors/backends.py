@@ -1,0 +1,101 @@
+"""Messages about backends and the native library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from seqfront.errors.base import BackendError, NativeError
+
+if TYPE_CHECKING:
+    from seqfront.tensor import Tensor
+
+
+def two_backends(op: str, a: Tensor, b: Tensor) -> BackendError:
+    """Tensors of two frameworks in one expression."""
+    return BackendError(
+        f"{op}: two backends in one expression.",
+        [("a", a), ("b", b)],
+        f'sf.to_backend(b, "{a.backend.name}"), or make both under '
+        f'sf.use_backend("{a.backend.name}").',
+    )
+
+
+def unknown_backend(name: str, known: Sequence[str]) -> BackendError:
+    """A name that no package offers."""
+    return BackendError(
+        f"backend {name!r} is not known.",
+        [("known", ", ".join(known))],
+        "a package can offer one through the entry point group 'seqfront.backends'.",
+    )
+
+
+def backend_not_installed(name: str, module: str) -> BackendError:
+    """A backend whose framework is missing."""
+    return BackendError(
+        f"backend {name!r} needs the module {module!r}, which is not installed.",
+        fix=f'pip install "seqfront[{name}]".',
+    )
+
+
+def not_a_tensor(raw: object) -> BackendError:
+    """A value that is no tensor of any framework."""
+    cls = type(raw)
+    return BackendError(
+        "this is no tensor of any backend.",
+        [("value", f"{cls.__module__}.{cls.__name__}")],
+        "pass a NumPy array, a torch.Tensor or a tf.Tensor.",
+    )
+
+
+def no_gradients(backend: str) -> BackendError:
+    """Differentiation where there is none."""
+    return BackendError(
+        f"value_and_grad: the backend {backend!r} computes no gradients.",
+        fix='use "torch" or "tensorflow"; the NumPy backend is the reference for values.',
+    )
+
+
+def unsupported_dtype(backend: str, dtype: str, why: str) -> BackendError:
+    """A dtype that a framework does not have."""
+    return BackendError(f"the backend {backend!r} has no {dtype}.", fix=why)
+
+
+def unknown_device(backend: str, device: str, known: str) -> BackendError:
+    """A device that a backend does not have."""
+    return BackendError(
+        f"the backend {backend!r} has no device {device!r}.",
+        [("known", known)],
+        "use one of these.",
+    )
+
+
+def native_missing(reason: str) -> NativeError:
+    """An installation without the compiled library."""
+    return NativeError(
+        "the native library is not part of this installation.",
+        [("import", reason)],
+        "install with a C++17 compiler at hand: pip install .",
+    )
+
+
+def no_second_derivative(op: str) -> NativeError:
+    """Double backward through a native op."""
+    return NativeError(
+        f"{op}: the native op has no second derivative.",
+        fix="compute the loss in frontend operations if you need one.",
+    )
+
+
+def native_device(op: str, device: str) -> NativeError:
+    """A device that the library has no kernels for."""
+    return NativeError(
+        f"{op}: the native library was built for the CPU only.",
+        [("device", device)],
+        'move the tensors: sf.to_device(x, "cpu").',
+    )
+
+
+def native_refused(op: str, reason: str) -> NativeError:
+    """Input that the native library would not compute on."""
+    return NativeError(f"{op}: {reason}")

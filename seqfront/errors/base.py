@@ -1,0 +1,69 @@
+"""The error classes, and the one form that all messages have.
+
+    DimError: softmax: x has a dim called 'time', but not this one.
+      x       float32[batch≤8, time≤120, mel:80] torch:cpu
+      wanted  time made at model.py:38
+      fix: dims match by identity, never by name: pass the same Dim object, or x.rename(old, new).
+
+One sentence that says what is wrong, the facts in aligned columns, one way to mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class SeqfrontError(Exception):
+    """Any error that seqfront raises itself.
+
+    Args:
+        what: One sentence: the operation, and what is wrong with what it was given.
+        facts: Names and what they stand for, printed in two columns.
+        fix: What to do about it.
+    """
+
+    def __init__(self, what: str, facts: Sequence[tuple[str, Any]] = (), fix: str = "") -> None:
+        self.what = what
+        self.facts = tuple((name, str(value)) for name, value in facts)
+        self.fix = fix
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        width = max((len(name) for name, _ in self.facts), default=0)
+        lines = [self.what]
+        lines += [f"  {name:<{width}}  {value}" for name, value in self.facts]
+        if self.fix:
+            lines.append(f"  fix: {self.fix}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.what, self.facts, self.fix)
+
+
+class DimError(SeqfrontError, ValueError):
+    """Dims or sizes that do not fit together."""
+
+
+class DTypeError(SeqfrontError, TypeError):
+    """Values of a type that the operation has no meaning for."""
+
+
+class BackendError(SeqfrontError, TypeError):
+    """A framework that is missing, mixed with another, or not able to do this."""
+
+
+class TraceError(SeqfrontError, RuntimeError):
+    """Something that needs values while only a graph is being built."""
+
+
+class NativeError(SeqfrontError, RuntimeError):
+    """The native library refused its input, or is not there."""
+
+
+class CheckpointError(SeqfrontError, ValueError):
+    """A checkpoint that does not fit the model."""
+
+
+class SeqfrontWarning(UserWarning):
+    """Something that works, but is probably not what was meant."""

@@ -1,0 +1,91 @@
+"""Messages of the losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from seqfront.errors.base import DimError, NativeError
+
+if TYPE_CHECKING:
+    from seqfront.dim import Dim
+    from seqfront.tensor import Tensor
+
+
+def unknown_choice(op: str, name: str, value: object, known: Sequence[str]) -> DimError:
+    """A name that is none of those an argument may have."""
+    return DimError(
+        f"{op}: {name} is {value!r}.", [("known", ", ".join(map(repr, known)))], "use one of these."
+    )
+
+
+def ambiguous_classes(op: str, logits: Tensor, targets: Tensor, left: Sequence[Dim]) -> DimError:
+    """Logits whose class dim cannot be told."""
+    return DimError(
+        f"{op}: it is not clear which dim of the logits is that of the classes.",
+        [("logits", logits), ("targets", targets), ("left", f"[{', '.join(map(repr, left))}]")],
+        "say what the targets are labels of: targets.labels_of(classes).",
+    )
+
+
+def vocabularies_differ(op: str, logits: Tensor, targets: Tensor, classes: Dim) -> DimError:
+    """More labels than classes."""
+    return DimError(
+        f"{op}: the targets are labels of a larger vocabulary than the logits have classes.",
+        [("logits", logits), ("targets", targets), ("classes", repr(classes))],
+        "the classes are the labels, and the blank if that is no label.",
+    )
+
+
+def bad_blank(op: str, logits: Tensor, classes: Dim, blank: int, size: int) -> DimError:
+    """A blank that is no class."""
+    return DimError(
+        f"{op}: blank_index {blank} is no class of {classes!r}.",
+        [("logits", logits), ("needed", f"{-size} to {size - 1}")],
+        "the index of the blank among the classes; negative counts from the end.",
+    )
+
+
+def bad_label(
+    op: str, targets: Tensor, sequence: int, position: int, value: int, size: int | None, blank: int
+) -> DimError:
+    """A label out of range, or the blank among the labels."""
+    what = "the blank stands among the targets" if value == blank else "a label is out of range"
+    return DimError(
+        f"{op}: {what}.",
+        [
+            ("targets", targets),
+            (f"sequence {sequence}", f"label {position} is {value}"),
+            ("needed", f"0 to {'?' if size is None else size - 1}, without the blank {blank}"),
+        ],
+        "check the labels against the vocabulary, and blank_index.",
+    )
+
+
+def missing_label_states(logits: Tensor, labels: Dim) -> DimError:
+    """Transducer logits without a dim for "so many labels seen"."""
+    return DimError(
+        f"rnnt_loss: the logits have neither {labels + 1!r} nor {1 + labels!r}.",
+        [("logits", logits), ("targets", f"over {labels!r} made at {labels.origin}")],
+        "a transducer predicts after 0, 1, ... all labels: run the prediction network on "
+        "sf.pad(targets, axis=..., left=1).",
+    )
+
+
+def infeasible(op: str, rows: Sequence[tuple[int, int, int]], count: int) -> NativeError:
+    """Sequences without any alignment: (sequence, frames, labels) of each."""
+    shown = [
+        (f"sequence {row}", f"{_count(frames, 'frame')}, {_count(labels, 'label')}")
+        for row, frames, labels in rows[:4]
+    ]
+    if len(rows) > 4:
+        shown.append(("...", f"{len(rows) - 4} more"))
+    return NativeError(
+        f"{op}: {len(rows)} of {count} sequences have fewer frames than their labels need.",
+        shown,
+        'less subsampling, or infeasible="zero" to give them loss 0.',
+    )
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,124 @@
+"""Messages of operations: shapes, indices, joins, gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from seqfront.errors.base import DimError, DTypeError
+
+if TYPE_CHECKING:
+    from seqfront.dim import Dim
+    from seqfront.tensor import Tensor
+
+
+def size_unknown(op: str, dim: Dim) -> DimError:
+    """A dynamic dim without data to take its size from."""
+    return DimError(
+        f"{op}: the size of {dim!r} is not known.",
+        [(dim.name, f"dynamic, made at {dim.origin}")],
+        f"give a tensor that has it, as in like=x; or a static size, Dim({dim.name!r}, 120).",
+    )
+
+
+def ragged_dim(op: str, x: Tensor, dim: Dim) -> DimError:
+    """A ragged dim where padding would get between the data."""
+    return DimError(
+        f"{op}: {dim!r} is ragged, so padding would lie between the data.",
+        [("x", x), ("lengths", x.lengths(dim))],
+        "mask it (sf.mask_padding) and drop the lengths (x.with_lengths) if that is meant.",
+    )
+
+
+def nothing_to_merge(x: Tensor) -> DimError:
+    """No dim named."""
+    return DimError("merge_dims: no dim is named.", [("x", x)], "name at least one dim of x.")
+
+
+def cannot_split(x: Tensor, axis: Dim, into: Sequence[Dim]) -> DimError:
+    """Sizes that do not multiply to the dim's."""
+    return DimError(
+        f"split_dim: {axis!r} cannot be split into {', '.join(map(repr, into))}.",
+        [("x", x)],
+        "the sizes have to multiply to that of the dim; one of them may be dynamic.",
+    )
+
+
+def nothing_to_join(op: str) -> DimError:
+    """No tensor given."""
+    return DimError(f"{op}: no tensor is given.", fix="give at least one.")
+
+
+def negative_padding(x: Tensor, axis: Dim, left: int, right: int) -> DimError:
+    """Fewer than no positions to add."""
+    return DimError(
+        f"pad: {axis!r} cannot be padded by a negative number of positions.",
+        [("x", x), ("left", left), ("right", right)],
+        "numbers of at least 0.",
+    )
+
+
+def foreign_labels(op: str, indices: Tensor, axis: Dim) -> DimError:
+    """Labels of one dim used on another."""
+    return DimError(
+        f"{op}: the indices are labels of {indices.sparse_dim!r}, not of {axis!r}.",
+        [("indices", indices), ("axis", f"{axis!r} made at {axis.origin}")],
+        "if they mean the same, say so: indices.labels_of(axis).",
+    )
+
+
+def no_labels(op: str, x: Tensor) -> DimError:
+    """Plain integers where labels are needed."""
+    return DimError(
+        f"{op}: it is not said which dim the values are labels of.",
+        [("x", x)],
+        "sf.wrap(..., sparse_dim=vocab), or x.labels_of(vocab).",
+    )
+
+
+def index_out_of_range(op: str, x: Tensor, axis: Dim, low: int, high: int, size: int) -> DimError:
+    """Positions that are not there."""
+    return DimError(
+        f"{op}: an index lies outside of {axis!r}.",
+        [("x", x), ("indices", f"{low} to {high}"), ("needed", f"0 to {size - 1}")],
+        "check the labels against the vocabulary that they were made with.",
+    )
+
+
+def window_beyond_data(op: str, x: Tensor, dim: Dim, size: int, window: int) -> DimError:
+    """A window that is longer than the data."""
+    return DimError(
+        f"{op}: the window over {dim!r} is longer than the data.",
+        [("x", x), ("size", size), ("window", window)],
+        'padding="same", or longer input.',
+    )
+
+
+def nothing_to_differentiate() -> DTypeError:
+    """An empty list of parameters."""
+    return DTypeError(
+        "value_and_grad: there is nothing to differentiate by.",
+        fix="give at least one parameter or tensor.",
+    )
+
+
+def bad_rate(op: str, rate: float) -> DimError:
+    """A probability that is none."""
+    return DimError(f"{op}: the rate has to be between 0 and 1.", [("rate", rate)])
+
+
+def nothing_to_replay() -> DimError:
+    """More draws than were recorded."""
+    return DimError(
+        "replay: more random numbers are drawn than were recorded.",
+        fix="replay the same computation that was recorded.",
+    )
+
+
+def wrong_value_shape(x: Tensor, shape: Sequence[int]) -> DimError:
+    """An array that is no value of a parameter."""
+    return DimError(
+        "assign: the value does not have the dims of the parameter.",
+        [("parameter", x), ("value", tuple(shape))],
+        "an array with one axis for each dim, in their order; or a Tensor over the same dims.",
+    )

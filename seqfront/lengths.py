@@ -1,0 +1,111 @@
+"""Lengths: how much of a ragged dim is data, sequence by sequence.
+
+A `Dim` is static, so the lengths travel with the tensors. A `Lengths` is the immutable table that a
+tensor carries: for some dims, a raw integer tensor over the dims it depends on (usually the batch).
+Results of operations share the table of their operands; a dim without an entry is full.
+
+Derived dims need no entry: the length of `time // 2` follows from the entry of `time` by the same
+arithmetic that made the dim. So an operation that subsamples has nothing to do but to name the
+dim of its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from seqfront.dim import Dim, evaluate
+
+if TYPE_CHECKING:
+    from seqfront.backend import Backend, Raw, Size
+
+
+class Entry(NamedTuple):
+    """Lengths of one dim: integers over other dims."""
+
+    raw: Raw
+    dims: tuple[Dim, ...]
+
+
+class Lengths:
+    """Immutable table of lengths by dim."""
+
+    __slots__ = ("_cache", "entries")
+
+    entries: Mapping[Dim, Entry]
+    _cache: dict[object, Entry]
+
+    def __init__(self, entries: Mapping[Dim, Entry]) -> None:
+        self.entries = entries
+        self._cache = {}
+
+    def of(self, dim: Dim, backend: Backend) -> Entry | None:
+        """Lengths of a dim, derived ones included; None if it is full."""
+        entry = self.entries.get(dim)
+        if entry is not None or dim.expr is None or not self.entries:
+            return entry
+        if backend.is_tracing():
+            return self._derive(dim, backend)
+        cached = self._cache.get(dim)
+        if cached is None:
+            cached = self._derive(dim, backend)
+            if cached is not None:
+                self._cache[dim] = cached
+        return cached
+
+    def _derive(self, dim: Dim, backend: Backend) -> Entry | None:
+        expr = dim.expr
+        if expr is None or len(expr.dims) > 1:  # who merges or joins ragged dims says what results
+            return None
+        inner = self.of(expr.dims[0], backend)
+        if inner is None:
+            return None
+        raw = evaluate(expr, (inner.raw,), lambda size, low: backend.binary("max", size, low))
+        return Entry(raw, inner.dims)
+
+    def mask(self, dim: Dim, size: Size, backend: Backend) -> Entry | None:
+        """bool over (*dims, dim): which of `size` positions are data; None if all are."""
+        entry = self.of(dim, backend)
+        if entry is None:
+            return None
+        if backend.is_tracing():
+            return Entry(backend.sequence_mask(entry.raw, size), (*entry.dims, dim))
+        key = (dim, size)
+        cached = self._cache.get(key)
+        if cached is None:
+            cached = Entry(backend.sequence_mask(entry.raw, size), (*entry.dims, dim))
+            self._cache[key] = cached
+        return cached
+
+    def with_entries(self, entries: Mapping[Dim, Entry]) -> Lengths:
+        """This table with entries added or replaced."""
+        return Lengths({**self.entries, **entries})
+
+    def renamed(self, old: Dim, new: Dim, backend: Backend) -> Lengths:
+        """The table with `new` in the place of `old`, as a dim and where others depend on it."""
+        entries = {
+            dim: Entry(entry.raw, tuple(new if d is old else d for d in entry.dims))
+            for dim, entry in self.entries.items()
+            if dim is not old
+        }
+        moved = self.of(old, backend)
+        if moved is not None:
+            entries[new] = moved
+        return Lengths(entries)
+
+
+FULL = Lengths({})
+"""The table of tensors without ragged dims."""
+
+
+def merged(tables: Iterable[Lengths]) -> Lengths:
+    """One table with the entries of all; where two have a dim, the first one's stands."""
+    result = FULL
+    for table in tables:
+        if table is result or not table.entries:
+            continue
+        if not result.entries:
+            result = table
+        elif any(dim not in result.entries for dim in table.entries):
+            result = Lengths({**table.entries, **result.entries})
+    return result

@@ -1,0 +1,203 @@
+"""From named tensors to the plain arrays that the lattice ops take.
+
+Both transducer and CTC losses read logits over [batch..., input, (labels,) classes] and targets
+over [batch..., labels], with any number of batch dims in any order. Here they become one batch
+axis; the loss of each sequence goes back to the batch dims.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from seqfront import align, dtypes, errors
+from seqfront.backend import Backend, Raw
+from seqfront.dim import Dim
+from seqfront.lengths import Lengths
+from seqfront.tensor import Tensor
+
+Infeasible = Literal["inf", "zero", "raise"]
+"""What the loss of a sequence without any alignment is: +inf, or 0, or an error. Its gradient is
+zero in every case."""
+
+
+class Problem(NamedTuple):
+    """One lattice loss in plain arrays."""
+
+    backend: Backend
+    batch: tuple[Dim, ...]
+    table: Lengths
+    blank: int
+    logits: Raw
+    targets: Raw
+    frame_lengths: Raw
+    label_lengths: Raw
+
+    @property
+    def inputs(self) -> tuple[Raw, Raw, Raw, Raw]:
+        """What the native op takes."""
+        return self.logits, self.targets, self.frame_lengths, self.label_lengths
+
+
+def problem(
+    op: str,
+    logits: Tensor,
+    targets: Tensor,
+    input_dim: Dim,
+    labels_dim: Dim,
+    blank: int,
+    rows: tuple[Dim, ...],
+) -> Problem:
+    """Check the arguments of a loss and lay them out; `rows` are the dims of the lattice."""
+    for dim in rows:
+        if dim not in logits.dims:
+            raise errors.missing_dim(op, logits, dim, "logits")
+    if labels_dim not in targets.dims:
+        raise errors.missing_dim(op, targets, labels_dim, "targets")
+    if not dtypes.is_float(logits.dtype):
+        raise errors.wrong_dtype(op, "logits", logits, "floating point")
+    if not dtypes.is_int(targets.dtype):
+        raise errors.wrong_dtype(op, "targets", targets, "an integer type")
+    backend = align.common_backend(op, (logits, targets))
+    table = align.common_lengths(op, (logits, targets))
+    classes = _class_dim(op, logits, targets, rows)
+    blank = _blank(op, logits, classes, blank)
+    batch = tuple(dim for dim in logits.dims if dim not in rows and dim is not classes)
+    for dim in targets.dims:
+        if dim is not labels_dim and dim not in batch:
+            raise errors.missing_dim(op, logits, dim, "logits")
+    flat_logits = flattened(logits, batch, (*rows, classes))
+    frames = lengths_of(logits.with_lengths(table), input_dim, batch)
+    counts = lengths_of(_over(targets.with_lengths(table), logits, batch), labels_dim, batch)
+    flat_targets = backend.cast(
+        flattened(_over(targets, logits, batch), batch, (labels_dim,)), "int32"
+    )
+    _check_labels(op, backend, targets, flat_targets, counts, classes, blank)
+    return Problem(backend, batch, table, blank, flat_logits, flat_targets, frames, counts)
+
+
+def _class_dim(op: str, logits: Tensor, targets: Tensor, rows: tuple[Dim, ...]) -> Dim:
+    """The dim of classes: that of the labels, or else the only one left."""
+    labels = targets.sparse_dim
+    if labels is not None and labels in logits.dims:
+        return labels
+    left = [d for d in logits.dims if d not in rows and d not in targets.dims]
+    if len(left) != 1:
+        raise errors.ambiguous_classes(op, logits, targets, left)
+    classes = left[0]
+    known = labels is not None and labels.size is not None and classes.size is not None
+    if known and int(labels.size or 0) > int(classes.size or 0):
+        raise errors.vocabularies_differ(op, logits, targets, classes)
+    return classes
+
+
+def _blank(op: str, logits: Tensor, classes: Dim, blank: int) -> int:
+    size = logits.backend.static_shape(logits.raw)[logits.axis(classes)]
+    if size is None:
+        raise errors.size_unknown(op, classes)
+    if not -size <= blank < size:
+        raise errors.bad_blank(op, logits, classes, blank, size)
+    return blank % size
+
+
+def _over(x: Tensor, logits: Tensor, batch: tuple[Dim, ...]) -> Tensor:
+    """`x` repeated along the batch dims that only the logits have."""
+    missing = tuple(dim for dim in batch if dim not in x.dims)
+    if not missing:
+        return x
+    backend = x.backend
+    shape = [*(logits.size(dim) for dim in missing), *backend.shape(x.raw)]
+    raw = backend.broadcast_to(x.raw, shape)
+    return Tensor(raw, (*missing, *x.dims), x.lengths_table, x.sparse_dim, backend=backend)
+
+
+def flattened(x: Tensor, batch: tuple[Dim, ...], rest: tuple[Dim, ...]) -> Raw:
+    """Raw [count, *rest], all batch dims as one axis."""
+    backend = x.backend
+    raw = x.raw_in((*batch, *rest))
+    if len(batch) == 1:
+        return raw
+    shape = backend.shape(raw)
+    count: Any = 1
+    for size in shape[: len(batch)]:
+        count = count * size
+    return backend.reshape(raw, (count, *shape[len(batch) :]))
+
+
+def lengths_of(x: Tensor, dim: Dim, batch: tuple[Dim, ...]) -> Raw:
+    """Raw int32 [count]: lengths of a dim for each sequence; its size if it is full."""
+    backend = x.backend
+    count: Any = 1
+    for d in batch:
+        count = count * x.size(d)
+    entry = x.lengths_table.of(dim, backend)
+    if entry is None or any(d not in batch for d in entry.dims):
+        if isinstance(x.size(dim), int):
+            return backend.full((count,), x.size(dim), "int32", x.device)
+        size = backend.convert(x.size(dim), "int32", x.device)
+        return backend.broadcast_to(size, (count,))
+    raw = align.moved(backend, entry.raw, align.move_to(entry.dims, batch))
+    if entry.dims != batch:
+        raw = backend.broadcast_to(raw, [x.size(d) for d in batch])
+    return raw if len(batch) == 1 else backend.reshape(raw, (count,))
+
+
+def _check_labels(
+    op: str,
+    backend: Backend,
+    targets: Tensor,
+    labels: Raw,
+    counts: Raw,
+    classes: Dim,
+    blank: int,
+) -> None:
+    """Look at the labels, where that costs nothing: on the CPU, outside a trace. (Elsewhere the
+    native op refuses them.)"""
+    if backend.is_tracing() or backend.device(labels) != "cpu":
+        return
+    values, used = backend.to_numpy(labels), backend.to_numpy(counts)
+    size = int(classes.size) if classes.size is not None else None
+    data = np.arange(values.shape[1]) < used[:, None]
+    wrong = data & ((values < 0) | (values == blank))
+    if size is not None:
+        wrong |= data & (values >= size)
+    if wrong.any():
+        sequence, position = (int(i) for i in np.argwhere(wrong)[0])
+        value = int(values[sequence, position])
+        raise errors.bad_label(op, targets, sequence, position, value, size, blank)
+
+
+def per_sequence(op: str, p: Problem, loss: Raw, logits: Tensor, infeasible: Infeasible) -> Tensor:
+    """Losses over the batch dims, with sequences that have no alignment as wanted."""
+    backend = p.backend
+    if infeasible != "inf":
+        impossible = backend.binary("eq", loss, float("inf"))
+        if infeasible == "zero":
+            loss = backend.where(impossible, 0.0, loss)
+        else:
+            loss = _refused(op, p, loss, impossible)
+    if len(p.batch) != 1:
+        loss = backend.reshape(loss, [logits.size(dim) for dim in p.batch])
+    return Tensor(loss, p.batch, p.table, backend=backend)
+
+
+def _refused(op: str, p: Problem, loss: Raw, impossible: Raw) -> Raw:
+    backend = p.backend
+    if not backend.is_tracing():
+        rows = np.flatnonzero(backend.to_numpy(impossible))
+        if rows.size:
+            frames, counts = backend.to_numpy(p.frame_lengths), backend.to_numpy(p.label_lengths)
+            facts = [(int(i), int(frames[i]), int(counts[i])) for i in rows]
+            raise errors.infeasible(op, facts, int(frames.shape[0]))
+        return loss
+    fine = backend.unary("not", backend.reduce("any", impossible, (0,)))
+    message = f"{op}: sequences have fewer frames than their labels need."
+    checked = backend.cast(backend.check(fine, message), backend.dtype(loss))
+    return backend.binary("mul", loss, checked)
+
+
+def check_choice(op: str, infeasible: str) -> None:
+    """Refuse an unknown policy."""
+    if infeasible not in ("inf", "zero", "raise"):
+        raise errors.unknown_choice(op, "infeasible", infeasible, ("inf", "zero", "raise"))

@@ -1,0 +1,53 @@
+"""Modules made of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from seqfront.nn.module import Module
+from seqfront.tensor import Tensor
+
+
+class Sequential(Module):
+    """One after another: modules, or any functions from tensor to tensor.
+
+    Example:
+        >>> net = sf.nn.Sequential(sf.nn.Linear(mel, hidden), sf.relu, sf.nn.Linear(hidden, out))
+    """
+
+    def __init__(self, *layers: Callable[..., Tensor]) -> None:
+        self.layers = list(layers)
+
+    def __call__(self, x: Tensor, **options: Any) -> Tensor:
+        """`x` through all layers; options go to every *module* among them."""
+        for layer in self.layers:
+            x = layer(x, **options) if isinstance(layer, Module) else layer(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, index: int) -> Callable[..., Tensor]:
+        return self.layers[index]
+
+
+class ModuleList(Module):
+    """Modules by number; parameters go by `0.weight`, `1.weight`, ..."""
+
+    def __init__(self, modules: Sequence[Module] = ()) -> None:
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def append(self, module: Module) -> None:
+        """Add a module at the end."""
+        setattr(self, str(len(self)), module)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (getattr(self, str(i)) for i in range(len(self)))
+
+    def __len__(self) -> int:
+        return sum(name.isdigit() for name in vars(self))
+
+    def __getitem__(self, index: int) -> Any:
+        return getattr(self, str(range(len(self))[index]))

@@ -1,0 +1,92 @@
+"""Modules: models as plain Python.
+
+A module is a class whose `__init__` makes parameters and other modules as attributes, and whose
+`__call__` computes. There is nothing else to it: no registration, no build step. Parameters are
+found by looking at the attributes, also inside lists, tuples and dicts, and go by their path:
+`encoder.layers.0.weight`.
+
+    class Classifier(sf.nn.Module):
+        def __init__(self, mel: sf.Dim, labels: sf.Dim) -> None:
+            hidden = sf.Dim("hidden", 128)
+            self.encoder = sf.nn.LSTM(mel, hidden)
+            self.output = sf.nn.Linear(hidden, labels)
+
+        def __call__(self, x: sf.Tensor, *, axis: sf.Dim) -> sf.Tensor:
+            y, _ = self.encoder(x, axis=axis)
+            return self.output(y)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from typing_extensions import Self
+
+from seqfront.nn import show
+from seqfront.nn.parameter import Parameter
+
+
+class Module:
+    """Base of layers and models. Subclasses give `__init__` and `__call__`."""
+
+    training: bool = True
+    """Whether the model is being trained: dropout and the like are active."""
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """Parameters by attribute path, each once, in order of the attributes."""
+        found: dict[str, Parameter] = {}
+        seen: set[int] = set()
+        for path, item in _walk(self, ""):
+            if isinstance(item, Parameter) and id(item) not in seen:
+                seen.add(id(item))
+                found[path] = item
+        return found
+
+    def parameters(self) -> list[Parameter]:
+        """All trainable parameters."""
+        return [p for p in self.named_parameters().values() if p.trainable]
+
+    def named_modules(self) -> dict[str, Module]:
+        """This module (path "") and all inside it, by attribute path, each once."""
+        found: dict[str, Module] = {"": self}
+        seen = {id(self)}
+        for path, item in _walk(self, ""):
+            if isinstance(item, Module) and id(item) not in seen:
+                seen.add(id(item))
+                found[path] = item
+        return found
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and all inside it to training, or out of it."""
+        for module in self.named_modules().values():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch to inference: no dropout."""
+        return self.train(False)
+
+    def __repr__(self) -> str:
+        return show.tree(self, children)
+
+
+def children(item: object) -> Iterator[tuple[str, Any]]:
+    """Names and values of what a module, list, tuple or dict holds directly."""
+    if isinstance(item, Module):
+        yield from vars(item).items()
+    elif isinstance(item, (list, tuple)):
+        for i, value in enumerate(cast("list[Any]", item)):
+            yield str(i), value
+    elif isinstance(item, Mapping):
+        for key, value in cast("Mapping[Any, Any]", item).items():
+            yield str(key), value
+
+
+def _walk(item: object, path: str) -> Iterator[tuple[str, Any]]:
+    for name, value in children(item):
+        inner = f"{path}.{name}" if path else name
+        if isinstance(value, (Parameter, Module)):
+            yield inner, value
+        if isinstance(value, (Module, list, tuple, Mapping)) and not isinstance(value, Parameter):
+            yield from _walk(value, inner)

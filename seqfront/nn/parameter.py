@@ -1,0 +1,104 @@
+"""Parameters: tensors that a framework owns.
+
+A `Parameter` knows its dims and where it started; its value lies in the dictionary of an *owner*
+and is read there at every use. To begin with the owner is the parameter itself; when a framework
+takes the model (`seqfront_torch.module(model)`), its module becomes the owner. So whatever the
+framework does to its own parameters (optimizers, `load_state_dict(assign=True)`,
+`functional_call`, distribution) is what the model computes with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqfront import backends, dtypes, errors, randomness
+from seqfront.backend import Backend, Raw
+from seqfront.dim import Dim
+from seqfront.lengths import FULL
+from seqfront.nn.init import Initializer
+from seqfront.tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that is learned, or kept.
+
+    Args:
+        dims: Static dims.
+        initial: Starting value: an initialiser, or a number.
+        dtype: A float dtype; others only if not trainable.
+        trainable: Whether an optimizer may change it. False: kept state (running statistics).
+
+    Example:
+        >>> import seqfront as sf
+        >>> feature = sf.Dim("feature", 3)
+        >>> sf.nn.Parameter((feature,), 1.0)
+        float32[feature:3] numpy:cpu
+    """
+
+    __slots__ = ("_key", "_owner", "trainable")
+
+    trainable: bool
+    """Whether an optimizer may change it."""
+    _owner: MutableMapping[str, Raw]
+    _key: str
+
+    def __init__(
+        self,
+        dims: Sequence[Dim],
+        initial: Initializer | float = 0.0,
+        *,
+        dtype: str = "float32",
+        trainable: bool = True,
+    ) -> None:
+        dims = tuple(dims)
+        shape = tuple(_static(dim) for dim in dims)
+        for i, dim in enumerate(dims):
+            if dim in dims[:i]:
+                raise errors.repeated_dim("Parameter", dims, dim)
+        dtypes.check(dtype, "Parameter")
+        backend = backends.default()
+        super().__init__(None, dims, FULL, backend=backend)
+        if isinstance(initial, Initializer):
+            value = initial(dims, randomness.next_stream())
+        else:
+            value = np.full(shape, initial)
+        raw = backend.convert(np.asarray(value, np.float64 if dtype == "float64" else np.float32))
+        if backend.dtype(raw) != dtype:
+            raw = backend.cast(raw, dtype)
+        self.trainable = trainable
+        self._key = "value"
+        self._owner = {"value": backend.parameter(raw, trainable=trainable)}
+
+    @property
+    def raw(self) -> Raw:
+        """The framework's variable, as its owner has it now."""
+        return self._owner[self._key]
+
+    @property
+    def backend(self) -> Backend:
+        """The backend of the owner."""
+        return backends.of(self._owner[self._key])
+
+    def owned_by(self, owner: MutableMapping[str, Raw], key: str) -> None:
+        """Read the value from `owner[key]` from now on; for the bridges to frameworks."""
+        self._owner, self._key = owner, key
+
+    def assign(self, value: Any) -> None:
+        """Overwrite the value: a Tensor over the same dims, or an array in their order."""
+        if isinstance(value, Tensor):
+            value = value.backend.to_numpy(value.raw_in(self.dims))
+        array = np.asarray(value)
+        shape = tuple(dim.size for dim in self.dims)
+        if array.shape != shape:
+            raise errors.wrong_value_shape(self, array.shape)
+        backend = self.backend
+        backend.assign(self.raw, backend.convert(array, self.dtype, self.device))
+
+
+def _static(dim: Dim) -> int:
+    if dim.size is None:
+        raise errors.size_unknown("Parameter", dim)
+    return dim.size

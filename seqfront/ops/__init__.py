@@ -1,0 +1,1 @@
+"""Functions on tensors, one idea a file."""

@@ -1,0 +1,71 @@
+"""Contraction: products of tensors, summed over dims they share.
+
+Dims say it all: dims to reduce are summed over, other common dims go together, the rest are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqfront import align, dtypes, errors
+from seqfront.backend import Backend, Raw
+from seqfront.dim import Dim
+from seqfront.ops.mask import clean, mask_padding
+from seqfront.tensor import Tensor
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def dot(a: Tensor, b: Tensor, *, reduce: Dim | Sequence[Dim]) -> Tensor:
+    """Product of two tensors, summed over dims that both have; padding of them counts nothing.
+
+    Args:
+        a: Any dims.
+        b: Any dims, of the same backend.
+        reduce: Dims to sum over.
+
+    Returns:
+        Dims of `a` without `reduce`, then those that only `b` has.
+
+    Example:
+        >>> energy = sf.dot(query, key, reduce=head_feature)   # [batch, time] . [batch, key_time]
+    """
+    dims = (reduce,) if isinstance(reduce, Dim) else tuple(reduce)
+    for dim in dims:
+        for name, x in (("a", a), ("b", b)):
+            if dim not in x.dims:
+                raise errors.missing_dim("dot", x, dim, name)
+    backend = align.common_backend("dot", (a, b))
+    table = align.common_lengths("dot", (a, b))
+    dtype = dtypes.promote(a.dtype, b.dtype)
+    raw_a, raw_b = (_operand(backend, x, dims, dtype) for x in (a, b))
+    kept = [dim for dim in a.dims if dim not in dims]
+    kept += [dim for dim in b.dims if dim not in a.dims]
+    letter = dict(zip(align.union((a.dims, b.dims)), _LETTERS, strict=False))
+    terms = ["".join(letter[d] for d in over) for over in (a.dims, b.dims, kept)]
+    raw = backend.einsum(f"{terms[0]},{terms[1]}->{terms[2]}", raw_a, raw_b)
+    return Tensor(raw, tuple(kept), table, backend=backend)
+
+
+def _operand(backend: Backend, x: Tensor, reduce: Sequence[Dim], dtype: str) -> Raw:
+    """Without the padding that the sum would run over."""
+    raw = mask_padding(clean(x), 0.0, reduce).raw
+    return raw if backend.dtype(raw) == dtype else backend.cast(raw, dtype)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_dim: Dim) -> Tensor:
+    """An affine map of one dim: x [..., in], weight [in, out], bias [out] -> [..., out].
+
+    What `dot(x, weight, reduce=in_dim) + bias` computes, as one fused call.
+    """
+    if in_dim not in x.dims:
+        raise errors.missing_dim("linear", x, in_dim)
+    backend = align.common_backend("linear", (x, weight))
+    rest = tuple(dim for dim in x.dims if dim is not in_dim)
+    raw = mask_padding(clean(x), 0.0, (in_dim,)).raw_in((*rest, in_dim))
+    dtype = dtypes.promote(x.dtype, weight.dtype)
+    if backend.dtype(raw) != dtype:
+        raw = backend.cast(raw, dtype)
+    raw_bias = None if bias is None else bias.raw
+    result = backend.linear(raw, weight.raw_in((in_dim, out_dim)), raw_bias)
+    return Tensor(result, (*rest, out_dim), x.lengths_table, backend=backend)

@@ -1,0 +1,124 @@
+"""Convolution over ragged dims: padding is zero, and the result does not depend on the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from seqfront import align, dtypes, errors
+from seqfront.dim import Dim
+from seqfront.ops.mask import mask_padding
+from seqfront.tensor import Tensor
+
+Padding: TypeAlias = Literal["valid", "same", "causal"] | tuple[int, int]
+"""`valid`: none. `same`: as many positions as before, divided by the stride, a rest counting;
+the window's middle is on the position (its left middle if it is even). `causal`: the window ends
+at the position. Or how many zeros before and after."""
+
+
+def conv(
+    x: Tensor,
+    kernel: Tensor,
+    *,
+    spatial: Sequence[tuple[Dim, Dim]],
+    in_dim: Dim,
+    out_dim: Dim,
+    strides: Sequence[int] | None = None,
+    padding: Padding = "valid",
+    dilations: Sequence[int] | None = None,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlation with a kernel over one to three dims.
+
+    Args:
+        x: Over `in_dim` and the spatial dims, which may be ragged; any others are batch.
+        kernel: Over the window dims, `in_dim` (or the part of it in one group) and `out_dim`.
+        spatial: Pairs of a dim of `x` and the window dim of the kernel.
+        in_dim: Features of `x`.
+        out_dim: Features of the result.
+        strides: Step for each spatial dim; default 1.
+        padding: Zeros around the data, the same for all dims.
+        dilations: Distance between the window's positions; default 1.
+        groups: Features in so many separate parts.
+
+    Returns:
+        Batch dims, spatial dims as derived from those of `x` (`time.ceil_div(2)` for stride 2 and
+        "same"), `out_dim`. Each sequence gives what it gives alone.
+    """
+    steps = tuple(strides) if strides is not None else (1,) * len(spatial)
+    gaps = tuple(dilations) if dilations is not None else (1,) * len(spatial)
+    dims = tuple(dim for dim, _ in spatial)
+    for dim in (*dims, in_dim):
+        if dim not in x.dims:
+            raise errors.missing_dim("conv", x, dim)
+    backend = align.common_backend("conv", (x, kernel))
+    batch = tuple(d for d in x.dims if d not in dims and d is not in_dim)
+    raw = mask_padding(x, 0.0, x.dims).raw_in((*batch, *dims, in_dim))
+    dtype = dtypes.promote(x.dtype, kernel.dtype)
+    raw = backend.cast(raw, dtype)
+    spans = [_span(window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]
+    margins = [_margins(padding, span) for span in spans]
+    out_spatial: list[Dim] = []
+    for dim, span, (left, right), step in zip(dims, spans, margins, steps, strict=True):
+        size = backend.static_shape(x.raw)[x.axis(dim)]
+        if dim.size is not None and size is not None and size + left + right < span:
+            raise errors.window_beyond_data("conv", x, dim, size + left + right, span)
+        out_spatial.append(dim.pad(0, left + right - (span - 1)).ceil_div(step))
+    shape = backend.shape(raw)
+    sizes = shape[len(batch) : -1]
+    if any(left or right for left, right in margins) or not _long_enough(sizes, spans):
+        zeros = [
+            (left, right + _lacking(size, left + right, span))
+            for size, (left, right), span in zip(sizes, margins, spans, strict=True)
+        ]
+        raw = backend.pad(raw, [(0, 0)] * len(batch) + zeros + [(0, 0)], 0.0)
+    flat = backend.shape(raw)
+    count = 1
+    for size in shape[: len(batch)]:
+        count = count * size
+    raw = backend.reshape(raw, (count, *flat[len(batch) :])) if len(batch) != 1 else raw
+    weight_dims = (*(window for _, window in spatial), *_features(kernel, spatial, out_dim))
+    weight = backend.cast(kernel.raw_in(weight_dims), dtype)
+    result = backend.conv(raw, weight, steps, gaps, groups)
+    for axis, (size, (left, right), span) in enumerate(zip(sizes, margins, spans, strict=True)):
+        if _lacking(size, left + right, span) > 0:  # too short for one window: no position
+            result = backend.slice(result, axis + 1, 0, 0)
+    if len(batch) != 1:
+        result = backend.reshape(result, (*shape[: len(batch)], *backend.shape(result)[1:]))
+    return Tensor(result, (*batch, *out_spatial, out_dim), x.lengths_table, backend=backend)
+
+
+def _features(kernel: Tensor, spatial: Sequence[tuple[Dim, Dim]], out_dim: Dim) -> tuple[Dim, Dim]:
+    """The kernel's own input dim, and the output dim."""
+    windows = [window for _, window in spatial]
+    rest = [dim for dim in kernel.dims if dim not in windows and dim is not out_dim]
+    if len(rest) != 1 or out_dim not in kernel.dims:
+        raise errors.wrong_dims("conv", kernel, (*windows, out_dim))
+    return rest[0], out_dim
+
+
+def _span(window: Dim, gap: int) -> int:
+    if window.size is None:
+        raise errors.size_unknown("conv", window)
+    return (window.size - 1) * gap + 1 if window.size else 0
+
+
+def _margins(padding: Padding, span: int) -> tuple[int, int]:
+    if padding == "valid":
+        return 0, 0
+    if padding == "same":
+        return (span - 1) // 2, span - 1 - (span - 1) // 2
+    if padding == "causal":
+        return span - 1, 0
+    return padding
+
+
+def _long_enough(sizes: Sequence[object], spans: Sequence[int]) -> bool:
+    return all(
+        not isinstance(size, int) or size >= span for size, span in zip(sizes, spans, strict=True)
+    )
+
+
+def _lacking(size: object, added: int, span: int) -> int:
+    """How many positions are missing for a single window; only known when sizes are."""
+    return max(span - size - added, 0) if isinstance(size, int) else 0

@@ -1,0 +1,44 @@
+"""Converting tensors: dtype, device, framework."""
+
+from __future__ import annotations
+
+from seqfront import backends, dtypes
+from seqfront.lengths import Entry, Lengths
+from seqfront.ops.mask import clean
+from seqfront.tensor import Tensor
+
+
+def cast(x: Tensor, dtype: str) -> Tensor:
+    """Values in another dtype; floats to integers truncate towards zero."""
+    dtypes.check(dtype, "cast")
+    if x.dtype == dtype:
+        return x
+    labels = x.sparse_dim if dtypes.is_int(dtype) else None
+    raw = x.backend.cast(clean(x).raw, dtype)
+    return Tensor(raw, x.dims, x.lengths_table, labels, backend=x.backend)
+
+
+def to_device(x: Tensor, device: str) -> Tensor:
+    """Copied to a device, lengths too; the same tensor if it is there."""
+    backend = x.backend
+    entries = {
+        dim: Entry(backend.to_device(entry.raw, device), entry.dims)
+        for dim, entry in x.lengths_table.entries.items()
+    }
+    raw = backend.to_device(x.raw, device)
+    table = Lengths(entries)
+    return Tensor(raw, x.dims, table, x.sparse_dim, backend=backend, untrusted=x.untrusted)
+
+
+def to_backend(x: Tensor, name: str) -> Tensor:
+    """The same values as a tensor of another framework, detached, on the CPU."""
+    source, target = x.backend, backends.get(name)
+    if target is source:
+        return x
+    raw = target.convert(source.to_numpy(x.raw), x.dtype)
+    entries = {
+        dim: Entry(target.convert(source.to_numpy(entry.raw), "int32"), entry.dims)
+        for dim, entry in x.lengths_table.entries.items()
+    }
+    table = Lengths(entries)
+    return Tensor(raw, x.dims, table, x.sparse_dim, backend=target, untrusted=x.untrusted)

@@ -1,0 +1,141 @@
+"""Joining and padding along dims; ragged sequences join where their data ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqfront import align, dtypes, errors
+from seqfront.backend import Raw
+from seqfront.dim import Dim
+from seqfront.lengths import Entry
+from seqfront.ops import elementwise
+from seqfront.ops.index import gather
+from seqfront.ops.mask import clean, own_lengths
+from seqfront.tensor import Tensor
+
+
+def concat(*parts: tuple[Tensor, Dim], out_dim: Dim | None = None) -> Tensor:
+    """Tensors one after another along a dim.
+
+    Args:
+        parts: Pairs of a tensor and its dim to join; all other dims are common to all.
+        out_dim: Default: the sum of the dims, `a + b`.
+
+    Returns:
+        Dims of the first, `out_dim` in the place of its joined one. Of ragged dims the data is
+        joined, without gaps, and lengths add up.
+
+    Example:
+        >>> y = sf.concat((x, time), (z, other_time))      # over time + other_time
+    """
+    parts = tuple((clean(x), dim) for x, dim in parts)
+    xs = [x for x, _ in parts]
+    if not parts:
+        raise errors.nothing_to_join("concat")
+    backend = align.common_backend("concat", xs)
+    for x, dim in parts:
+        if dim not in x.dims:
+            raise errors.missing_dim("concat", x, dim)
+    first, first_dim = parts[0]
+    others = [d for d in first.dims if d is not first_dim]
+    for x, dim in parts:
+        if {d for d in x.dims if d is not dim} != set(others):
+            raise errors.no_common_dims("concat", xs)
+    if out_dim is None:
+        out_dim = first_dim
+        for _, dim in parts[1:]:
+            out_dim = out_dim + dim
+    table = align.common_lengths("concat", xs)
+    dtype = first.dtype
+    for x in xs[1:]:
+        dtype = dtypes.promote(dtype, x.dtype)
+    raws = [
+        backend.cast(x.raw_in([dim if d is first_dim else d for d in first.dims]), dtype)
+        for x, dim in parts
+    ]
+    dims = tuple(out_dim if d is first_dim else d for d in first.dims)
+    joined = Tensor(
+        backend.concat(raws, first.axis(first_dim)), dims, table, first.sparse_dim, backend=backend
+    )
+    if all(own_lengths(x, dim) is None for x, dim in parts):
+        return joined
+    return _closed_up(joined, parts, out_dim)
+
+
+def _closed_up(joined: Tensor, parts: Sequence[tuple[Tensor, Dim]], out_dim: Dim) -> Tensor:
+    """Ragged parts lie with their padding between them: read them without."""
+    backend = joined.backend
+    size = joined.size(out_dim)
+    position = Tensor(backend.arange(size, "int32", joined.device), (out_dim,), backend=backend)
+    source, end, shift = position, parts[0][0].lengths(parts[0][1]), 0
+    for (x, dim), (previous, previous_dim) in zip(parts[1:], parts[:-1], strict=True):
+        gap = previous.size(previous_dim) - previous.lengths(previous_dim)
+        shift = gap + shift
+        beyond = elementwise.binary("ge", position, end, allow_broadcast=True)
+        source = elementwise.where(
+            beyond, elementwise.add(position, shift, allow_broadcast=True), source,
+            allow_broadcast=True,
+        )  # fmt: skip
+        end = elementwise.add(end, x.lengths(dim), allow_broadcast=True)
+    source = elementwise.where(
+        elementwise.binary("lt", position, end, allow_broadcast=True), source, 0,
+        allow_broadcast=True,
+    )  # fmt: skip
+    inner = out_dim.clone()
+    table = joined.lengths_table.with_entries({out_dim: Entry(end.raw, end.dims)})
+    values = joined.rename(out_dim, inner)
+    result = gather(values, indices=source.with_lengths(table), axis=inner)
+    return result.with_lengths(table)
+
+
+def stack(xs: Sequence[Tensor], dim: Dim) -> Tensor:
+    """Tensors with the same dims as positions of a new first dim."""
+    if not xs:
+        raise errors.nothing_to_join("stack")
+    xs = [clean(x) for x in xs]
+    backend = align.common_backend("stack", xs)
+    if any(set(x.dims) != set(xs[0].dims) for x in xs):
+        raise errors.no_common_dims("stack", xs)
+    if dim.size is not None and dim.size != len(xs):
+        raise errors.wrong_size("stack", xs[0], dim, len(xs))
+    table = align.common_lengths("stack", xs)
+    dtype = xs[0].dtype
+    for x in xs[1:]:
+        dtype = dtypes.promote(dtype, x.dtype)
+    raw = backend.stack([backend.cast(x.raw_in(xs[0].dims), dtype) for x in xs], 0)
+    return Tensor(raw, (dim, *xs[0].dims), table, xs[0].sparse_dim, backend=backend)
+
+
+def pad(x: Tensor, *, axis: Dim, left: int = 0, right: int = 0, value: float = 0) -> Tensor:
+    """More positions of one value before and after the data of a dim.
+
+    Args:
+        x: Has `axis`.
+        axis: The dim to pad. Of a ragged one, every sequence is padded where its data ends.
+        left: How many before, at least 0.
+        right: How many after, at least 0.
+        value: What to put there.
+
+    Returns:
+        The same dims, with `axis.pad(left, right)` for `axis` (also `left + axis + right`).
+    """
+    if axis not in x.dims:
+        raise errors.missing_dim("pad", x, axis)
+    if left < 0 or right < 0:
+        raise errors.negative_padding(x, axis, left, right)
+    x = clean(x)
+    backend, physical = x.backend, x.axis(axis)
+    out_dim = axis.pad(left, right)
+    paddings = [(left, right) if i == physical else (0, 0) for i in range(len(x.dims))]
+    raw: Raw = backend.pad(x.raw, paddings, value)
+    dims = tuple(out_dim if d is axis else d for d in x.dims)
+    result = Tensor(raw, dims, x.lengths_table, x.sparse_dim, backend=backend)
+    lengths = own_lengths(x, axis)
+    if lengths is None or right == 0:
+        return result
+    end = Tensor(lengths.raw, lengths.dims, backend=backend) + left
+    position = Tensor(
+        backend.arange(result.size(out_dim), "int32", x.device), (out_dim,), backend=backend
+    )
+    data = elementwise.binary("lt", position, end, allow_broadcast=True)
+    return elementwise.where(data, result, value).labels_of(x.sparse_dim)

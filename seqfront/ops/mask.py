@@ -1,0 +1,99 @@
+"""Padding is poison: how operations keep what lies beyond the lengths out.
+
+Three rules do it, for values and for gradients:
+
+1. An operation that mixes positions of a ragged dim (a sum, a convolution) first replaces the
+   padding by what is neutral to it, with `where`. So the padding has no say, and gets a gradient of
+   exactly zero.
+2. Zero times NaN is NaN: where a gradient of zero meets NaN padding on its way back, and a weight
+   is shared by all frames, the weight's gradient would be lost. So no result of an operation has
+   anything but finite numbers in its padding: what comes from outside is cleaned by the first
+   operation that sees it (`clean`), and functions with poles (`log`, `/`) do not look at padding
+   (`without_poles`).
+3. The losses read data only; they need neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqfront import align, errors
+from seqfront.backend import Raw
+from seqfront.dim import Dim
+from seqfront.lengths import Entry
+from seqfront.tensor import Tensor
+
+
+def mask_padding(x: Tensor, value: float = 0.0, dims: Sequence[Dim] | None = None) -> Tensor:
+    """`x` with `value` in the padding of its ragged dims (or of some of them).
+
+    Args:
+        x: Any dims.
+        value: What to put there, converted to the dtype of `x`.
+        dims: Only padding that mixing these dims would see. None: all padding.
+    """
+    mask = padding_mask(x, dims)
+    if mask is None:
+        return x
+    raw = x.backend.where(mask, x.raw, value)
+    return Tensor(raw, x.dims, x.lengths_table, x.sparse_dim, backend=x.backend)
+
+
+def clean(x: Tensor) -> Tensor:
+    """`x` with finite padding: as it is, or masked if it came from outside."""
+    return mask_padding(x) if x.untrusted else x
+
+
+def without_poles(x: Tensor) -> Raw:
+    """Raw `x` with ones in the padding, for functions that are not finite everywhere."""
+    mask = padding_mask(x)
+    return x.raw if mask is None else x.backend.where(mask, x.raw, 1)
+
+
+def padding_mask(x: Tensor, dims: Sequence[Dim] | None = None) -> Raw | None:
+    """Raw bool that broadcasts against `x.raw`, true where there is data; None if no dim is ragged.
+
+    With `dims`: only for the ragged dims that are mixed when these are, which are those among them
+    and those whose lengths depend on one of them.
+    """
+    table = x.lengths_table
+    if not table.entries:
+        return None
+    backend = x.backend
+    result: Raw | None = None
+    for entry in _ragged(x, dims):
+        raw = align.moved(backend, entry.raw, align.move_to(entry.dims, x.dims))
+        result = raw if result is None else backend.binary("and", result, raw)
+    return result
+
+
+def _ragged(x: Tensor, dims: Sequence[Dim] | None) -> list[Entry]:
+    found: list[Entry] = []
+    for dim in x.dims:
+        if dims is not None and dim not in dims and not _depends(x, dim, dims):
+            continue
+        entry = own_lengths(x, dim)
+        if entry is not None:
+            mask = x.lengths_table.mask(dim, x.size(dim), x.backend)
+            found.append(entry if mask is None else mask)
+    return found
+
+
+def _depends(x: Tensor, dim: Dim, dims: Sequence[Dim]) -> bool:
+    entry = own_lengths(x, dim)
+    return entry is not None and any(d in dims for d in entry.dims)
+
+
+def own_lengths(x: Tensor, dim: Dim) -> Entry | None:
+    """Lengths of a dim that vary over dims of `x` itself; None if the dim is full in `x`."""
+    entry = x.lengths_table.of(dim, x.backend)
+    if entry is None or any(d not in x.dims for d in entry.dims):
+        return None
+    return entry
+
+
+def sequence_mask(x: Tensor, axis: Dim) -> Tensor:
+    """bool over `axis` and what its lengths depend on: true where `x` has data."""
+    if axis not in x.dims:
+        raise errors.missing_dim("sequence_mask", x, axis)
+    return x.mask(axis)

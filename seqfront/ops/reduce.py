@@ -1,0 +1,171 @@
+"""Reductions over dims, which leave padding out.
+
+Over no element (a row of length zero), `sum` is 0, `mean` is 0, `prod` is 1, `max` is -inf, `min`
+is +inf, `logsumexp` is -inf, `any` is False, `all` is True, and `argmax` is 0: never NaN, nor is
+any gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from seqfront import dtypes, errors
+from seqfront.backend import Raw, ReduceName
+from seqfront.dim import Dim
+from seqfront.lengths import Entry, Lengths
+from seqfront.ops.mask import clean, own_lengths, padding_mask
+from seqfront.tensor import Tensor
+
+Axes: TypeAlias = Dim | Sequence[Dim]
+
+_INT_RANGE = {
+    "uint8": (0, 255), "int8": (-128, 127), "int16": (-(2**15), 2**15 - 1),
+    "int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1),
+}  # fmt: skip
+
+
+def sum(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
+    """Sum over dims.
+
+    Args:
+        x: Any dims; bool counts as int.
+        axis: One dim or several.
+        mask: Leave padding out. False: reduce over whatever is there.
+
+    Example:
+        >>> import numpy as np, seqfront as sf
+        >>> batch, time = sf.Dim("batch"), sf.Dim("time")
+        >>> x = sf.wrap(np.ones((2, 5), "float32"), (batch, time), lengths={time: [5, 3]})
+        >>> sf.sum(x, axis=time).raw
+        array([5., 3.], dtype=float32)
+    """
+    if x.dtype == "bool":
+        raw = x.backend.cast(x.raw, dtypes.DEFAULT_INT)
+        x = Tensor(raw, x.dims, x.lengths_table, backend=x.backend)
+    return _reduce("sum", x, axis, 0, mask)
+
+
+def mean(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
+    """Mean over the data of dims; 0 where there is none."""
+    axes = _axes("mean", x, axis)
+    if not dtypes.is_float(x.dtype):
+        raw = x.backend.cast(x.raw, dtypes.DEFAULT_FLOAT)
+        x = Tensor(raw, x.dims, x.lengths_table, backend=x.backend)
+    if not mask or padding_mask(x, axes) is None:
+        return _reduce("mean", x, axes, 0.0, False)
+    total = _reduce("sum", x, axes, 0.0, True)
+    counted = Tensor(x.backend.full_like(x.raw, 1.0), x.dims, x.lengths_table, backend=x.backend)
+    count = _reduce("sum", counted, axes, 0.0, True)
+    backend = x.backend
+    raw = backend.binary("div", total.raw, backend.binary("max", count.raw, 1.0))
+    return Tensor(raw, total.dims, total.lengths_table, backend=backend)
+
+
+def max(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
+    """Greatest value over dims; -inf, or the least of an integer type, where there is none."""
+    return _reduce("max", x, axis, _least(x.dtype), mask)
+
+
+def min(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
+    """Least value over dims; +inf, or the greatest of an integer type, where there is none."""
+    return _reduce("min", x, axis, _greatest(x.dtype), mask)
+
+
+def prod(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
+    """Product over dims."""
+    return _reduce("prod", x, axis, 1, mask)
+
+
+def any(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
+    """Whether any is true."""
+    if x.dtype != "bool":
+        raise errors.wrong_dtype("any", "x", x, "bool")
+    return _reduce("any", x, axis, False, mask)
+
+
+def all(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
+    """Whether all are true."""
+    if x.dtype != "bool":
+        raise errors.wrong_dtype("all", "x", x, "bool")
+    return _reduce("all", x, axis, True, mask)
+
+
+def logsumexp(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
+    """log(sum(exp(x))) over dims, without overflow; -inf where there is nothing."""
+    axes = _axes("logsumexp", x, axis)
+    raw = _filled(x, axes, -math.inf) if mask else clean(x).raw
+    physical = sorted(x.axis(dim) for dim in axes)
+    return _without(x, axes, x.backend.logsumexp(raw, physical))
+
+
+def argmax(x: Tensor, *, axis: Dim, mask: bool = True) -> Tensor:
+    """Position of the greatest value along a dim, the first of equals; labels of that dim."""
+    return _arg_reduce("argmax", x, axis, mask)
+
+
+def argmin(x: Tensor, *, axis: Dim, mask: bool = True) -> Tensor:
+    """Position of the least value along a dim, the first of equals; labels of that dim."""
+    return _arg_reduce("argmin", x, axis, mask)
+
+
+def _arg_reduce(name: str, x: Tensor, axis: Dim, mask: bool) -> Tensor:
+    (dim,) = _axes(name, x, axis)
+    fill = _least(x.dtype) if name == "argmax" else _greatest(x.dtype)
+    raw = _filled(x, (dim,), fill) if mask else clean(x).raw
+    index = x.backend.arg_reduce("argmax" if name == "argmax" else "argmin", raw, x.axis(dim))
+    return _without(x, (dim,), index).labels_of(dim)
+
+
+def _reduce(name: ReduceName, x: Tensor, axis: Axes, neutral: float, mask: bool) -> Tensor:
+    axes = _axes(name, x, axis)
+    raw = _filled(x, axes, neutral) if mask else clean(x).raw
+    physical = sorted(x.axis(dim) for dim in axes)
+    return _without(x, axes, x.backend.reduce(name, raw, physical))
+
+
+def _axes(op: str, x: Tensor, axis: Axes) -> tuple[Dim, ...]:
+    axes = (axis,) if isinstance(axis, Dim) else tuple(axis)
+    for i, dim in enumerate(axes):
+        if dim not in x.dims:
+            raise errors.missing_dim(op, x, dim)
+        if dim in axes[:i]:
+            raise errors.repeated_dim(op, axes, dim)
+    return axes
+
+
+def _filled(x: Tensor, axes: tuple[Dim, ...], value: float) -> Raw:
+    mask = padding_mask(x, axes)
+    x = clean(x)
+    return x.raw if mask is None else x.backend.where(mask, x.raw, value)
+
+
+def _without(x: Tensor, axes: tuple[Dim, ...], raw: Raw) -> Tensor:
+    """The result: without the reduced dims, also in the lengths of the dims that stay."""
+    dims = tuple(dim for dim in x.dims if dim not in axes)
+    table = x.lengths_table
+    if table.entries:
+        table = _longest(x, axes, dims)
+    return Tensor(raw, dims, table, x.sparse_dim, backend=x.backend)
+
+
+def _longest(x: Tensor, axes: tuple[Dim, ...], dims: tuple[Dim, ...]) -> Lengths:
+    """Lengths of dims that stay; over reduced dims, those of the longest."""
+    table, backend = x.lengths_table, x.backend
+    changed: dict[Dim, Entry] = {}
+    for dim in dims:
+        entry = own_lengths(x, dim)
+        gone = [] if entry is None else [i for i, d in enumerate(entry.dims) if d in axes]
+        if entry is not None and gone:
+            rest = tuple(d for d in entry.dims if d not in axes)
+            changed[dim] = Entry(backend.reduce("max", entry.raw, gone), rest)
+    return table.with_entries(changed) if changed else table
+
+
+def _least(dtype: str) -> float:
+    return -math.inf if dtypes.is_float(dtype) else _INT_RANGE.get(dtype, (False, True))[0]
+
+
+def _greatest(dtype: str) -> float:
+    return math.inf if dtypes.is_float(dtype) else _INT_RANGE.get(dtype, (False, True))[1]

@@ -1,0 +1,103 @@
+"""Dims in another shape: merged, split, added, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqfront import errors
+from seqfront.backend import Size
+from seqfront.dim import Dim
+from seqfront.ops.mask import clean, own_lengths
+from seqfront.tensor import Tensor
+
+
+def merge_dims(x: Tensor, dims: Sequence[Dim], out_dim: Dim | None = None) -> Tensor:
+    """Several dims as one, the last running fastest.
+
+    Args:
+        x: Any dims.
+        dims: The dims to merge, in the order wanted.
+        out_dim: Default: their product, `a * b`.
+
+    Raises:
+        DimError: One of them is ragged, so that padding would lie between the data.
+    """
+    dims = tuple(dims)
+    for dim in dims:
+        if dim not in x.dims:
+            raise errors.missing_dim("merge_dims", x, dim)
+        if own_lengths(x, dim) is not None:
+            raise errors.ragged_dim("merge_dims", x, dim)
+    if not dims:
+        raise errors.nothing_to_merge(x)
+    x = clean(x)
+    if out_dim is None:
+        out_dim = dims[0]
+        for dim in dims[1:]:
+            out_dim = out_dim * dim
+    at = x.dims.index(dims[0])
+    head = tuple(dim for dim in x.dims[:at] if dim not in dims)
+    tail = tuple(dim for dim in x.dims[at + 1 :] if dim not in dims)
+    size: Size = 1
+    for dim in dims:
+        size = size * x.size(dim)
+    shape = [*(x.size(d) for d in head), size, *(x.size(d) for d in tail)]
+    raw = x.backend.reshape(x.raw_in((*head, *dims, *tail)), shape)
+    merged = (*head, out_dim, *tail)
+    return Tensor(raw, merged, x.lengths_table, x.sparse_dim, backend=x.backend)
+
+
+def split_dim(x: Tensor, axis: Dim, into: Sequence[Dim]) -> Tensor:
+    """One dim as several, the last running fastest; at most one of them may be dynamic.
+
+    Args:
+        x: Has `axis`, which is not ragged.
+        axis: The dim to split.
+        into: The new dims, outermost first; their sizes multiply to that of `axis`.
+    """
+    if axis not in x.dims:
+        raise errors.missing_dim("split_dim", x, axis)
+    if own_lengths(x, axis) is not None:
+        raise errors.ragged_dim("split_dim", x, axis)
+    x = clean(x)
+    at, total = x.dims.index(axis), x.size(axis)
+    known = 1
+    for dim in into:
+        known *= dim.size if dim.size is not None else 1
+    unknown = [dim for dim in into if dim.size is None]
+    fits = len(unknown) <= 1
+    if fits and isinstance(total, int):
+        fits = total == known if not unknown else known > 0 and total % known == 0
+    if not fits:
+        raise errors.cannot_split(x, axis, into)
+    sizes = [dim.size if dim.size is not None else total // known for dim in into]
+    rest = [x.size(dim) for dim in x.dims]
+    raw = x.backend.reshape(x.raw, [*rest[:at], *sizes, *rest[at + 1 :]])
+    dims = (*x.dims[:at], *into, *x.dims[at + 1 :])
+    return Tensor(raw, dims, x.lengths_table, x.sparse_dim, backend=x.backend)
+
+
+def expand_dim(x: Tensor, dim: Dim, *, like: Tensor | None = None) -> Tensor:
+    """Repeated along a new first dim; `like` gives the extent of a dynamic one."""
+    if dim in x.dims:
+        raise errors.repeated_dim("expand_dim", (dim, *x.dims), dim)
+    if dim.size is None and like is None:
+        raise errors.size_unknown("expand_dim", dim)
+    x = clean(x)
+    size = like.size(dim) if like is not None else dim.size
+    raw = x.backend.broadcast_to(x.raw, (size, *x.backend.shape(x.raw)))
+    return Tensor(raw, (dim, *x.dims), x.lengths_table, x.sparse_dim, backend=x.backend)
+
+
+def squeeze(x: Tensor, dim: Dim) -> Tensor:
+    """Without a dim of size one."""
+    x = clean(x)
+    at = x.dims.index(dim) if dim in x.dims else None
+    if at is None:
+        raise errors.missing_dim("squeeze", x, dim)
+    size = x.backend.static_shape(x.raw)[at]
+    if size is not None and size != 1:
+        raise errors.wrong_size("squeeze", x, dim, size)
+    dims = (*x.dims[:at], *x.dims[at + 1 :])
+    raw = x.backend.squeeze(x.raw, (at,))
+    return Tensor(raw, dims, x.lengths_table, x.sparse_dim, backend=x.backend)

@@ -1,0 +1,79 @@
+"""Random numbers: seeds, and draws that can be recorded and played again.
+
+Parameters start from counter-based NumPy streams (Philox), so that one seed gives the same model on
+every backend. What is drawn while a model runs (dropout) comes from the framework's own generator.
+To compare two backends, record the draws of one and replay them to the other:
+
+    with sf.randomness.record() as draws:
+        a = model_torch(x)
+    with sf.randomness.replay(draws):
+        b = model_tensorflow(x)
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from seqfront import errors
+from seqfront.backend import Backend, RandomName, Raw, Size
+
+_recording: ContextVar[list[Any] | None] = ContextVar("seqfront_recording", default=None)
+_replaying: ContextVar[Iterator[Any] | None] = ContextVar("seqfront_replaying", default=None)
+
+_seed = 0
+_streams = 0
+
+
+def set_seed(seed: int) -> None:
+    """Start the streams of parameters anew from a seed. Frameworks keep their own generators."""
+    global _seed, _streams
+    _seed, _streams = int(seed), 0
+
+
+def next_stream() -> np.random.Generator:
+    """The next independent stream of this seed: one for each parameter, in order of creation."""
+    global _streams
+    _streams += 1
+    return np.random.Generator(np.random.Philox(key=[_seed & (2**64 - 1), _streams]))
+
+
+def draw(backend: Backend, kind: RandomName, shape: Sequence[Size], dtype: str, device: str) -> Raw:
+    """Random numbers for an operation: drawn, or replayed."""
+    replay_from = _replaying.get()
+    if replay_from is not None:
+        try:
+            value = next(replay_from)
+        except StopIteration:
+            raise errors.nothing_to_replay() from None
+        return backend.convert(value, dtype, device)
+    value = backend.random(kind, shape, dtype, device)
+    recorded = _recording.get()
+    if recorded is not None:
+        recorded.append(backend.to_numpy(value))
+    return value
+
+
+@contextlib.contextmanager
+def record() -> Iterator[list[Any]]:
+    """Keep every draw of a `with` block, as NumPy arrays in order. Eager only."""
+    draws: list[Any] = []
+    token = _recording.set(draws)
+    try:
+        yield draws
+    finally:
+        _recording.reset(token)
+
+
+@contextlib.contextmanager
+def replay(draws: Sequence[Any]) -> Iterator[None]:
+    """Give recorded draws again, in order, on whatever backend."""
+    token = _replaying.set(iter(draws))
+    try:
+        yield
+    finally:
+        _replaying.reset(token)

@@ -1,0 +1,49 @@
+"""Which backends there are here, and how a case is run on one.
+
+SEQFRONT_TEST_BACKENDS="numpy torch" runs the tests of these only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seqfront import backends
+from seqfront.backend import Backend
+
+_WANTED = os.environ.get("SEQFRONT_TEST_BACKENDS", "numpy torch tensorflow")
+
+NAMES = tuple(
+    name
+    for name in _WANTED.split()
+    if (name == "numpy" or importlib.util.find_spec(name) is not None)
+    and importlib.util.find_spec(f"seqfront_{name}.backend") is not None
+)
+
+def as_arrays(backend: Backend, result: Any) -> list[tuple[str, np.ndarray]]:
+    """Dtype and values of one raw tensor, or of each of several."""
+    results: Sequence[Any] = result if isinstance(result, tuple | list) else [result]
+    return [(backend.dtype(y), backend.to_numpy(y)) for y in results]
+
+
+@pytest.fixture(params=NAMES)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Every backend."""
+    return backends.get(request.param)
+
+
+@pytest.fixture(params=[name for name in NAMES if name != "numpy"])
+def framework(request: pytest.FixtureRequest) -> Backend:
+    """Every backend that has gradients and graphs."""
+    return backends.get(request.param)
+
+
+@pytest.fixture
+def reference() -> Backend:
+    """The NumPy backend."""
+    return backends.get("numpy")
