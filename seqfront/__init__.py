@@ -11,8 +11,11 @@ for by name.
 """
 
 from seqfront import loss as loss
+from seqfront import models as models
 from seqfront import nn as nn
 from seqfront import randomness as randomness
+from seqfront import search as search
+from seqfront import training as training
 from seqfront.backends import set_backend as set_backend
 from seqfront.backends import use_backend as use_backend
 from seqfront.dim import Dim as Dim

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextvars import ContextVar
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -43,13 +43,13 @@ def get(name: str) -> Backend:
     return _load(name) if backend is None else backend
 
 
-def of(raw: Any) -> Backend:
+def of(raw: object) -> Backend:
     """The backend of a raw tensor; `BackendError` if it is no tensor of any."""
     backend = _by_type.get(type(raw))
     return _find(raw) if backend is None else backend
 
 
-def is_raw(value: Any) -> bool:
+def is_raw(value: object) -> bool:
     """Whether a value is a raw tensor of some backend."""
     return type(value) in _by_type or _matching(value) is not None
 
@@ -71,7 +71,7 @@ def set_backend(name: str) -> None:
 
 
 @contextlib.contextmanager
-def use_backend(name: str) -> Iterator[None]:
+def use_backend(name: str) -> Generator[None]:
     """Make a backend the default of a `with` block (and of this thread or task only)."""
     token = _scoped.set(get(name).name)
     try:
@@ -104,7 +104,7 @@ def _load(name: str) -> Backend:
     return _loaded[name]
 
 
-def _find(raw: Any) -> Backend:
+def _find(raw: object) -> Backend:
     backend = _matching(raw)
     if backend is None:
         raise errors.not_a_tensor(raw)
@@ -112,7 +112,7 @@ def _find(raw: Any) -> Backend:
     return backend
 
 
-def _matching(raw: Any) -> Backend | None:
+def _matching(raw: object) -> Backend | None:
     """By the packages that the classes of a value come from, if their framework is imported."""
     for cls in type(raw).__mro__:
         if cls in _by_type:

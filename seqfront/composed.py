@@ -176,7 +176,7 @@ class ComposedOps:
         """One step from the projected input `gates` [batch, 4 out]: next hidden and cell."""
         p = self._p
         gates = p.binary("add", gates, self.linear(hidden, hidden_weight))
-        width = p.static_shape(cell)[1]
+        width = self.size(hidden_weight, 0)
         i, f, g, o = p.split(gates, (width,) * 4, 1)
         kept = p.binary("mul", p.unary("sigmoid", f), cell)
         cell = p.binary("add", kept, p.binary("mul", p.unary("sigmoid", i), p.unary("tanh", g)))

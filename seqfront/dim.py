@@ -34,6 +34,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Literal, NamedTuple
 
+from typing_extensions import TypeIs
+
 from seqfront import errors
 
 Op = Literal["pad", "scale", "floor_div", "ceil_div", "merge", "concat"]
@@ -146,7 +148,7 @@ class Dim:
     def _derived(self, expr: DimExpr) -> Dim:
         """The one dim of an expression. It lives as an attribute of its youngest operand: found
         again for as long as that lives, gone with it, and visible to tracers."""
-        owner, key = _intern(expr.op, expr.dims, expr.args)
+        owner, key = _intern(expr.op, expr.args, *expr.dims)
         return getattr(expr.dims[owner], key)
 
     # -- inspection -------------------------------------------------------------------------------
@@ -225,7 +227,7 @@ def _joins(inner: int, outer: int) -> bool:
     return inner >= 0 or outer <= 0
 
 
-def _is_int(value: object) -> bool:
+def _is_int(value: object) -> TypeIs[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -233,10 +235,11 @@ def _rebuild(op: Op, dims: tuple[Dim, ...], args: tuple[int, ...]) -> Dim:
     return dims[0]._derived(DimExpr(op, dims, args))  # pyright: ignore[reportPrivateUsage]
 
 
-def _intern(op: Op, dims: tuple[Dim, ...], args: tuple[int, ...]) -> tuple[int, str]:
+def _intern(op: Op, args: tuple[int, ...], *dims: Dim) -> tuple[int, str]:
     """Make the dim of an expression an attribute of its youngest operand, unless it is there.
 
-    Gives the index of that operand and the name of the attribute.
+    Gives the index of that operand and the name of the attribute. (Dims are arguments of their own
+    because TorchDynamo takes an object for a constant there, but not inside a tuple.)
     """
     serials = [dim.serial for dim in dims]
     owner = serials.index(max(serials))

@@ -54,13 +54,19 @@ class Lengths:
         return cached
 
     def _derive(self, dim: Dim, backend: Backend) -> Entry | None:
-        expr = dim.expr
-        if expr is None or len(expr.dims) > 1:  # who merges or joins ragged dims says what results
+        if dim.expr is None:
             return None
-        inner = self.of(expr.dims[0], backend)
+        operand, *others = dim.expr.dims
+        if others:  # who merges or joins ragged dims says what results
+            return None
+        inner = self.of(operand, backend)
         if inner is None:
             return None
-        raw = evaluate(expr, (inner.raw,), lambda size, low: backend.binary("max", size, low))
+
+        def maximum(size: Raw, low: int) -> Raw:
+            return backend.binary("max", size, low)
+
+        raw: Raw = evaluate(dim.expr, (inner.raw,), maximum)
         return Entry(raw, inner.dims)
 
     def mask(self, dim: Dim, size: Size, backend: Backend) -> Entry | None:

@@ -13,7 +13,7 @@ To compare two backends, record the draws of one and replay them to the other:
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -59,7 +59,7 @@ def draw(backend: Backend, kind: RandomName, shape: Sequence[Size], dtype: str, 
 
 
 @contextlib.contextmanager
-def record() -> Iterator[list[Any]]:
+def record() -> Generator[list[Any]]:
     """Keep every draw of a `with` block, as NumPy arrays in order. Eager only."""
     draws: list[Any] = []
     token = _recording.set(draws)
@@ -70,7 +70,7 @@ def record() -> Iterator[list[Any]]:
 
 
 @contextlib.contextmanager
-def replay(draws: Sequence[Any]) -> Iterator[None]:
+def replay(draws: Sequence[Any]) -> Generator[None]:
     """Give recorded draws again, in order, on whatever backend."""
     token = _replaying.set(iter(draws))
     try:

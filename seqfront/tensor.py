@@ -289,12 +289,12 @@ class Tensor:
     def __repr__(self) -> str:
         return show.tensor(self)
 
-    # -- nested structures (the protocol of tf.nest; harmless elsewhere) --------------------------
+    # -- nested structures: static parts and raw tensors (the protocol of tf.nest) ----------------
 
     def __tf_flatten__(self) -> tuple[Any, tuple[Any, ...]]:
         entries = self._lengths.entries
         over = tuple((dim, entry.dims) for dim, entry in entries.items())
-        static = (self.dims, self.sparse_dim, self.untrusted, over)
+        static = (self.backend, self.dims, self.sparse_dim, self.untrusted, over)
         return static, (self.raw, *(entry.raw for entry in entries.values()))
 
     @classmethod

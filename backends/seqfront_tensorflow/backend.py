@@ -14,11 +14,11 @@ from seqfront_tensorflow.contraction import Contraction
 from seqfront_tensorflow.control import Control
 from seqfront_tensorflow.convolution import Convolution
 from seqfront_tensorflow.elementwise import Elementwise
-from seqfront_tensorflow.fused import Fused
 from seqfront_tensorflow.gradient import Gradient
 from seqfront_tensorflow.indexing import Indexing
 from seqfront_tensorflow.inspection import Inspection
 from seqfront_tensorflow.movement import Movement
+from seqfront_tensorflow.recurrence import Recurrence
 from seqfront_tensorflow.reduction import Reduction
 
 
@@ -45,7 +45,7 @@ class Backend(
     Convolution,
     Control,
     Gradient,
-    Fused,
+    Recurrence,
     seqfront.backend.Backend,
 ):
     """Raw tensors are `tf.Tensor`s and `tf.Variable`s, eager or of a graph."""

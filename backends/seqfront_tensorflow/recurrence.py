@@ -6,13 +6,13 @@ step before: the input is projected beforehand in one product. Forward, it keeps
 cell; backward, all activations and the factors of the chain rule come from these in a few big
 operations, the loop does one product a step, and the gradient of the weight is one product again.
 
-Eager calls run the same loop as a `tf.function`.
+Eager calls run the same loops as `tf.function`s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -42,52 +42,34 @@ class Recurrence:
             mask = tf.expand_dims(mask, 2)
             x = Op.SelectV2(condition=mask, t=x, e=tf.zeros((), x.dtype))
         gates = matmul_last(x, input_weight, bias)
-        run = _compiled if values.eager() else _lstm
-        y, hidden, cell = run(gates, *map(values.tensor, (hidden_weight, hidden, cell)), mask)
-        return y, hidden, cell
+        inputs = (gates, *map(values.tensor, (hidden_weight, hidden, cell)))
+        return _lstm(inputs, mask, _COMPILED if values.eager() else _TRACED)
 
 
-def _lstm(
-    gates: tf.Tensor, weight: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, mask: tf.Tensor | None
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """gates [time, batch, 4 out], weight [out, 4 out], mask [time, batch, 1] or none."""
+class _Loops(NamedTuple):
+    """The three loops, as they are for a graph, or each a `tf.function` for eager calls."""
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+    second: Callable[..., Any]
+
+
+def _lstm(inputs: Tensors, mask: tf.Tensor | None, loops: _Loops) -> Any:
+    """inputs: gates [time, batch, 4 out], weight [out, 4 out], hidden and cell; mask [time, batch,
+    1] or none. Gives y, last hidden, last cell."""
 
     @tf.custom_gradient
     def run(*inputs: tf.Tensor) -> Any:
-        y, activations, cells, last_hidden, last_cell = _forward(*inputs, mask)
+        y, activations, cells, last_hidden, last_cell = loops.forward(*inputs, mask)
 
-        def first(*upstream: tf.Tensor) -> Any:
-            return _first(inputs, (y, activations, cells), mask, upstream)
+        @tf.custom_gradient
+        def first(*args: tf.Tensor) -> Any:
+            found = loops.backward(*args[1:4], y, activations, cells, mask, args[4:])
+            return found, lambda *grads: loops.second(args, mask, grads)
 
-        return (y, last_hidden, last_cell), first
+        return (y, last_hidden, last_cell), lambda *grads: first(*inputs, *grads)
 
-    return run(gates, weight, hidden, cell)
-
-
-_compiled = tf.function(_lstm, autograph=False, reduce_retracing=True)
-
-
-def _first(inputs: Tensors, kept: Tensors, mask: tf.Tensor | None, upstream: Tensors) -> Any:
-    """First derivatives, themselves with a gradient: that of the loop written plainly."""
-
-    @tf.custom_gradient
-    def run(*args: tf.Tensor) -> Any:
-        def second(*grads: tf.Tensor) -> Any:
-            with tf.GradientTape() as outer:
-                outer.watch(args)
-                with tf.GradientTape() as inner:
-                    inner.watch(args[:4])
-                    outputs = _plain(*args[:4], mask)
-                found = inner.gradient(
-                    outputs, args[:4], args[4:], unconnected_gradients=tf.UnconnectedGradients.ZERO
-                )
-            return outer.gradient(
-                found, args, grads, unconnected_gradients=tf.UnconnectedGradients.ZERO
-            )
-
-        return _backward(*args[1:4], *kept, mask, args[4:]), second
-
-    return run(*inputs, *upstream)
+    return run(*inputs)
 
 
 def _cell(gates: tf.Tensor, cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -112,25 +94,101 @@ def _plain(
     return y, *last
 
 
+def _second(args: Tensors, mask: tf.Tensor | None, grads: Tensors) -> list[tf.Tensor]:
+    """The gradient of the gradient: that of the plain loop, by TensorFlow."""
+    zero = tf.UnconnectedGradients.ZERO
+    with tf.GradientTape() as outer:
+        outer.watch(args)
+        with tf.GradientTape() as inner:
+            inner.watch(args[:4])
+            outputs = _plain(*args[:4], mask)
+        found = inner.gradient(outputs, args[:4], args[4:], unconnected_gradients=zero)
+    return outer.gradient(found, args, grads, unconnected_gradients=zero)
+
+
 # -- the loops ------------------------------------------------------------------------------------
 
 
-class _Columns:
-    """Tensors [time, ...] of which each step of a loop reads or writes one row."""
+def _forward(
+    gates: tf.Tensor, weight: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, mask: tf.Tensor | None
+) -> tuple[tf.Tensor, ...]:
+    """y, the gates before their activations, the cells; last hidden and cell."""
 
-    def __init__(self, count: tf.Tensor, read: Tensors, written: Tensors) -> None:
-        self.read = [_list_of(x) for x in read]
-        self.rows = [(_row_shape(x), x.dtype) for x in read]
-        self.shapes = [(_row_shape(x, 0), x.dtype) for x in written]
-        self.written = [
-            Op.TensorListReserve(element_shape=shape, num_elements=count, element_dtype=dtype)
-            for shape, dtype in self.shapes
-        ]
+    def step(state: Tensors, row: Tensors) -> tuple[Tensors, Tensors]:
+        total = row[0] + tf.matmul(state[0], weight)
+        new, new_cell = _cell(total, state[1])
+        if mask is not None:
+            new, new_cell = tf.where(row[1], new, state[0]), tf.where(row[1], new_cell, state[1])
+        return (new, new_cell), (new, total, new_cell)
+
+    columns = (gates,) if mask is None else (gates, mask)
+    rows = [_rows(hidden), _rows(gates, 1), _rows(cell)]
+    size = values.extents(gates)[0]
+    last, ys = scanning.steps(step, (hidden, cell), columns, rows, size, False)
+    return *ys, *last
 
 
-def _row_shape(x: tf.Tensor, first: int = 1) -> tf.Tensor:
-    return tf.constant([-1 if n is None else n for n in x.shape[first:]], tf.int32)
+def _rows(like: tf.Tensor, first: int = 0) -> scanning.Rows:
+    return scanning.Rows(like.shape[first:], like.dtype, tf.shape(like)[first:])
 
 
-def _list_of(x: tf.Tensor) -> tf.Tensor:
-    return Op.TensorListFromTensor(tensor=x, element_shape=_row_shape(x))
+def _backward(
+    weight: tf.Tensor,
+    hidden: tf.Tensor,
+    cell: tf.Tensor,
+    y: tf.Tensor,
+    gates: tf.Tensor,
+    cells: tf.Tensor,
+    mask: tf.Tensor | None,
+    upstream: Tensors,
+) -> tuple[tf.Tensor, ...]:
+    """Gradients of gates, weight, first hidden and cell.
+
+    With h' = o tanh(c'), c' = f c + i g: the gradients of the gates are those of h' and c' times
+    what does not depend on them, `factors`; c' gets that of h' times `through`.
+    """
+    grad_y, grad_hidden, grad_cell = upstream
+    before = tf.concat([cell[tf.newaxis], cells], 0)[:-1]
+    hiddens = tf.concat([hidden[tf.newaxis], y], 0)[:-1]
+    i, f, g, o = tf.split(gates, 4, 2)
+    i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
+    squashed = tf.tanh(f * before + i * g)
+    through = o * (1 - squashed * squashed)
+    factors = tf.concat(
+        [g * i * (1 - i), before * f * (1 - f), i * (1 - g * g), squashed * o * (1 - o)], 2
+    )
+
+    transposed = tf.transpose(weight)  # `transpose_b` in the loop takes five times as long
+
+    def step(state: Tensors, row: Tensors) -> tuple[Tensors, Tensors]:
+        into_hidden = state[0] + row[0]
+        into_cell = state[1] + into_hidden * row[2]
+        grads = row[1] * tf.concat([into_cell, into_cell, into_cell, into_hidden], 1)
+        if mask is not None:
+            grads = tf.where(row[4], grads, 0)
+        to_hidden, to_cell = tf.matmul(grads, transposed), into_cell * row[3]
+        if mask is not None:
+            to_hidden = tf.where(row[4], to_hidden, into_hidden)
+            to_cell = tf.where(row[4], to_cell, state[1])
+        return (to_hidden, to_cell), (grads,)
+
+    columns = [grad_y, factors, through, f] + ([] if mask is None else [mask])
+    (to_hidden, to_cell), (to_gates,) = scanning.steps(
+        step, (grad_hidden, grad_cell), columns, [_rows(gates, 1)], values.extents(y)[0], True
+    )
+    to_weight = tf.matmul(_flat(hiddens), _flat(to_gates), transpose_a=True)
+    return to_gates, to_weight, to_hidden, to_cell
+
+
+def _flat(x: tf.Tensor) -> tf.Tensor:
+    """[time, batch, n] -> [time * batch, n]."""
+    time, batch, width = values.extents(x)
+    return tf.reshape(x, values.sizes((time * batch, width)))
+
+
+def _compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
+    return tf.function(fn, autograph=False, reduce_retracing=True)
+
+
+_TRACED = _Loops(_forward, _backward, _second)
+_COMPILED = _Loops(*map(_compiled, _TRACED))

@@ -18,6 +18,7 @@ from seqfront_tensorflow import values
 from seqfront_tensorflow.structure import map_leaves, rebuild, tensors
 
 Op = tf.raw_ops
+Tensors = Sequence[tf.Tensor]
 Body = Callable[[Any, Any], tuple[Any, Any]]
 
 
@@ -70,27 +71,33 @@ def _same(a: Sequence[tf.TensorShape], b: Sequence[tf.TensorShape]) -> bool:
 
 
 @dataclass
-class _Outputs:
-    """What `body` gives for one step: known before the loop is built."""
+class Rows:
+    """What one step writes to one of the results."""
 
-    structure: Any
-    shapes: list[tf.TensorShape]
-    dtypes: list[tf.DType]
-    extents: list[tf.Tensor]
-    """Of every output, as a vector: -1 where only a step of the loop can tell."""
+    shape: tf.TensorShape
+    dtype: tf.DType
+    extents: tf.Tensor
+    """The shape as a vector: with an empty loop all of it, else -1 where only a step can tell."""
 
 
-def scan(body: Body, state: Any, xs: Any, size: Size, reverse: bool) -> tuple[Any, Any]:
-    """`Backend.scan` while tracing."""
+def steps(
+    body: Callable[[list[tf.Tensor], list[tf.Tensor]], tuple[Tensors, Tensors]],
+    state: Tensors,
+    columns: Tensors,
+    results: Sequence[Rows],
+    size: Size,
+    reverse: bool,
+) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    """`state, y = body(state, x[i])` on flat lists, with what `body` gives known beforehand."""
     count = values.size(size)
-    columns, first_state = tensors(xs), tensors(state)
-    outputs = _outputs(body, state, xs, columns, size)
     inputs = [
         Op.TensorListFromTensor(tensor=x, element_shape=_partial(x.shape[1:])) for x in columns
-    ]  # noqa: E501
+    ]
     written = [
-        Op.TensorListReserve(element_shape=_partial(shape), num_elements=count, element_dtype=dtype)
-        for shape, dtype in zip(outputs.shapes, outputs.dtypes, strict=True)
+        Op.TensorListReserve(
+            element_shape=_partial(rows.shape), num_elements=count, element_dtype=rows.dtype
+        )
+        for rows in results
     ]
 
     def step(flat: list[tf.Tensor]) -> list[tf.Tensor]:
@@ -105,41 +112,49 @@ def scan(body: Body, state: Any, xs: Any, size: Size, reverse: bool) -> tuple[An
             )
             for handle, x in zip(inputs, columns, strict=True)
         ]
-        after, y = body(rebuild(state, now), rebuild(xs, read))
+        after, found = body(now, read)
         lists = [
             Op.TensorListSetItem(input_handle=handle, index=place, item=item)
-            for handle, item in zip(lists, tensors(y), strict=True)
+            for handle, item in zip(lists, found, strict=True)
         ]
-        return [i + 1, *lists, *tensors(after)]
+        return [i + 1, *lists, *after]
 
-    _, *last = loop(
-        lambda flat: flat[0] < count,
-        step,
-        [tf.constant(0), *written, *first_state],
-        size if isinstance(size, int) else None,
-    )
-    handles, last_state = last[: len(written)], last[len(written) :]
-    ys = [_stacked(handle, outputs, i, size) for i, handle in enumerate(handles)]
-    return rebuild(state, last_state), rebuild(outputs.structure, ys)
-
-
-def _stacked(handle: tf.Tensor, outputs: _Outputs, i: int, size: Size) -> tf.Tensor:
-    y = Op.TensorListStack(
-        input_handle=handle,
-        element_shape=outputs.extents[i],
-        element_dtype=outputs.dtypes[i],
-        num_elements=size if isinstance(size, int) else -1,
-    )
     known = size if isinstance(size, int) else None
-    return tf.ensure_shape(y, [known, *outputs.shapes[i]])
+    _, *last = loop(lambda flat: flat[0] < count, step, [tf.constant(0), *written, *state], known)
+    ys: list[tf.Tensor] = []
+    for handle, rows in zip(last, results, strict=False):
+        y = Op.TensorListStack(
+            input_handle=handle,
+            element_shape=rows.extents,
+            element_dtype=rows.dtype,
+            num_elements=-1 if known is None else known,
+        )
+        ys.append(tf.ensure_shape(y, [known, *rows.shape]))
+    return last[len(results) :], ys
 
 
-def _outputs(body: Body, state: Any, xs: Any, columns: Sequence[tf.Tensor], size: Size) -> _Outputs:
-    """Trace one step on zeros, in a branch that runs only if the loop has no step at all.
+def scan(body: Body, state: Any, xs: Any, size: Size, reverse: bool) -> tuple[Any, Any]:
+    """`Backend.scan` while tracing."""
+    columns, first = tensors(xs), tensors(state)
+    structure, results = _results(body, state, xs, columns, size)
 
-    Then the extents of its outputs, which may depend on data, come from that one step.
+    def step(now: list[tf.Tensor], rows: list[tf.Tensor]) -> tuple[Tensors, Tensors]:
+        after, y = body(rebuild(state, now), rebuild(xs, rows))
+        return tensors(after), tensors(y)
+
+    last, ys = steps(step, first, columns, results, size, reverse)
+    return rebuild(state, last), rebuild(structure, ys)
+
+
+def _results(
+    body: Body, state: Any, xs: Any, columns: Tensors, size: Size
+) -> tuple[Any, list[Rows]]:
+    """Structure and rows of what `body` writes.
+
+    One step is traced on zeros, in a branch that runs only if the loop has no step at all. Then the
+    extents of the results, which may depend on data, come from there.
     """
-    seen: list[_Outputs] = []
+    seen: list[Any] = []
 
     def step() -> list[tf.Tensor]:
         zeros = [tf.zeros(values.sizes(values.extents(x)[1:]), x.dtype) for x in columns]
@@ -147,17 +162,16 @@ def _outputs(body: Body, state: Any, xs: Any, columns: Sequence[tf.Tensor], size
             zero.set_shape(x.shape[1:])
         _, y = body(rebuild(state, tensors(state)), rebuild(xs, zeros))
         flat = tensors(y)
-        structure = map_leaves(lambda _: 0, y)
-        seen.append(_Outputs(structure, [x.shape for x in flat], [x.dtype for x in flat], []))
+        seen.append((map_leaves(lambda _: 0, y), [(x.shape, x.dtype) for x in flat]))
         return [tf.shape(x) for x in flat]
 
     def unknown() -> list[tf.Tensor]:
-        return [_partial(shape) for shape in seen[0].shapes]
+        return [_partial(shape) for shape, _ in seen[0][1]]
 
-    empty = tf.equal(values.size(size), 0)
-    extents = tf.cond(empty, step, unknown)
-    seen[0].extents = list(extents) if seen[0].shapes else []
-    return seen[0]
+    extents = tf.cond(tf.equal(values.size(size), 0), step, unknown)
+    structure, kinds = seen[0]
+    rows = [Rows(*kind, n) for kind, n in zip(kinds, extents if kinds else (), strict=True)]
+    return structure, rows
 
 
 def _partial(shape: tf.TensorShape) -> tf.Tensor:

@@ -7,11 +7,14 @@ autocast and devices work as in any other PyTorch program.
 import torch
 
 from seqfront import backends, dim
+from seqfront_torch import tree
 from seqfront_torch.backend import Backend
+from seqfront_torch.module import Mirror, module
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "Mirror", "module"]
 
 for _function in dim.TRACE_CONSTANT_FUNCTIONS:
     torch.compiler.assume_constant_result(_function)
 
 backends.register(Backend())
+tree.register()

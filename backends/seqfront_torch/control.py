@@ -121,17 +121,12 @@ def _cloned(tree: Any) -> Any:
 def _traced(
     body: Callable[[Any, Any], tuple[Any, Any]], state: Any, xs: Any, reverse: bool
 ) -> tuple[Any, Any]:
-    carried = leaves(state)
-    result: Any = None
-
     def step(flat_state: Any, flat_xs: Any) -> tuple[Any, Any]:
-        nonlocal result
         new_state, y = body(unflatten(state, flat_state), unflatten(xs, flat_xs))
-        result = y
-        return [x.clone() for x in leaves(new_state)], [x.clone() for x in leaves(y)]
+        return leaves(_cloned(new_state)), _cloned(y)
 
-    last, ys = traced_scan(step, carried, leaves(xs), reverse=reverse)
-    return unflatten(state, last), unflatten(result, ys)
+    last, ys = traced_scan(step, leaves(_cloned(state)), leaves(xs), reverse=reverse)
+    return unflatten(state, last), ys
 
 
 def _nothing(body: Callable[[Any, Any], tuple[Any, Any]], state: Any, xs: Any) -> Any:

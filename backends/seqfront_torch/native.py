@@ -38,6 +38,8 @@ def _buffer(x: torch.Tensor) -> Buffer:
 
 
 def _int32(x: torch.Tensor) -> torch.Tensor:
+    if x.dtype is torch.int32 and x.is_contiguous():
+        return x
     return x.to(torch.int32).contiguous()
 
 
@@ -85,13 +87,14 @@ def _backward(op: NativeOp) -> Callable[..., Any]:
     ) -> Any:  # fmt: skip
         logits = _readable(logits)
         inputs = [logits, _int32(targets), _int32(frames), _int32(labels)]
+        upstream = upstream.contiguous()
         grad = torch.empty_like(logits)
         native.backward(
             op.name,
             [_buffer(x) for x in inputs],
             dict(zip(op.attributes, attributes, strict=True)),
             _buffer(saved),
-            _buffer(upstream.contiguous()),
+            _buffer(upstream),
             _buffer(grad),
             torch.get_num_threads(),
         )
@@ -107,50 +110,28 @@ def _fake_backward(logits: torch.Tensor, *rest: Any) -> torch.Tensor:
 # -- autograd -------------------------------------------------------------------------------------
 
 
-def _differentiate(op: NativeOp, forward: Any, backward: Any) -> None:
-    """Register how the two operators of a loss behave under autograd."""
+def _differentiate(op: NativeOp, backward: Any) -> None:
+    """Register the gradient of a loss, and that this gradient has none."""
+    nothing = (None,) * (len(op.inputs) - 1 + len(op.attributes))
 
-    class Loss(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, *arguments: Any) -> Any:
-            with torch._C._AutoDispatchBelowAutograd():
-                loss, saved = forward(*arguments)
-            ctx.save_for_backward(*arguments[:4], saved)
-            ctx.attributes = arguments[4:]
-            ctx.mark_non_differentiable(saved)
-            ctx.set_materialize_grads(False)
-            return loss, saved
+    def save(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*inputs[:4], output[1])
+        ctx.attributes = inputs[4:]
+        ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
 
-        @staticmethod
-        def backward(ctx: Any, *grads: Any) -> Any:
-            if grads[0] is None:
-                return (None,) * (4 + len(ctx.attributes))
-            grad = backward(*ctx.saved_tensors, grads[0], *ctx.attributes)
-            return (grad,) + (None,) * (3 + len(ctx.attributes))
+    def gradient(ctx: Any, grad_loss: Any, _: Any) -> Any:
+        if grad_loss is None:
+            return None, *nothing
+        return backward(*ctx.saved_tensors, grad_loss, *ctx.attributes), *nothing
 
-    class Gradient(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, *arguments: Any) -> Any:
-            with torch._C._AutoDispatchBelowAutograd():
-                return backward(*arguments)
+    def refuse(ctx: Any, grad: Any) -> NoReturn:
+        raise errors.no_second_derivative(op.name)
 
-        @staticmethod
-        def backward(ctx: Any, *grads: Any) -> NoReturn:
-            raise errors.no_second_derivative(op.name)
-
-    def route(function: Any, operator: Any) -> Callable[..., Any]:
-        def kernel(*arguments: Any) -> Any:
-            if torch.is_grad_enabled() and any(
-                isinstance(x, torch.Tensor) and x.requires_grad for x in arguments
-            ):
-                return function.apply(*arguments)
-            with torch._C._AutoDispatchBelowAutograd():
-                return operator(*arguments)
-
-        return kernel
-
-    _library.impl(f"{op.name}_forward", route(Loss, forward), "Autograd")
-    _library.impl(f"{op.name}_backward", route(Gradient, backward), "Autograd")
+    torch.library.register_autograd(
+        f"seqfront::{op.name}_forward", gradient, setup_context=save, lib=_library
+    )
+    torch.library.register_autograd(f"seqfront::{op.name}_backward", refuse, lib=_library)
 
 
 # -- edit distance --------------------------------------------------------------------------------
@@ -198,7 +179,7 @@ def _define_loss(op: NativeOp) -> Any:
     saved = (*op.inputs, "saved", "upstream")
     forward = _define(op, "_forward", op.inputs, "(Tensor, Tensor)", _forward(op), fake)
     backward = _define(op, "_backward", saved, "Tensor", _backward(op), _fake_backward)
-    _differentiate(op, forward, backward)
+    _differentiate(op, backward)
     return forward
 
 

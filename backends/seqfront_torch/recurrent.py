@@ -12,9 +12,7 @@ from __future__ import annotations
 import torch
 
 from seqfront.composed import ComposedOps
-
-_CERTAIN = 1e4
-
+from seqfront_torch import lstm_operator
 
 class Recurrent(ComposedOps):
     """Override of the recurrent layer."""
@@ -30,34 +28,20 @@ class Recurrent(ComposedOps):
         mask: torch.Tensor | None,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """As composed."""
-        if torch.compiler.is_compiling() or x.numel() == 0:
+        if x.numel() == 0:
             return super().lstm(x, input_weight, hidden_weight, bias, hidden, cell, mask)
+        run = lstm_operator.operator if torch.compiler.is_compiling() else lstm_operator.fused
         if mask is None:
-            return _fused(x, input_weight, hidden_weight, bias, hidden, cell)
+            return run(x, input_weight, hidden_weight, bias, hidden, cell)
         outside = (~mask).unsqueeze(2)
         x = torch.cat([torch.where(outside, 0.0, x), outside.to(x.dtype)], 2)
         width = hidden.shape[1]
-        push = input_weight.new_zeros(4 * width)
-        push[:width], push[width : 2 * width] = -_CERTAIN, _CERTAIN
-        input_weight = torch.cat([input_weight, push.unsqueeze(0)])
-        y, _, cell = _fused(x, input_weight, hidden_weight, bias, hidden, cell)
+        push = input_weight.new_zeros(1, 4 * width)
+        push[:, :width], push[:, width : 2 * width] = -1e4, 1e4
+        input_weight = torch.cat([input_weight, push])
+        y, _, cell = run(x, input_weight, hidden_weight, bias, hidden, cell)
         y = _repeat_last(y, hidden, mask)
         return y, y[-1], cell
-
-
-def _fused(
-    x: torch.Tensor,
-    input_weight: torch.Tensor,
-    hidden_weight: torch.Tensor,
-    bias: torch.Tensor,
-    hidden: torch.Tensor,
-    cell: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    weights = [input_weight.t(), hidden_weight.t(), bias, torch.zeros_like(bias)]
-    state = (hidden.unsqueeze(0), cell.unsqueeze(0))
-    training = torch.is_grad_enabled()  # only matters to cuDNN, which then keeps what backward needs
-    y, h, c = torch._VF.lstm(x, state, weights, True, 1, 0.0, training, False, False)  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
-    return y, h.squeeze(0), c.squeeze(0)
 
 
 def _repeat_last(y: torch.Tensor, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -48,6 +48,16 @@ def not_a_tensor(raw: object) -> BackendError:
     )
 
 
+def not_a_module(op: str, model: object) -> BackendError:
+    """Something else where a model is wanted."""
+    cls = type(model)
+    return BackendError(
+        f"{op}: this is no seqfront module.",
+        [("model", f"{cls.__module__}.{cls.__name__}")],
+        "pass an sf.nn.Module.",
+    )
+
+
 def no_gradients(backend: str) -> BackendError:
     """Differentiation where there is none."""
     return BackendError(
@@ -99,3 +109,11 @@ def native_device(op: str, device: str) -> NativeError:
 def native_refused(op: str, reason: str) -> NativeError:
     """Input that the native library would not compute on."""
     return NativeError(f"{op}: {reason}")
+
+
+def extra_missing(what: str, module: str, extra: str) -> BackendError:
+    """An optional package that is not installed."""
+    return BackendError(
+        f"{what} needs the module {module!r}, which is not installed.",
+        fix=f'pip install "seqfront[{extra}]".',
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqfront import align, dtypes, errors
+from seqfront.backend import Raw
 from seqfront.dim import Dim
 from seqfront.loss.lattice import flattened, lengths_of
 from seqfront.ops.shape import expand_dim
@@ -39,7 +40,7 @@ def edit_distance(
     batch = batch_a if set(batch_a) >= set(batch_b) else batch_b
     if not set(batch) >= {*batch_a, *batch_b}:
         raise errors.no_common_dims("edit_distance", (a, b))
-    inputs = []
+    inputs: list[Raw] = []
     for x, dim, other in ((a, a_spatial_dim, b), (b, b_spatial_dim, a)):
         for missing in (d for d in batch if d not in x.dims):
             x = expand_dim(x, missing, like=other)

@@ -86,8 +86,8 @@ def _class_dim(op: str, logits: Tensor, targets: Tensor, rows: tuple[Dim, ...]) 
     if len(left) != 1:
         raise errors.ambiguous_classes(op, logits, targets, left)
     classes = left[0]
-    known = labels is not None and labels.size is not None and classes.size is not None
-    if known and int(labels.size or 0) > int(classes.size or 0):
+    used = None if labels is None else labels.size
+    if used is not None and classes.size is not None and used > classes.size:
         raise errors.vocabularies_differ(op, logits, targets, classes)
     return classes
 
@@ -156,16 +156,22 @@ def _check_labels(
     native op refuses them.)"""
     if backend.is_tracing() or backend.device(labels) != "cpu":
         return
-    values, used = backend.to_numpy(labels), backend.to_numpy(counts)
-    size = int(classes.size) if classes.size is not None else None
-    data = np.arange(values.shape[1]) < used[:, None]
-    wrong = data & ((values < 0) | (values == blank))
+    wrong = _first_wrong(backend.to_numpy(labels), backend.to_numpy(counts), classes.size, blank)
+    if wrong is not None:
+        sequence, position, value = wrong
+        raise errors.bad_label(op, targets, sequence, position, value, classes.size, blank)
+
+
+def _first_wrong(labels: Any, counts: Any, size: int | None, blank: int) -> Any:
+    """(sequence, position, value) of the first label that is no label; None if there is none."""
+    data = np.arange(labels.shape[1]) < counts[:, None]
+    wrong = data & ((labels < 0) | (labels == blank))
     if size is not None:
-        wrong |= data & (values >= size)
-    if wrong.any():
-        sequence, position = (int(i) for i in np.argwhere(wrong)[0])
-        value = int(values[sequence, position])
-        raise errors.bad_label(op, targets, sequence, position, value, size, blank)
+        wrong = wrong | (data & (labels >= size))
+    if not wrong.any():
+        return None
+    sequence, position = (int(i) for i in np.argwhere(wrong)[0])
+    return sequence, position, int(labels[sequence, position])
 
 
 def per_sequence(op: str, p: Problem, loss: Raw, logits: Tensor, infeasible: Infeasible) -> Tensor:

@@ -22,7 +22,7 @@ class Sequential(Module):
     def __call__(self, x: Tensor, **options: Any) -> Tensor:
         """`x` through all layers; options go to every *module* among them."""
         for layer in self.layers:
-            x = layer(x, **options) if isinstance(layer, Module) else layer(x)
+            x = layer(x, **(options if isinstance(layer, Module) else {}))
         return x
 
     def __len__(self) -> int:

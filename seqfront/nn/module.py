@@ -18,11 +18,12 @@ found by looking at the attributes, also inside lists, tuples and dicts, and go 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from typing_extensions import Self
 
+from seqfront import backends
 from seqfront.nn import show
 from seqfront.nn.parameter import Parameter
 
@@ -35,13 +36,7 @@ class Module:
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Parameters by attribute path, each once, in order of the attributes."""
-        found: dict[str, Parameter] = {}
-        seen: set[int] = set()
-        for path, item in _walk(self, ""):
-            if isinstance(item, Parameter) and id(item) not in seen:
-                seen.add(id(item))
-                found[path] = item
-        return found
+        return {path: item for path, item in walk(self) if isinstance(item, Parameter)}
 
     def parameters(self) -> list[Parameter]:
         """All trainable parameters."""
@@ -49,13 +44,8 @@ class Module:
 
     def named_modules(self) -> dict[str, Module]:
         """This module (path "") and all inside it, by attribute path, each once."""
-        found: dict[str, Module] = {"": self}
-        seen = {id(self)}
-        for path, item in _walk(self, ""):
-            if isinstance(item, Module) and id(item) not in seen:
-                seen.add(id(item))
-                found[path] = item
-        return found
+        found = {path: item for path, item in walk(self) if isinstance(item, Module)}
+        return {"": self, **found}
 
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all inside it to training, or out of it."""
@@ -67,6 +57,17 @@ class Module:
         """Switch to inference: no dropout."""
         return self.train(False)
 
+    def to_backend(self, name: str) -> Self:
+        """Make all parameters variables of another framework, with the same values.
+
+        For a framework's own module around the model (optimizers, distribution), see
+        `seqfront_torch.module` and `seqfront_tensorflow.module`.
+        """
+        backend = backends.get(name)
+        for parameter in self.named_parameters().values():
+            parameter.move_to(backend)
+        return self
+
     def __repr__(self) -> str:
         return show.tree(self, children)
 
@@ -76,17 +77,25 @@ def children(item: object) -> Iterator[tuple[str, Any]]:
     if isinstance(item, Module):
         yield from vars(item).items()
     elif isinstance(item, (list, tuple)):
-        for i, value in enumerate(cast("list[Any]", item)):
+        for i, value in enumerate(cast("Sequence[Any]", item)):
             yield str(i), value
     elif isinstance(item, Mapping):
         for key, value in cast("Mapping[Any, Any]", item).items():
             yield str(key), value
 
 
-def _walk(item: object, path: str) -> Iterator[tuple[str, Any]]:
+def walk(module: Module) -> Iterator[tuple[str, Any]]:
+    """Modules and parameters inside a module, each once, by their attribute paths."""
+    return _walk(module, "", {id(module)})
+
+
+def _walk(item: object, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
     for name, value in children(item):
         inner = f"{path}.{name}" if path else name
         if isinstance(value, (Parameter, Module)):
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
             yield inner, value
-        if isinstance(value, (Module, list, tuple, Mapping)) and not isinstance(value, Parameter):
-            yield from _walk(value, inner)
+        if isinstance(value, (Module, list, tuple, Mapping)):
+            yield from _walk(value, inner, seen)

@@ -86,6 +86,13 @@ class Parameter(Tensor):
         """Read the value from `owner[key]` from now on; for the bridges to frameworks."""
         self._owner, self._key = owner, key
 
+    def move_to(self, backend: Backend) -> None:
+        """Become a variable of another framework, with the same value."""
+        source = self.backend
+        if source is not backend:
+            value = backend.convert(source.to_numpy(self.raw), self.dtype)
+            self.owned_by({"value": backend.parameter(value, trainable=self.trainable)}, "value")
+
     def assign(self, value: Any) -> None:
         """Overwrite the value: a Tensor over the same dims, or an array in their order."""
         if isinstance(value, Tensor):

@@ -74,11 +74,13 @@ class LSTM(Module):
             raw = backend.reshape(raw, (*shape[: len(time)], backend.size(start[0], 0), shape[-1]))
         if axis is None:
             gates = backend.linear(raw, weights[0], weights[2])
-            hidden, cell = backend.lstm_cell(gates, weights[1], *start)
+            hidden, cell = backend.lstm_cell(gates, weights[1], start[0], start[1])
             y = hidden
         else:
             mask = self._mask(x, axis, batch)
-            y, hidden, cell = backend.lstm(raw, *weights, *start, mask)
+            y, hidden, cell = backend.lstm(
+                raw, weights[0], weights[1], weights[2], start[0], start[1], mask
+            )
         features = (self.out_dim,)
         width = self.out_dim.size
         if len(batch) != 1:

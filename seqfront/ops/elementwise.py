@@ -6,12 +6,11 @@ Tensors and Python numbers mix freely; dtypes follow `seqfront.dtypes`, dims fol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from seqfront import align, backends, dtypes, errors
 from seqfront.backend import Backend, BinaryName, Raw, UnaryName
-from seqfront.lengths import Entry, Lengths
+from seqfront.lengths import FULL, Entry, Lengths
 from seqfront.ops.mask import clean, without_poles
 from seqfront.tensor import Operand, Tensor, operators
 
@@ -137,12 +136,15 @@ def _as(backend: Backend, raw: Raw, dtype: str) -> Raw:
     return raw if backend.dtype(raw) == dtype else backend.cast(raw, dtype)
 
 
-def _rebuild(metadata: Any, components: Sequence[Raw]) -> Tensor:
-    """A tensor from what `Tensor.__tf_flatten__` took apart."""
-    dims, sparse_dim, untrusted, keys = metadata
-    entries = {dim: Entry(raw, over) for (dim, over), raw in zip(keys, components[1:], strict=True)}
-    backend, table = backends.of(components[0]), Lengths(entries)
-    return Tensor(components[0], dims, table, sparse_dim, backend=backend, untrusted=untrusted)
+def _rebuild(metadata: Any, components: tuple[Any, ...]) -> Tensor:
+    """A tensor from what `Tensor.__tf_flatten__` took apart, and maybe mapped to something else."""
+    backend, dims, sparse_dim, untrusted, over = metadata
+    raw, *lengths = components
+    if backends.is_raw(raw):
+        backend = backends.of(raw)
+    entries = {dim: Entry(n, dims) for (dim, dims), n in zip(over, lengths, strict=True)}
+    table = Lengths(entries) if entries else FULL
+    return Tensor(raw, dims, table, sparse_dim, backend=backend, untrusted=untrusted)
 
 
 operators.binary = binary

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,25 @@ def as_arrays(backend: Backend, result: Any) -> list[tuple[str, np.ndarray]]:
     """Dtype and values of one raw tensor, or of each of several."""
     results: Sequence[Any] = result if isinstance(result, tuple | list) else [result]
     return [(backend.dtype(y), backend.to_numpy(y)) for y in results]
+
+
+def trace(backend: Backend, fn: Callable[..., Any], graphs: list[Any] | None = None) -> Any:
+    """`fn` as one graph. `graphs`, for PyTorch, receives every graph that is made.
+
+    PyTorch's own code generator is left out: it takes seconds for each graph.
+    """
+    if backend.name != "torch":
+        return backend.compile(fn)
+    import torch
+    from torch._dynamo.backends.registry import lookup_backend
+
+    def keep(graph: Any, inputs: Any) -> Any:
+        if graphs is not None:
+            graphs.append(graph)
+        return lookup_backend("aot_eager")(graph, inputs)
+
+    torch._dynamo.reset()
+    return torch.compile(fn, backend=keep, fullgraph=True, dynamic=True)
 
 
 @pytest.fixture(params=NAMES)

@@ -78,7 +78,7 @@ class Workspace {
             const bool may = k > 0 && (!problem_.label_loop || s.targets[k] != s.targets[k - 1]);
             skip_[k] = may ? 0 : impossible;
         }
-        std::fill_n(skip_.get() + s.labels, ctc_padded(0), impossible);
+        std::fill(skip_.get() + s.labels, skip_.get() + ctc_padded(s.labels), impossible);
         return {s.frames, s.labels,     saved,
                 skip_.get(), problem_.label_loop, scratch_.get()};
     }
@@ -127,18 +127,19 @@ std::vector<Workspace<L>> workspaces(const sf_ctc_problem& p) {
     return all;
 }
 
-// Normalisers and log-probs of `count` frames.
+// Normaliser and log-probs of one frame.
 template <class T, class L>
-void save_frames(const sf_ctc_problem& p, const RowKernels<L>& rows, const Sequence& s,
-                 const T* x, int64_t count, L* saved) {
+void save_frame(const sf_ctc_problem& p, const RowKernels<L>& rows, const Sequence& s, const T* x,
+                L* saved) {
     L maximum = 0, log_sum = 0;
-    for (int64_t i = 0; i < count; ++i, x += p.logits_stride[1], saved += s.pitch()) {
-        if (!p.normalized) rows.normalisers(x, 0, 1, p.classes, &maximum, &log_sum);
-        saved[0] = maximum + log_sum;
-        saved[1] = log_prob(widen(x[p.blank]), maximum, log_sum);
-        for (int64_t k = 0; k < s.labels; ++k) {
-            saved[2 + k] = log_prob(widen(x[s.targets[k]]), maximum, log_sum);
-        }
+    if (!p.normalized) rows.normalisers(x, 0, 1, p.classes, &maximum, &log_sum);
+    saved[0] = maximum + log_sum;
+    saved[1] = log_prob(widen(x[p.blank]), maximum, log_sum);
+    for (int64_t k = 0; k < s.labels; ++k) {
+        saved[2 + k] = log_prob(widen(x[s.targets[k]]), maximum, log_sum);
+    }
+    for (int64_t i = 1; p.normalized && i < s.pitch(); ++i) {
+        if (!(saved[i] < std::numeric_limits<L>::infinity())) saved[0] = saved[i];
     }
 }
 
@@ -153,8 +154,8 @@ void forward(const sf_ctc_problem& p, const T* logits, L* loss, L* saved) {
                          const int64_t b = i / p.frames, t = i % p.frames;
                          const Sequence s(p, b);
                          if (t >= s.frames) continue;
-                         save_frames(p, RowKernelsOf<T>::in(table), s,
-                                     logits + b * p.logits_stride[0] + t * p.logits_stride[1], 1,
+                         save_frame(p, RowKernelsOf<T>::in(table), s,
+                                     logits + b * p.logits_stride[0] + t * p.logits_stride[1],
                                      saved + b * size + t * s.pitch());
                      }
                  });

@@ -70,16 +70,15 @@ class CtcBestPath {
     }
 
     // One frame, in place: descending, so that the scores of earlier states are still the old ones.
+    // Whether its log-probs are valid.
     bool advance(const CtcLattice<L>& lattice, int64_t t) {
         const int64_t labels = lattice.labels;
-        const L* row = lattice.log_probs + t * (labels + 2) + 1;
+        const L* row = lattice.log_probs + t * (labels + 2);
         uint8_t* back = back_.get() + t * (2 * labels + 1);
-        bool valid = true;
         for (int64_t s = 2 * labels; s >= 0; --s) {
             const int64_t k = s / 2;
             const bool is_label = s % 2 != 0;
-            const double emission = static_cast<double>(is_label ? row[1 + k] : row[0]);
-            valid = valid && emission < std::numeric_limits<double>::infinity();
+            const double emission = static_cast<double>(row[is_label ? 2 + k : 1]);
             double best = is_label && !lattice.label_loop ? kImpossible : score_[s];
             int move = 0;
             if (t == 0) best = s <= 1 ? 0 : kImpossible;
@@ -94,7 +93,7 @@ class CtcBestPath {
             score_[s] = best + emission;
             back[s] = static_cast<uint8_t>(move);
         }
-        return valid;
+        return row[0] < std::numeric_limits<L>::infinity();
     }
 
     Buffer<uint8_t> back_;

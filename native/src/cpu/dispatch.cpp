@@ -82,11 +82,12 @@ int64_t ctc_segment(int64_t frames) {
 }
 
 int64_t ctc_scratch(int64_t frames, int64_t labels) {
-    const int64_t width = labels + 1 + kLatticePad;
-    const int64_t states = 4 * (width + 2 * kLatticePad);
-    return (2 * ctc_segment(frames) + 3) * states + 2 * width;
+    const int64_t width = ctc_padded(labels);
+    return (2 * ctc_segment(frames) + 1) * 4 * width + 2 * width;
 }
 
-int64_t ctc_padded(int64_t labels) { return labels + 3 * kLatticePad; }
+int64_t ctc_padded(int64_t labels) {
+    return (labels / kLatticePad + 1) * kLatticePad;
+}
 
 }  // namespace seqfront

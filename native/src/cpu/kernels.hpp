@@ -59,13 +59,14 @@ struct RnntGradient {
     int32_t normalized;
 };
 
-// One sequence of CTC. Row t of log_probs is [lse, blank, label_0 .. label_{labels-1}].
+// One sequence of CTC. Row t of log_probs is [log-normaliser, blank, label_0 .. label_{labels-1}];
+// the log-normaliser is NaN or +inf if anything in the row is.
 template <class L>
 struct CtcLattice {
     int64_t frames;  // >= 1
     int64_t labels;
     const L* log_probs;  // [frames, labels + 2]
-    const L* skip;       // log-weight (0 or -inf) of the arc label k-1 -> label k; ctc_padded(labels)
+    const L* skip;       // log-weight (0 or -inf) of label k-1 -> label k; ctc_padded(labels)
     int32_t label_loop;
     L* scratch;  // ctc_scratch(frames, labels) elements
 };
@@ -109,7 +110,7 @@ struct Kernels {
 constexpr int64_t kLatticePad = 16;  // the widest vector
 int64_t rnnt_scratch(int64_t frames, int64_t positions);
 int64_t ctc_scratch(int64_t frames, int64_t labels);
-int64_t ctc_padded(int64_t labels);
+int64_t ctc_padded(int64_t labels);  // labels + 1, rounded up to whole vectors
 int64_t ctc_segment(int64_t frames);  // frames between those whose alphas are kept
 
 // Tables of the instruction sets in this build.

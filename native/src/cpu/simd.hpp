@@ -110,14 +110,67 @@ SF_INLINE void store_part<float>(float* to, V<float> v, int64_t count) {
 }
 #endif
 
-// maximum(a, b) is b if either is NaN.
-template <class T>
-SF_INLINE T maximum(T a, T b) {
+// maximum(a, b) is b if either is NaN, and so is minimum. (As intrinsics, for GCC 12 makes a
+// comparison and a blend of a > b ? a : b.)
+SF_INLINE V<float> maximum(V<float> a, V<float> b) {
+#if defined(__AVX512F__)
+    return (V<float>)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (V<float>)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (V<float>)_mm_max_ps((__m128)a, (__m128)b);
+#else
     return a > b ? a : b;
+#endif
 }
-template <class T>
-SF_INLINE T minimum(T a, T b) {
+SF_INLINE V<double> maximum(V<double> a, V<double> b) {
+#if defined(__AVX512F__)
+    return (V<double>)_mm512_maskz_max_pd(0xff, (__m512d)a, (__m512d)b);
+#elif defined(__AVX2__)
+    return (V<double>)_mm256_max_pd((__m256d)a, (__m256d)b);
+#elif defined(__SSE2__)
+    return (V<double>)_mm_max_pd((__m128d)a, (__m128d)b);
+#else
+    return a > b ? a : b;
+#endif
+}
+SF_INLINE V<float> minimum(V<float> a, V<float> b) {
+#if defined(__AVX512F__)
+    return (V<float>)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (V<float>)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (V<float>)_mm_min_ps((__m128)a, (__m128)b);
+#else
     return a < b ? a : b;
+#endif
+}
+SF_INLINE V<double> minimum(V<double> a, V<double> b) {
+#if defined(__AVX512F__)
+    return (V<double>)_mm512_maskz_min_pd(0xff, (__m512d)a, (__m512d)b);
+#elif defined(__AVX2__)
+    return (V<double>)_mm256_min_pd((__m256d)a, (__m256d)b);
+#elif defined(__SSE2__)
+    return (V<double>)_mm_min_pd((__m128d)a, (__m128d)b);
+#else
+    return a < b ? a : b;
+#endif
+}
+
+// Lanes 1, 2, ... of `low`, then lane 0 of `high`.
+template <class L>
+SF_INLINE V<L> shifted_down(V<L> low, V<L> high) {
+    I<L> order;
+    for (int i = 0; i < Simd<L>::lanes; ++i) order[i] = i + 1;
+    return __builtin_shuffle(low, high, order);
+}
+
+// The last lane of `low`, then lanes 0, 1, ... of `high`.
+template <class L>
+SF_INLINE V<L> shifted_up(V<L> low, V<L> high) {
+    I<L> order;
+    for (int i = 0; i < Simd<L>::lanes; ++i) order[i] = i + Simd<L>::lanes - 1;
+    return __builtin_shuffle(low, high, order);
 }
 
 // All lanes with lane i replaced by lane (i + Step) % lanes.

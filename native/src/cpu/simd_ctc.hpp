@@ -8,6 +8,9 @@
 //                                + skip_k alpha_{t-1}(label_{k-1}))      alpha_{-1}(blank_0) = 1
 //
 // beta_t(s) leaves out what s emits at t, so alpha_t(s) beta_t(s) / likelihood is its posterior.
+// Neighbouring states come from neighbouring registers, never from memory: a load across two stores
+// that have just been made waits for both.
+//
 // The gradient needs all alphas. It keeps one frame in about sqrt(T) and computes the others again,
 // a segment at a time: less work than fetching them back from beyond the caches.
 #ifndef SEQFRONT_CPU_SIMD_CTC_HPP_
@@ -29,29 +32,26 @@ struct CtcSequence {
     const CtcLattice<L>& lattice;
     int64_t labels, pitch, width;
     L* scratch;
-    I<L> wrong{};
 
     SF_INLINE explicit CtcSequence(const CtcLattice<L>& of)
         : lattice(of),
           labels(of.labels),
           pitch(of.labels + 2),
-          width(of.labels + 1 + kLatticePad),
+          width(ctc_padded(of.labels)),
           scratch(of.scratch) {}
 
     SF_INLINE CtcStates<L> states_at(L* memory) const {
-        const Table<L> blank = take(memory, width);
-        return {blank, take(memory, width)};
+        return {{memory, memory + width}, {memory + 2 * width, memory + 3 * width}};
     }
-    // Room for one frame; all states impossible.
-    SF_INLINE CtcStates<L> take_states() {
-        const CtcStates<L> states = states_at(scratch);
-        scratch += 4 * (width + 2 * kLatticePad);
-        clear(states);
-        return states;
+    SF_INLINE L* take(int64_t count) {
+        L* taken = scratch;
+        scratch += count;
+        return taken;
     }
+    // Makes all states impossible.
     SF_INLINE void clear(const CtcStates<L>& states) const {
-        states.blank.set_all(-kLatticePad, width + kLatticePad, 1, -infinity<L>());
-        states.label.set_all(-kLatticePad, width + kLatticePad, 1, -infinity<L>());
+        states.blank.set_all(0, width, 1, -infinity<L>());
+        states.label.set_all(0, width, 1, -infinity<L>());
     }
 
     SF_INLINE L log_blank(int64_t t) const { return lattice.log_probs[t * pitch + 1]; }
@@ -70,34 +70,46 @@ struct CtcSequence {
     }
 
     // alpha at frame t from alpha at t - 1.
-    SF_INLINE void advance(int64_t t, const CtcStates<L>& from, const CtcStates<L>& to) {
-        const V<L> blank_log = fill<L>(log_blank(t));
-        const Probability<L> blank = probability<L>(blank_log);
-        wrong |= ~(blank_log < infinity<L>());
+    SF_INLINE void advance(int64_t t, const CtcStates<L>& from, const CtcStates<L>& to) const {
+        const Probability<L> blank = probability<L>(fill<L>(log_blank(t)));
+        Probability<L> lower = impossible<L>();  // the labels below this vector
         for (int64_t k = 0; k <= labels; k += Simd<L>::lanes) {
-            const V<L> label_log = log_labels(t, k);
-            wrong |= ~(label_log < infinity<L>());
-            const Probability<L> label = probability<L>(label_log);
-            const Probability<L> stay = from.blank.at(k), before = from.label.at(k - 1);
-            const Probability<L> loop = looped(from.label.at(k));
+            const Probability<L> label = probability<L>(log_labels(t, k));
+            const Probability<L> stay = from.blank.at(k), here = from.label.at(k);
+            const Probability<L> before = shifted_up(lower, here);
             to.blank.set(k, normalised(blank * (stay + before)));
-            to.label.set(k, normalised(label * sum(loop, stay, skipped(before, k))));
+            to.label.set(k, normalised(label * sum(looped(here), stay, skipped(before, k))));
+            lower = here;
         }
     }
 
-    SF_INLINE void start(const CtcStates<L>& states) const { states.blank.set_one(0, 1, 0); }
+    SF_INLINE bool valid() const {
+        bool all = true;
+        for (int64_t t = 0; t < lattice.frames; ++t) {
+            all = all && lattice.log_probs[t * pitch] < infinity<L>();
+        }
+        return all;
+    }
 
     SF_INLINE Likelihood<L> finish(const CtcStates<L>& last) const {
-        const Probability<L> total = normalised(last.blank.at(labels) + last.label.at(labels - 1));
-        return {total.mantissa[0], total.exponent[0], !any<L>(wrong)};
+        Probability<L> total{fill<L>(last.blank.mantissa[labels]),
+                             fill<L>(last.blank.exponent[labels])};
+        if (labels > 0) {
+            total = total + Probability<L>{fill<L>(last.label.mantissa[labels - 1]),
+                                           fill<L>(last.label.exponent[labels - 1])};
+        }
+        total = normalised(total);
+        return {total.mantissa[0], total.exponent[0], valid()};
     }
 };
 
 template <class L>
 Likelihood<L> ctc_likelihood(const CtcLattice<L>& lattice) {
     CtcSequence<L> sequence(lattice);
-    CtcStates<L> from = sequence.take_states(), to = sequence.take_states();
-    sequence.start(from);
+    CtcStates<L> from = sequence.states_at(sequence.take(4 * sequence.width));
+    CtcStates<L> to = sequence.states_at(sequence.take(4 * sequence.width));
+    sequence.clear(from);
+    from.blank.set_one(0, 1, 0);
     for (int64_t t = 0; t < lattice.frames; ++t) {
         sequence.advance(t, from, to);
         const CtcStates<L> swap = from;
@@ -113,16 +125,23 @@ struct CtcBackward {
     const CtcSequence<L>& sequence;
     const CtcGradient<L>& gradient;
     Likelihood<L> likelihood;
-    CtcStates<L> beta;  // in gradient_row also its product with what the states emit
-    L* posterior;       // of the labels
+    CtcStates<L> beta;
+    L* posterior;  // of the labels
     L* emission;
 
-    // The posteriors of frame t, and from them its row of the gradient.
-    SF_INLINE void gradient_row(int64_t t, const CtcStates<L>& alpha) const {
-        const int64_t labels = sequence.labels;
+    SF_INLINE void start() const {
+        sequence.clear(beta);
+        beta.blank.set_one(sequence.labels, 1, 0);
+        if (sequence.labels > 0) beta.label.set_one(sequence.labels - 1, 1, 0);
+    }
+
+    // Frame t: its row of the gradient, and beta at t - 1 in the place of beta at t.
+    SF_INLINE void retreat(int64_t t, const CtcStates<L>& alpha) const {
+        constexpr int64_t n = Simd<L>::lanes;
         const Probability<L> blank = probability<L>(fill<L>(sequence.log_blank(t)));
+        Probability<L> upper_blank = impossible<L>(), upper_skip = impossible<L>();
         V<L> blank_sum{}, label_sum{};
-        for (int64_t k = 0; k <= labels; k += Simd<L>::lanes) {
+        for (int64_t k = sequence.labels / n * n; k >= 0; k -= n) {
             const Probability<L> label = probability<L>(sequence.log_labels(t, k));
             const Probability<L> beta_blank = beta.blank.at(k), beta_label = beta.label.at(k);
             blank_sum += relative_to(likelihood.exponent, alpha.blank.at(k) * beta_blank);
@@ -131,11 +150,22 @@ struct CtcBackward {
             label_sum += label_posterior;
             store<L>(posterior + k, label_posterior);
             store<L>(emission + k, scaled<L>(label.mantissa, label.exponent));
-            beta.blank.set(k, blank * beta_blank);
-            beta.label.set(k, label * beta_label);
+
+            const Probability<L> stay = blank * beta_blank, here = label * beta_label;
+            const Probability<L> skip = sequence.skipped(here, k);
+            beta.blank.set(k, normalised(stay + here));
+            beta.label.set(k, normalised(sum(sequence.looped(here), shifted_down(stay, upper_blank),
+                                             shifted_down(skip, upper_skip))));
+            upper_blank = stay;
+            upper_skip = skip;
         }
-        const L on_blank = reduce_add<L>(blank_sum);
-        const L total = on_blank + reduce_add<L>(label_sum);  // 1, but for rounding
+        write_row(t, scaled<L>(blank.mantissa, blank.exponent)[0], reduce_add<L>(blank_sum),
+                  reduce_add<L>(label_sum));
+    }
+
+    SF_INLINE void write_row(int64_t t, L blank, L on_blank, L on_labels) const {
+        constexpr int64_t n = Simd<L>::lanes;
+        const L total = on_blank + on_labels;  // 1, but for rounding
         const L weight = total > 0 ? gradient.upstream / total : 0;
         const L occupancy = gradient.normalized ? L{0} : gradient.upstream;
         for (int64_t i = 0; i < gradient.repeat_count; ++i) {
@@ -144,27 +174,15 @@ struct CtcBackward {
         }
         L* row = gradient.rows + t * sequence.pitch;
         row[0] = occupancy;
-        row[1] = occupancy * scaled<L>(blank.mantissa, blank.exponent)[0] - weight * on_blank;
+        row[1] = occupancy * blank - weight * on_blank;
         row += 2;
-        for (int64_t k = 0; k < labels; k += Simd<L>::lanes) {
-            const V<L> g =
-                occupancy * load<L>(emission + k) - weight * load<L>(posterior + k);
-            if (k + Simd<L>::lanes <= labels) {
+        for (int64_t k = 0; k < sequence.labels; k += n) {
+            const V<L> g = occupancy * load<L>(emission + k) - weight * load<L>(posterior + k);
+            if (k + n <= sequence.labels) {
                 store<L>(row + k, g);
             } else {
-                store_part<L>(row + k, g, labels - k);
+                store_part<L>(row + k, g, sequence.labels - k);
             }
-        }
-    }
-
-    // beta at t - 1 from the products at t; ascending, so that what is read is not yet written.
-    SF_INLINE void retreat() const {
-        for (int64_t k = 0; k <= sequence.labels; k += Simd<L>::lanes) {
-            const Probability<L> stay = beta.blank.at(k), label = beta.label.at(k);
-            const Probability<L> after = beta.blank.at(k + 1);
-            const Probability<L> skip = sequence.skipped(beta.label.at(k + 1), k + 1);
-            beta.blank.set(k, normalised(stay + label));
-            beta.label.set(k, normalised(sum(sequence.looped(label), after, skip)));
         }
     }
 };
@@ -173,18 +191,17 @@ template <class L>
 Likelihood<L> ctc_gradient(const CtcLattice<L>& lattice, const CtcGradient<L>& gradient) {
     CtcSequence<L> sequence(lattice);
     const int64_t frames = lattice.frames, segment = ctc_segment(frames);
-    const CtcStates<L> beta = sequence.take_states();
-    L* const posterior = sequence.scratch;
-    L* const emission = posterior + sequence.width;
-    sequence.scratch = emission + sequence.width;
+    const int64_t size = 4 * sequence.width;
+    const CtcStates<L> beta = sequence.states_at(sequence.take(size));
+    L* const posterior = sequence.take(sequence.width);
+    L* const emission = sequence.take(sequence.width);
     // Slots 0 .. segment - 1: alpha before each segment; from `segment` on: alpha within one.
     L* const slots = sequence.scratch;
-    const int64_t size = 4 * (sequence.width + 2 * kLatticePad);
-    for (int64_t i = 0; i < 2 * segment; ++i) sequence.clear(sequence.states_at(slots + i * size));
     const auto slot = [&](int64_t i) { return sequence.states_at(slots + i * size); };
 
-    sequence.start(slot(0));
     CtcStates<L> last = slot(0);
+    sequence.clear(last);
+    last.blank.set_one(0, 1, 0);
     for (int64_t t = 0; t < frames; ++t) {
         const bool keep = (t + 1) % segment == 0;
         const CtcStates<L> to = slot(keep ? (t + 1) / segment : segment + t % segment);
@@ -195,8 +212,7 @@ Likelihood<L> ctc_gradient(const CtcLattice<L>& lattice, const CtcGradient<L>& g
     if (!likelihood.valid || likelihood.exponent == -infinity<L>()) return likelihood;
 
     const CtcBackward<L> backward{sequence, gradient, likelihood, beta, posterior, emission};
-    beta.blank.set_one(lattice.labels, 1, 0);
-    if (lattice.labels > 0) beta.label.set_one(lattice.labels - 1, 1, 0);
+    backward.start();
     for (int64_t t = frames - 1; t >= 0; --t) {
         if (t % segment == segment - 1) {  // a full segment; an unfinished last one is still there
             CtcStates<L> from = slot(t / segment);
@@ -206,8 +222,7 @@ Likelihood<L> ctc_gradient(const CtcLattice<L>& lattice, const CtcGradient<L>& g
                 from = to;
             }
         }
-        backward.gradient_row(t, slot(segment + t % segment));
-        backward.retreat();
+        backward.retreat(t, slot(segment + t % segment));
     }
     return likelihood;
 }

@@ -196,9 +196,32 @@ SF_INLINE Probability<L> sum(const Probability<L>& a, const Probability<L>& b,
             top};
 }
 
+template <class L>
+SF_INLINE Probability<L> shifted_down(const Probability<L>& low, const Probability<L>& high) {
+    return {shifted_down<L>(low.mantissa, high.mantissa),
+            shifted_down<L>(low.exponent, high.exponent)};
+}
+
+template <class L>
+SF_INLINE Probability<L> shifted_up(const Probability<L>& low, const Probability<L>& high) {
+    return {shifted_up<L>(low.mantissa, high.mantissa), shifted_up<L>(low.exponent, high.exponent)};
+}
+
+template <class L>
+SF_INLINE Probability<L> impossible() {
+    return {fill<L>(1), fill<L>(-infinity<L>())};
+}
+
 // The same number with its mantissa in [1, 2).
 template <class L>
 SF_INLINE Probability<L> normalised(const Probability<L>& a) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(L) == 4) {
+        const auto m = (__m512)a.mantissa;
+        return {(V<L>)_mm512_maskz_getmant_ps(0xffff, m, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src),
+                a.exponent + (V<L>)_mm512_maskz_getexp_ps(0xffff, m)};
+    }
+#endif
     return {mantissa_of<L>(a.mantissa), a.exponent + exponent_of<L>(a.mantissa)};
 }
 

@@ -1,0 +1,49 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NATIVE := build/native-tests
+JOBS ?= 2
+
+.PHONY: demo test test-fast test-native lint format bench clean
+
+demo: $(READY)  ## train on one framework, read with all
+	$(BIN)/python -m seqfront.recipes.digits $(ARGS)
+
+test: $(READY) test-native  ## everything
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-fast: $(READY)  ## what takes no more than seconds each
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" $(ARGS)
+
+test-native: $(READY)  ## the C++ tests of the kernels
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S native -B $(NATIVE) -G Ninja \
+	  -DSEQFRONT_BUILD_TESTS=ON -DSEQFRONT_BUILD_PYTHON=OFF
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build $(NATIVE)
+	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir $(NATIVE) --output-on-failure
+
+lint: $(READY)  ## style, types, architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $$(git ls-files 'native/*.cpp' 'native/*.hpp' 'native/*.h' 'native/*.c')
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $$(git ls-files 'native/*.cpp' 'native/*.hpp' 'native/*.h' 'native/*.c')
+
+bench: $(READY)  ## figures against other libraries, as ratios in one run
+	$(BIN)/python tests/benchmarks/run.py $(ARGS)
+
+$(READY): pyproject.toml constraints.txt native/CMakeLists.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build runs

@@ -1,0 +1,1 @@
+"""Whole programs: data, training, evaluation, command line."""

@@ -1,0 +1,4 @@
+"""Search: from scores to labels."""
+
+from seqfront.search.greedy import Transcript as Transcript
+from seqfront.search.greedy import greedy_transducer as greedy_transducer

@@ -1,0 +1,16 @@
+"""All cases, in one list."""
+
+from __future__ import annotations
+
+import itertools
+
+from cases import (
+    elementwise,
+)
+from seqfront.testing import Case
+
+MODULES = (
+    elementwise,
+)
+
+CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))

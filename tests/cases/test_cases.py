@@ -1,0 +1,75 @@
+"""Every case, on every backend, in every mode, in every disguise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import pytest
+from cases import modes
+from cases.modes import Mode
+from cases.registry import CASES, COMPILED_FULLY
+from seqfront import backends, testing
+from seqfront.testing import Case, Variant
+
+
+def _eager() -> Iterator[object]:
+    for case in CASES:
+        for mode in modes.EAGER:
+            yield pytest.param(case, mode, id=f"{case}-{mode}")
+
+
+def _compiled() -> Iterator[object]:
+    for case in CASES:
+        for mode in modes.COMPILED:
+            if case.eager_only or (mode.name == "compile" and case.name not in COMPILED_FULLY):
+                continue
+            quick = mode.backend == "tensorflow" or case.name in COMPILED_FULLY
+            marks = () if quick else (pytest.mark.slow,)
+            yield pytest.param(case, mode, id=f"{case}-{mode}", marks=marks)
+
+
+@lru_cache(maxsize=4)
+def _variants(case: Case) -> list[Variant]:
+    return testing.variants(case)
+
+
+def _disguised() -> Iterator[object]:
+    for case in CASES:
+        for mode in modes.EAGER:
+            for number, variant in enumerate(testing.variants(case)):
+                yield pytest.param(case, number, mode, id=f"{case}-{mode}-{variant.name}")
+
+
+@pytest.mark.parametrize(("case", "mode"), _eager())
+def test_eager(case: Case, mode: Mode) -> None:
+    """Values against the reference, gradients against another backend, or against differences."""
+    testing.check_values(case, mode.backend)
+    if case.no_gradient or not backends.get(mode.backend).has_gradients:
+        return
+    if mode.backend != modes.REFERENCE:
+        testing.check_gradients(case, mode.backend, modes.REFERENCE)
+    if not case.no_finite_difference:
+        testing.check_finite_differences(case, mode.backend)
+
+
+@pytest.mark.parametrize(("case", "mode"), _compiled())
+def test_compiled(case: Case, mode: Mode) -> None:
+    """A graph for unknown sizes gives what eager operations give."""
+    backends.get(mode.backend)
+    if case.no_gradient:
+        testing.check_values(case, mode.backend, mode.compile)
+    else:
+        testing.check_gradients(case, mode.backend, modes.REFERENCE, mode.compile)
+
+
+@pytest.mark.parametrize(("case", "number", "mode"), _disguised())
+def test_invariance(case: Case, number: int, mode: Mode) -> None:
+    """What ought to change nothing changes nothing."""
+    testing.check_variant(case, _variants(case)[number], mode.backend)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.oracle is not None], ids=str)
+def test_oracle(case: Case) -> None:
+    """The reference itself is right."""
+    testing.check_oracle(case)
