@@ -18,6 +18,8 @@ from seqfront import search as search
 from seqfront import training as training
 from seqfront.backends import set_backend as set_backend
 from seqfront.backends import use_backend as use_backend
+from seqfront.checkpoint import load as load
+from seqfront.checkpoint import save as save
 from seqfront.dim import Dim as Dim
 from seqfront.errors import BackendError as BackendError
 from seqfront.errors import CheckpointError as CheckpointError

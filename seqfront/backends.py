@@ -17,7 +17,6 @@ import sys
 from collections.abc import Generator
 from contextvars import ContextVar
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from seqfront import errors
@@ -93,8 +92,9 @@ def available() -> tuple[str, ...]:
 
 
 def _load(name: str) -> Backend:
-    modules = {point.name: point.value for point in _entry_points()} | _BUNDLED
-    module = modules.get(name)
+    module = _BUNDLED.get(name)
+    if module is None:
+        module = next((point.value for point in _entry_points() if point.name == name), None)
     if module is None:
         raise errors.unknown_backend(name, available())
     try:
@@ -126,4 +126,6 @@ def _matching(raw: object) -> Backend | None:
 
 
 def _entry_points() -> Any:
+    from importlib.metadata import entry_points  # slow to import, and seldom needed
+
     return entry_points(group="seqfront.backends")

@@ -65,6 +65,12 @@ def promote_scalar(dtype: str, value: complex) -> str:
     return DEFAULT_INT if kind == 1 else DEFAULT_FLOAT
 
 
+def number(value: float, dtype: str) -> float:
+    """A Python number of the kind of a dtype, so that it keeps a tensor's dtype when they meet."""
+    kind = _KIND[dtype]
+    return value if kind == 2 else int(value) if kind == 1 else bool(value)
+
+
 def to_float(dtype: str) -> str:
     """Dtype of a function that has no meaning on integers (`exp`, `/`)."""
     return dtype if _KIND[dtype] == 2 else DEFAULT_FLOAT

@@ -13,6 +13,9 @@ with.
 A model has one mirror for as long as somebody holds it, and so has every module inside it:
 `module(model)` called again gives the same object, `module(model.encoder)` gives
 `module(model).encoder`.
+
+One thing PyTorch finds only in plain results: DDP with `find_unused_parameters=True` looks for
+tensors in tuples, dicts and dataclasses, so there the model has to return `loss.raw`.
 """
 
 from __future__ import annotations

@@ -32,12 +32,11 @@ def _flatten(x: Tensor) -> tuple[list[Any], Any]:
 
 
 def _flatten_with_keys(x: Tensor) -> tuple[list[tuple[pytree.KeyEntry, Any]], Any]:
-    """With names for messages: `x.raw`, `x.lengths(time)`."""
+    """With names for messages and graphs, which have to be identifiers."""
     raws, static = _flatten(x)
-    names = ["raw", *(f"lengths({dim.name})" for dim in x.lengths_table.entries)]
-    return [
-        (pytree.GetAttrKey(name), raw) for name, raw in zip(names, raws, strict=True)
-    ], static
+    names = ["raw", *(f"lengths_{i}" for i in range(len(raws) - 1))]
+    keys: list[pytree.KeyEntry] = [pytree.GetAttrKey(name) for name in names]
+    return list(zip(keys, raws, strict=True)), static
 
 
 def _unflatten(raws: Iterable[Any], static: Any) -> Tensor:

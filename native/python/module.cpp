@@ -105,11 +105,13 @@ void define_rnnt(nb::module_& m) {
         "logits"_a, "dtype"_a, "shape"_a, "strides"_a, "targets"_a, "targets_stride"_a,
         "frame_lengths"_a, "label_lengths"_a, "blank"_a, "normalized"_a, "loss"_a, "saved"_a,
         "threads"_a = 0,
-        "RNN-T loss of each sequence, and `saved` [batch, frames, labels + 1, 3] for the gradient.\n"
+        "RNN-T loss of each sequence, and `saved` [batch, frames, labels + 1, 3] for the "
+        "gradient.\n"
         "\n"
         "`shape` is (batch, frames, labels, classes); the logits have labels + 1 positions, and\n"
         "strides for batch, frame and position. `dtype`: 0 float32, 1 float64, 2 bfloat16, 3\n"
-        "float16. Loss and saved are float64 for float64 logits, else float32; targets and lengths\n"
+        "float16. Loss and saved are float64 for float64 logits, else float32; targets and "
+        "lengths\n"
         "are int32. `threads` 0 is the default. Raises ValueError for lengths or targets out of\n"
         "range.");
     m.def(
@@ -140,9 +142,9 @@ void define_ctc(nb::module_& m) {
            int64_t targets_stride, Address frame_lengths, Address label_lengths, int64_t blank,
            bool normalized, bool max_approx, bool label_loop, Address loss, Address saved,
            int threads) {
-            const sf_ctc_problem problem = ctc_problem(
-                dtype, shape, strides, targets, targets_stride, frame_lengths, label_lengths,
-                blank, normalized, max_approx, label_loop, threads);
+            const sf_ctc_problem problem =
+                ctc_problem(dtype, shape, strides, targets, targets_stride, frame_lengths,
+                            label_lengths, blank, normalized, max_approx, label_loop, threads);
             run([&] {
                 return sf_ctc_forward(&problem, at<void>(logits), at<void>(loss), at<void>(saved));
             });
@@ -161,9 +163,9 @@ void define_ctc(nb::module_& m) {
            int64_t targets_stride, Address frame_lengths, Address label_lengths, int64_t blank,
            bool normalized, bool max_approx, bool label_loop, Address saved, Address grad_loss,
            Address grad, std::array<int64_t, 2> grad_strides, int threads) {
-            const sf_ctc_problem problem = ctc_problem(
-                dtype, shape, strides, targets, targets_stride, frame_lengths, label_lengths,
-                blank, normalized, max_approx, label_loop, threads);
+            const sf_ctc_problem problem =
+                ctc_problem(dtype, shape, strides, targets, targets_stride, frame_lengths,
+                            label_lengths, blank, normalized, max_approx, label_loop, threads);
             run([&] {
                 return sf_ctc_backward(&problem, at<void>(logits), at<void>(saved),
                                        at<void>(grad_loss), at<void>(grad), grad_strides.data());
@@ -191,7 +193,8 @@ void define_edit_distance(nb::module_& m) {
         },
         "batch"_a, "a"_a, "a_stride"_a, "a_size"_a, "a_lengths"_a, "b"_a, "b_stride"_a, "b_size"_a,
         "b_lengths"_a, "distance"_a, "threads"_a = 0,
-        "Levenshtein distance of each pair of rows of `a` [batch, a_size] and `b` [batch, b_size],\n"
+        "Levenshtein distance of each pair of rows of `a` [batch, a_size] and `b` [batch, "
+        "b_size],\n"
         "up to their lengths, into `distance` [batch]. All are int32.");
 }
 

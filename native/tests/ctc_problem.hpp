@@ -88,8 +88,8 @@ inline CtcResult run(CtcProblem p, LatticeArray upstream, bool in_place = false,
     const sf_ctc_problem d = p.description();
     CHECK(sf_ctc_forward(&d, p.logits.data(), result.loss.data(), saved.data()) == SF_OK);
     Tensor& grad = in_place ? p.logits : result.grad;
-    const sf_status status = sf_ctc_backward(&d, p.logits.data(), saved.data(), upstream.data(), grad.data(),
-                          grad.stride());
+    const sf_status status = sf_ctc_backward(&d, p.logits.data(), saved.data(), upstream.data(),
+                                             grad.data(), grad.stride());
     if (!CHECK(status == SF_OK)) std::puts(sf_last_error());
     if (in_place) result.grad = p.logits;
     return result;

@@ -71,7 +71,8 @@ struct RnntProblem {
         for (int64_t t = 0; t < frame_length(b); ++t) {
             for (int64_t u = 0; u <= label_length(b); ++u) {
                 out.emplace_back();
-                for (int64_t v = 0; v < classes; ++v) out.back().push_back(logits.get({b, t, u, v}));
+                for (int64_t v = 0; v < classes; ++v)
+                    out.back().push_back(logits.get({b, t, u, v}));
             }
         }
         return out;
@@ -94,8 +95,8 @@ inline RnntResult run(RnntProblem p, LatticeArray upstream, bool in_place = fals
     const sf_rnnt_problem d = p.description();
     CHECK(sf_rnnt_forward(&d, p.logits.data(), result.loss.data(), saved.data()) == SF_OK);
     Tensor& grad = in_place ? p.logits : result.grad;
-    const sf_status status = sf_rnnt_backward(&d, p.logits.data(), saved.data(), upstream.data(), grad.data(),
-                           grad.stride());
+    const sf_status status = sf_rnnt_backward(&d, p.logits.data(), saved.data(), upstream.data(),
+                                              grad.data(), grad.stride());
     if (!CHECK(status == SF_OK)) std::puts(sf_last_error());
     if (in_place) result.grad = p.logits;
     return result;

@@ -28,7 +28,8 @@ double brute_force(const CtcProblem& p, int64_t b, Rows rows) {
     for (;;) {
         if (stands_for_targets(p, b, string)) {
             double score = 0;
-            for (size_t t = 0; t < rows.size(); ++t) score += rows[t][static_cast<size_t>(string[t])];
+            for (size_t t = 0; t < rows.size(); ++t)
+                score += rows[t][static_cast<size_t>(string[t])];
             scores.push_back(score);
         }
         size_t t = 0;
@@ -75,16 +76,16 @@ SEQFRONT_TEST(ctc, brute_force) {
         for (const sf_dtype dtype : kDtypes) {
             for (int variant = 0; variant < 24; ++variant) {
                 const auto layout = static_cast<Tensor::Layout>(variant % 3);
-                CtcProblem p(dtype, {5, 1, 3, 0, 2, 1, 0, 5, 4}, {3, 2, 0, 0, 3, 1, 1, 1, 2}, 5, 3, 3,
-                             variant % 3, ++seed, layout);
+                CtcProblem p(dtype, {5, 1, 3, 0, 2, 1, 0, 5, 4}, {3, 2, 0, 0, 3, 1, 1, 1, 2}, 5, 3,
+                             3, variant % 3, ++seed, layout);
                 p.normalized = variant % 2 != 0;
                 p.threads = 1 + variant / 3 % 2;
                 p.max_approx = variant / 4 % 2 != 0;
                 p.label_loop = variant / 8 % 2 == 0;
                 LatticeArray upstream(dtype, p.batch(), 1);
                 for (int64_t b = 0; b < p.batch(); ++b) upstream.set(b, b % 4 - 1.5 + variant % 2);
-                context() = isa + " dtype " + std::to_string(dtype) + " variant " +
-                            std::to_string(variant);
+                context() =
+                    isa + " dtype " + std::to_string(dtype) + " variant " + std::to_string(variant);
                 const auto grad_layout = static_cast<Tensor::Layout>(variant / 2 % 3);
                 const CtcResult result = run(p, upstream, variant / 6 % 2 != 0, grad_layout);
                 check_against_brute_force(p, upstream, result);
@@ -109,7 +110,8 @@ SEQFRONT_TEST(ctc, instruction_sets_agree_on_long_targets) {
                 for (int64_t t = 0; t < 150; ++t) {
                     double sum = 0;
                     for (int64_t v = 0; v < 9; ++v) {
-                        CHECK_CLOSE(result.grad.get({b, t, v}), expected.grad.get({b, t, v}), 1e-11);
+                        CHECK_CLOSE(result.grad.get({b, t, v}), expected.grad.get({b, t, v}),
+                                    1e-11);
                         sum += result.grad.get({b, t, v});
                     }
                     CHECK_CLOSE(sum, 0, 1e-12);
@@ -136,7 +138,8 @@ SEQFRONT_TEST(ctc, infeasible_is_infinite_without_gradient) {
         CHECK(result.loss.get(0) == kInf && result.loss.get(2) == kInf);
         CHECK(std::isfinite(result.loss.get(1)));
         for (int64_t i = 0; i < 2 * 4; ++i) {
-            CHECK(result.grad.get({0, i / 4, i % 4}) == 0 && result.grad.get({2, i / 4, i % 4}) == 0);
+            CHECK(result.grad.get({0, i / 4, i % 4}) == 0 &&
+                  result.grad.get({2, i / 4, i % 4}) == 0);
         }
         p.label_loop = false;  // then they do not
         CHECK(std::isfinite(run(p, ones(p)).loss.get(0)));
@@ -181,7 +184,8 @@ SEQFRONT_TEST(ctc, impossible_classes) {
         CHECK(result.loss.get(1) == kInf && result.loss.get(2) == kInf);
         for (int64_t i = 0; i < 6 * 5; ++i) {
             CHECK(std::isfinite(result.grad.get({0, i / 5, i % 5})));
-            CHECK(result.grad.get({1, i / 5, i % 5}) == 0 && result.grad.get({2, i / 5, i % 5}) == 0);
+            CHECK(result.grad.get({1, i / 5, i % 5}) == 0 &&
+                  result.grad.get({2, i / 5, i % 5}) == 0);
         }
         for (int64_t t = 0; t < 6; ++t) CHECK(result.grad.get({0, t, 3}) == 0);
     }

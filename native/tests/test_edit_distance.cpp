@@ -28,7 +28,8 @@ int32_t textbook(const int32_t* a, int64_t n, const int32_t* b, int64_t m) {
 
 SEQFRONT_TEST(edit_distance, textbook) {
     Random random(1);
-    const std::vector<int32_t> lengths = {0, 1, 2, 31, 62, 63, 64, 65, 100, 127, 128, 129, 191, 192, 193, 260};
+    const std::vector<int32_t> lengths = {0,   1,   2,   31,  62,  63,  64,  65,
+                                          100, 127, 128, 129, 191, 192, 193, 260};
     for (const int32_t alphabet : {1, 2, 4, 30, 1000000}) {
         const int64_t n = static_cast<int64_t>(lengths.size()), width = 260;
         std::vector<int32_t> a, b, a_lengths, b_lengths;

@@ -82,7 +82,8 @@ SEQFRONT_TEST(errors, edit_distance) {
 }
 
 SEQFRONT_TEST(errors, settings) {
-    expect(sf_set_isa("mmx"), "set_isa: 'mmx' is not an instruction set of this processor and build");
+    expect(sf_set_isa("mmx"),
+           "set_isa: 'mmx' is not an instruction set of this processor and build");
     expect(sf_set_default_threads(0), "set_default_threads: threads is 0, needed 1 or more");
     CHECK_TEXT(sf_version(), "0.1.0");
 }

@@ -20,8 +20,7 @@ double ulps(L value, long double exact) {
 
 template <class L>
 void check_exp(double limit) {
-    const seqfront::LatticeKernels<L>& kernels =
-        seqfront::lattice_kernels<L>(seqfront::kernels());
+    const seqfront::LatticeKernels<L>& kernels = seqfront::lattice_kernels<L>(seqfront::kernels());
     const L smallest = std::numeric_limits<L>::min(), highest = sizeof(L) == 4 ? 88 : 709;
     std::vector<L> x, y(500001);
     for (size_t i = 0; i < y.size(); ++i) {
@@ -38,7 +37,8 @@ void check_exp(double limit) {
             worst = std::fmax(worst, ulps<L>(y[i], exact));
         }
     }
-    std::printf("       exp %d bit, %s: %.2f ulp\n", static_cast<int>(8 * sizeof(L)), sf_isa(), worst);
+    std::printf("       exp %d bit, %s: %.2f ulp\n", static_cast<int>(8 * sizeof(L)), sf_isa(),
+                worst);
     CHECK(worst < limit);
 
     const L infinity = std::numeric_limits<L>::infinity();
@@ -51,8 +51,7 @@ void check_exp(double limit) {
 
 template <class L>
 void check_log(double limit) {
-    const seqfront::LatticeKernels<L>& kernels =
-        seqfront::lattice_kernels<L>(seqfront::kernels());
+    const seqfront::LatticeKernels<L>& kernels = seqfront::lattice_kernels<L>(seqfront::kernels());
     std::vector<L> x, y(400000);
     const int digits = std::numeric_limits<L>::max_exponent10;
     for (size_t i = 0; i < y.size(); ++i) {
@@ -70,7 +69,8 @@ void check_log(double limit) {
             worst = std::fmax(worst, ulps<L>(y[i], exact));
         }
     }
-    std::printf("       log %d bit, %s: %.2f ulp\n", static_cast<int>(8 * sizeof(L)), sf_isa(), worst);
+    std::printf("       log %d bit, %s: %.2f ulp\n", static_cast<int>(8 * sizeof(L)), sf_isa(),
+                worst);
     CHECK(worst < limit);
 
     const L infinity = std::numeric_limits<L>::infinity();
@@ -86,7 +86,8 @@ template <class Half>
 std::vector<float> widened_by_kernel(const std::vector<Half>& all) {
     std::vector<float> maxima(all.size()), sums(all.size());
     seqfront::RowKernelsOf<Half>::in(seqfront::kernels())
-        .normalisers(all.data(), 1, static_cast<int64_t>(all.size()), 1, maxima.data(), sums.data());
+        .normalisers(all.data(), 1, static_cast<int64_t>(all.size()), 1, maxima.data(),
+                     sums.data());
     return maxima;
 }
 

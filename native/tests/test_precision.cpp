@@ -24,7 +24,8 @@ SEQFRONT_TEST(precision, rnnt_1500_frames) {
     for (const std::string& isa : usable_isas()) {
         CHECK(sf_set_isa(isa.c_str()) == SF_OK);
         for (const double scale : {0.5, 3.0, 10.0}) {
-            const RnntProblem p(SF_FLOAT32, {1500}, {200}, 1500, 200, 12, 0, 4, Tensor::kDense, scale);
+            const RnntProblem p(SF_FLOAT32, {1500}, {200}, 1500, 200, 12, 0, 4, Tensor::kDense,
+                                scale);
             RnntProblem wide = widened(p);
             for (int64_t i = 0; i < 1500 * 201 * 12; ++i) {
                 const int64_t t = i / (201 * 12), u = i / 12 % 201, v = i % 12;
@@ -34,8 +35,8 @@ SEQFRONT_TEST(precision, rnnt_1500_frames) {
             double worst = 0;
             for (int64_t i = 0; i < 1500 * 201 * 12; ++i) {
                 const int64_t t = i / (201 * 12), u = i / 12 % 201, v = i % 12;
-                worst = std::max(worst, std::fabs(result.grad.get({0, t, u, v}) -
-                                                  exact.grad.get({0, t, u, v})));
+                worst = std::max(
+                    worst, std::fabs(result.grad.get({0, t, u, v}) - exact.grad.get({0, t, u, v})));
             }
             const double loss = exact.loss.get(0);
             std::printf("       %s, scale %g: loss %.2f relative error %.1e, gradient error %.1e\n",
@@ -50,7 +51,8 @@ SEQFRONT_TEST(precision, ctc_3000_frames) {
     for (const std::string& isa : usable_isas()) {
         CHECK(sf_set_isa(isa.c_str()) == SF_OK);
         for (const double scale : {0.5, 3.0, 10.0}) {
-            const CtcProblem p(SF_FLOAT32, {3000}, {500}, 3000, 500, 50, 0, 4, Tensor::kDense, scale);
+            const CtcProblem p(SF_FLOAT32, {3000}, {500}, 3000, 500, 50, 0, 4, Tensor::kDense,
+                               scale);
             CtcProblem wide = widened(p);
             for (int64_t i = 0; i < 3000 * 50; ++i) {
                 wide.logits.set({0, i / 50, i % 50}, p.logits.get({0, i / 50, i % 50}));

@@ -8,7 +8,8 @@ namespace {
 // Log-probs of all alignments from cell (t, u) on.
 void enumerate(const RnntProblem& p, int64_t b, const Rows& log_probs, int64_t t, int64_t u,
                double score, std::vector<double>& out) {
-    const std::vector<double>& row = log_probs[static_cast<size_t>(t * (p.label_length(b) + 1) + u)];
+    const std::vector<double>& row =
+        log_probs[static_cast<size_t>(t * (p.label_length(b) + 1) + u)];
     const double blank = score + row[static_cast<size_t>(p.blank)];
     if (u < p.label_length(b)) {
         const double label = score + row[static_cast<size_t>(p.target(b, u))];
@@ -75,8 +76,8 @@ SEQFRONT_TEST(rnnt, brute_force) {
                 LatticeArray upstream(dtype, p.batch(), 1);
                 for (int64_t b = 0; b < p.batch(); ++b) upstream.set(b, b % 4 - 1.5 + variant % 2);
                 const bool in_place = variant / 6 % 2 != 0;
-                context() = isa + " dtype " + std::to_string(dtype) + " variant " +
-                            std::to_string(variant);
+                context() =
+                    isa + " dtype " + std::to_string(dtype) + " variant " + std::to_string(variant);
                 const auto grad_layout = static_cast<Tensor::Layout>(variant / 2 % 3);
                 const RnntResult result = run(p, upstream, in_place, grad_layout);
                 check_against_brute_force(p, upstream, result);
@@ -89,7 +90,8 @@ SEQFRONT_TEST(rnnt, more_labels_than_frames_and_longer_than_a_vector) {
     for (const std::string& isa : usable_isas()) {
         CHECK(sf_set_isa(isa.c_str()) == SF_OK);
         context() = isa;
-        for (const auto& [frames, labels] : {std::pair<int, int>{2, 40}, {40, 2}, {1, 33}, {60, 1}}) {
+        for (const auto& [frames, labels] :
+             {std::pair<int, int>{2, 40}, {40, 2}, {1, 33}, {60, 1}}) {
             RnntProblem p(SF_FLOAT64, {frames}, {labels}, frames, labels, 3, 2, 5);
             const RnntResult result = run(p, ones(p));
             check_against_brute_force(p, ones(p), result);

@@ -41,8 +41,8 @@ SEQFRONT_TEST(threads, bit_identical) {
     }
 }
 
-// Large enough to be written past the caches, with rows that are not aligned.
-SEQFRONT_TEST(threads, streamed_gradient) {
+// Large enough for huge pages, with rows that are not aligned.
+SEQFRONT_TEST(threads, large_gradient) {
     for (const std::string& isa : usable_isas()) {
         CHECK(sf_set_isa(isa.c_str()) == SF_OK);
         CtcProblem p(SF_FLOAT32, {900, 500}, {30, 40}, 900, 40, 2503, 0, 6);

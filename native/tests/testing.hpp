@@ -64,20 +64,20 @@ inline bool close(double value, double expected, double tolerance) {
 
 }  // namespace testing
 
-#define SEQFRONT_TEST(suite, name)                                                       \
-    static void test_##suite##_##name();                                                 \
-    static const testing::Register register_##suite##_##name(#suite, #name,              \
-                                                             test_##suite##_##name);     \
+#define SEQFRONT_TEST(suite, name)                                                   \
+    static void test_##suite##_##name();                                             \
+    static const testing::Register register_##suite##_##name(#suite, #name,          \
+                                                             test_##suite##_##name); \
     static void test_##suite##_##name()
 
 #define CHECK(condition) testing::check((condition), __FILE__, __LINE__, "%s", #condition)
-#define CHECK_CLOSE(value, expected, tolerance)                                              \
-    testing::check(testing::close((value), (expected), (tolerance)), __FILE__, __LINE__,     \
-                   "%s is %.9g, expected %.9g", #value, static_cast<double>(value),          \
+#define CHECK_CLOSE(value, expected, tolerance)                                          \
+    testing::check(testing::close((value), (expected), (tolerance)), __FILE__, __LINE__, \
+                   "%s is %.9g, expected %.9g", #value, static_cast<double>(value),      \
                    static_cast<double>(expected))
-#define CHECK_TEXT(value, expected)                                                          \
-    testing::check(std::string(value) == (expected), __FILE__, __LINE__,                     \
-                   "%s is\n    %s\nexpected\n    %s\n", #value, std::string(value).c_str(),  \
+#define CHECK_TEXT(value, expected)                                                         \
+    testing::check(std::string(value) == (expected), __FILE__, __LINE__,                    \
+                   "%s is\n    %s\nexpected\n    %s\n", #value, std::string(value).c_str(), \
                    std::string(expected).c_str())
 
 #endif  // SEQFRONT_TESTS_TESTING_HPP_

@@ -30,6 +30,10 @@ from seqfront.errors.base import (
     SeqfrontWarning,
     TraceError,
 )
+from seqfront.errors.checkpoints import (
+    checkpoint_names,
+    checkpoint_shapes,
+)
 from seqfront.errors.dims import (
     ambiguous_truth,
     bad_dim_name,
@@ -101,6 +105,8 @@ __all__ = [
     "bad_lengths_shape",
     "bad_rate",
     "cannot_split",
+    "checkpoint_names",
+    "checkpoint_shapes",
     "extra_missing",
     "foreign_labels",
     "foreign_lengths",

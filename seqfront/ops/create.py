@@ -50,7 +50,7 @@ def wrap(
     table = FULL
     if lengths:
         table = Lengths({d: _entry(backend, raw, dims, d, n) for d, n in lengths.items()})
-    untrusted = bool(table.entries) and dtypes.is_float(backend.dtype(raw))
+    untrusted = bool(table.entries) and backend.dtype(raw) != "bool"
     return Tensor(raw, dims, table, sparse_dim, backend=backend, untrusted=untrusted)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqfront import align, errors
+from seqfront import align, dtypes, errors
 from seqfront.backend import Raw
 from seqfront.dim import Dim
 from seqfront.lengths import Entry
@@ -35,7 +35,7 @@ def mask_padding(x: Tensor, value: float = 0.0, dims: Sequence[Dim] | None = Non
     mask = padding_mask(x, dims)
     if mask is None:
         return x
-    raw = x.backend.where(mask, x.raw, value)
+    raw = x.backend.where(mask, x.raw, dtypes.number(value, x.dtype))
     return Tensor(raw, x.dims, x.lengths_table, x.sparse_dim, backend=x.backend)
 
 

@@ -22,6 +22,7 @@ Failures are `AssertionError`s that say what differs and where. Nothing here nee
 """
 
 from seqfront.testing.case import Case as Case
+from seqfront.testing.check import check_compiled as check_compiled
 from seqfront.testing.check import check_finite_differences as check_finite_differences
 from seqfront.testing.check import check_gradients as check_gradients
 from seqfront.testing.check import check_oracle as check_oracle

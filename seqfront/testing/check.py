@@ -60,21 +60,41 @@ def execution(case: Case, backend: str, precision: str = "float64") -> Execution
 # -- against the reference -------------------------------------------------------------------------
 
 
-def check_values(case: Case, backend: str, compile: Compile | None = None) -> None:
-    """Values, dtypes, dims and lengths are those of the NumPy backend; in float32, and when eager
-    in float64, too."""
+def check_values(case: Case, backend: str) -> None:
+    """Values, dtypes, dims and lengths are those of the NumPy backend, in float32 and float64."""
+    setting = Setting("float32", gradients=False, draws=draws_of(case))
+    _same_as_reference(case, run(case, backend, case.arguments(), setting).outputs)
     exact = reference(case, "float64").outputs
-    wanted = reference(case, "float32").outputs
-    setting = Setting("float32", compile, gradients=False, draws=draws_of(case))
-    single = run(case, backend, case.arguments(), setting).outputs
-    for a, b in zip(single, wanted, strict=True):
-        if a.dtype != b.dtype:
-            raise MismatchError(f"a result is {a.dtype} instead of {b.dtype}")
+    double = execution(case, backend).outputs
+    same_outputs(double, exact, tolerance=_exact_tolerance(case, exact))
+
+
+def check_compiled(case: Case, backend: str, against: str, compile: Compile) -> None:
+    """A compiled function gives what the reference gives, and the gradients of another backend."""
+    setting = Setting("float32", compile, draws=draws_of(case))
+    found = run(case, backend, case.arguments(), setting)
+    _same_as_reference(case, found.outputs)
+    if not case.no_gradient:
+        wanted = execution(case, against).gradients
+        allowed = tolerance(case, "float32", 5)  # sums over many positions
+        _same_gradients(case, found.gradients, wanted, case.arguments(), {}, allowed)
+
+
+def check_gradients(case: Case, backend: str, against: str) -> None:
+    """Gradients are those of another backend, to float64 precision."""
+    wanted, found = execution(case, against), execution(case, backend)
+    allowed = _exact_tolerance(case, wanted.outputs)
+    _same_gradients(case, found.gradients, wanted.gradients, case.arguments(), {}, allowed)
+
+
+def _same_as_reference(case: Case, single: tuple[Output, ...]) -> None:
+    """float32 results: dtypes as those of NumPy in float32, values as those in float64."""
+    exact, wanted = reference(case, "float64").outputs, reference(case, "float32").outputs
+    for mine, other in zip(single, wanted, strict=True):
+        if mine.dtype != other.dtype:
+            raise MismatchError(f"a result is {mine.dtype} instead of {other.dtype}")
     worst = max((o.dtype for o in wanted if o.is_float), key=_coarseness, default="float32")
     same_outputs(single, exact, dtypes=False, tolerance=tolerance(case, worst))
-    if compile is None:
-        double = execution(case, backend).outputs
-        same_outputs(double, exact, tolerance=_exact_tolerance(case, exact))
 
 
 def _coarseness(dtype: str) -> float:
@@ -84,19 +104,6 @@ def _coarseness(dtype: str) -> float:
 def _exact_tolerance(case: Case, outputs: tuple[Output, ...]) -> Tolerance:
     worst = max((o.dtype for o in outputs if o.is_float), key=_coarseness, default="float64")
     return tolerance(case, worst)
-
-
-def check_gradients(case: Case, backend: str, against: str, compile: Compile | None = None) -> None:
-    """Gradients are those of another backend: to float64 precision when eager, else to float32."""
-    wanted = execution(case, against).gradients
-    if compile is None:
-        mine, precision = execution(case, backend).gradients, "float64"
-        worst = _exact_tolerance(case, execution(case, backend).outputs)
-    else:
-        setting = Setting("float32", compile, draws=draws_of(case))
-        mine, precision = run(case, backend, case.arguments(), setting).gradients, "float32"
-        worst = tolerance(case, precision, 5)  # sums over many positions
-    _same_gradients(case, mine, wanted, case.arguments(), {}, worst)
 
 
 def _same_gradients(
@@ -143,7 +150,7 @@ def check_oracle(case: Case) -> None:
     base = {name: x.as_dtype("float64") for name, x in case.arguments().items()}
     if case.mixes_batch or not case.batch:
         arrays = {name: _with_holes(x) for name, x in base.items()}
-        _same_as_oracle(case, outputs, case.oracle(**arrays), {})
+        _same_as_oracle(case, outputs, case.oracle(*arrays.values()), {})
         return
     sizes = [case.layout.size(dim) for dim in case.batch]
     for index in np.ndindex(*sizes):
@@ -160,7 +167,7 @@ def check_oracle(case: Case) -> None:
             )
             for name, x in parts.items()
         }
-        _same_as_oracle(case, outputs, case.oracle(**arrays), rows)
+        _same_as_oracle(case, outputs, case.oracle(*arrays.values()), rows)
 
 
 def _with_holes(x: Argument) -> np.ndarray:

@@ -36,7 +36,7 @@ def same_outputs(
     dtypes: bool = True,
     tolerance: tuple[float, float],
 ) -> None:
-    """Raise `MismatchError` unless two results agree: dims, dtypes, lengths, and values of the data.
+    """Raise `MismatchError` unless two results agree in dims, dtypes, lengths and data.
 
     Args:
         actual: Computed now; axes in any order, padded as far as it likes.

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from bridge_model import (
     KEYS,
-    Model,
     arrays,
     batch,
     inputs,
@@ -28,7 +27,7 @@ import seqfront as sf
 torch = pytest.importorskip("torch")
 
 import seqfront_torch  # noqa: E402
-from torch._dynamo.testing import CompileCounterWithBackend  # noqa: E402
+import torch._dynamo.utils  # noqa: E402
 
 SHAPES = [(3, 9), (2, 6), (4, 11), (5, 12)]
 
@@ -125,28 +124,26 @@ def test_only_modules_have_mirrors() -> None:
 
 
 def test_training_changes_the_model(net: Any) -> None:
-    net.train()
     x = inputs("torch", 3, 9)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
     losses = []
     for _ in range(10):
         optimizer.zero_grad()
-        loss = -sf.mean(net.eval()(x), axis=x.dims[:0] or net(x).dims).raw
+        y = net(x)
+        loss = sf.mean(y * y, axis=y.dims).raw
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < losses[0]
     assert net.shift.grad is None
 
 
-def test_load_state_dict(net: Any) -> None:
+def test_load_state_dict() -> None:
     other = seqfront_torch.module(model("torch", seed=2)).eval()
     for assign in (False, True):
         mine = seqfront_torch.module(model("torch", seed=3)).eval()
         mine.load_state_dict(copy.deepcopy(other.state_dict()), assign=assign)
         _close(mine(inputs("torch", 3, 9)), reference(3, 9, seed=2))
-    net.load_state_dict(model_state := net.state_dict())
-    assert list(model_state) == list(net.state_dict())
 
 
 def test_state_dict_through_a_file(net: Any, tmp_path: Path) -> None:
@@ -252,13 +249,14 @@ def test_activation_checkpointing_takes_tensors(net: Any) -> None:
 
 
 def test_one_compile_for_all_shapes(net: Any) -> None:
-    counter = CompileCounterWithBackend("aot_eager")
-    compiled = torch.compile(net, fullgraph=True, dynamic=True, backend=counter)
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    compiled = torch.compile(net, fullgraph=True, dynamic=True, backend="aot_eager")
     for rows, frames in SHAPES:
         y = compiled(inputs("torch", rows, frames))
         _close(y, reference(rows, frames))
         y.raw.sum().backward()
-    assert counter.frame_count == 1
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
     assert net.norm.scale.grad is not None
 
 
@@ -328,7 +326,7 @@ def test_export_of_named_tensors(net: Any) -> None:
     program = torch.export.export(
         net,
         (inputs("torch", 3, 9),),
-        dynamic_shapes=([{0: auto, 1: auto}, {0: auto}],),
+        dynamic_shapes=(([{0: auto, 1: auto}, {0: auto}],),),
         strict=False,
     )
     for shape in SHAPES:
@@ -338,13 +336,13 @@ def test_export_of_named_tensors(net: Any) -> None:
 # -- distributed -----------------------------------------------------------------------------------
 
 
-def _train_on_two(rank: int, folder: str, find_unused: bool) -> None:
+def _train_on_two(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
     )
     net = seqfront_torch.module(model("torch", seed=rank)).eval()
-    parallel = torch.nn.parallel.DistributedDataParallel(net, find_unused_parameters=find_unused)
+    parallel = torch.nn.parallel.DistributedDataParallel(net)
     x, n = (torch.tensor(a[rank::2].copy()) for a in arrays(4, 9))
     y = parallel(sf.wrap(x, (batch, time, mel), lengths={time: n}))
     sf.sum(y, axis=y.dims).raw.backward()
@@ -353,7 +351,7 @@ def _train_on_two(rank: int, folder: str, find_unused: bool) -> None:
 
 
 def test_ddp_averages_gradients(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(_train_on_two, (str(tmp_path), False), nprocs=2)
+    torch.multiprocessing.spawn(_train_on_two, (str(tmp_path),), nprocs=2)
     found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
     whole = seqfront_torch.module(model("torch", seed=0)).eval()  # DDP starts from rank 0
     y = whole(inputs("torch", 4, 9))
@@ -361,7 +359,3 @@ def test_ddp_averages_gradients(tmp_path: Path) -> None:
     for name, p in whole.named_parameters():
         torch.testing.assert_close(found[0][name], found[1][name])
         torch.testing.assert_close(2 * found[0][name], p.grad, atol=1e-4, rtol=1e-4)
-
-
-def test_model_is_still_a_plain_class() -> None:
-    assert type(model("torch")) is Model

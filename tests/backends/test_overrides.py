@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import NAMES, as_arrays
+from seam_harness import NAMES, as_arrays
 from override_cases import OVERRIDES, Inputs
 
 from seqfront import backends

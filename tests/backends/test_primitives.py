@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import structure_cases  # noqa: F401  (adds its cases)
-from conftest import as_arrays
+from seam_harness import as_arrays
 from primitive_cases import CASES, Case
 
 from seqfront.backend import Backend

@@ -57,7 +57,7 @@ def test_where_gives_the_other_operand_no_gradient(mode: str) -> None:
 
     x, y = [1.0, np.nan, np.inf], [np.inf, 2.0, np.nan]
     to_x, to_y = run(mode, grads, [True, False, True], x, y)
-    assert list(to_x) == [1.0, 0.0, 0.0]
+    assert list(to_x) == [1.0, 0.0, 1.0]
     assert list(to_y) == [0.0, 1.0, 0.0]
 
 

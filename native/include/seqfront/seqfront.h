@@ -11,7 +11,12 @@
  * read of the logits, and nothing the size of the logits is ever kept.
  *
  * "Lattice type" below is double for double logits, and float for all others.
- * Positions beyond a sequence's lengths are never read, and get zero gradient.
+ * Positions beyond a sequence's lengths are never read, and get zero gradient. A logit of -inf is a
+ * class that is impossible. NaN or +inf makes the loss and the gradient of its own sequence NaN,
+ * and no other's. An upstream gradient of 0 gives zeros whatever the loss.
+ *
+ * Results do not depend on the number of threads, to the last bit. All functions may be called from
+ * several threads at once, and after fork().
  */
 #ifndef SEQFRONT_SEQFRONT_H_
 #define SEQFRONT_SEQFRONT_H_
@@ -30,7 +35,8 @@ extern "C" {
 
 typedef enum sf_status {
     SF_OK = 0,
-    SF_INVALID_ARGUMENT = 1, /* sizes, lengths or labels that make no sense; the message says which */
+    SF_INVALID_ARGUMENT =
+        1, /* sizes, lengths or labels that make no sense; the message says which */
     SF_OUT_OF_MEMORY = 2,
     SF_INTERNAL = 3
 } sf_status;
@@ -41,12 +47,13 @@ typedef enum sf_dtype { SF_FLOAT32 = 0, SF_FLOAT64 = 1, SF_BFLOAT16 = 2, SF_FLOA
 SF_API const char* sf_last_error(void);
 SF_API const char* sf_version(void);
 
-/* Instruction set the row kernels run on: "baseline", "avx2" or "avx512"; chosen by cpuid at load.
+/* Instruction set the kernels run on: "baseline", "avx2" or "avx512"; SEQFRONT_ISA, else by cpuid.
  * `sf_set_isa` picks another that this processor has (for tests and benchmarks). */
 SF_API const char* sf_isa(void);
 SF_API sf_status sf_set_isa(const char* name);
 
-/* Threads used where a call says 0: SEQFRONT_NUM_THREADS, else the processors this process may use. */
+/* Threads used where a call says 0: SEQFRONT_NUM_THREADS, else the processors this process may use.
+ */
 SF_API int32_t sf_default_threads(void);
 SF_API sf_status sf_set_default_threads(int32_t threads);
 
@@ -71,7 +78,8 @@ typedef struct sf_rnnt_problem {
     int32_t threads;              /* 0: the default */
 } sf_rnnt_problem;
 
-/* loss: lattice type [batch]. saved: lattice type [batch, frames, labels + 1, 3], layout private. */
+/* loss: lattice type [batch]. saved: lattice type [batch, frames, labels + 1, 3], layout private.
+ */
 SF_API sf_status sf_rnnt_forward(const sf_rnnt_problem* problem, const void* logits, void* loss,
                                  void* saved);
 
@@ -111,10 +119,10 @@ SF_API sf_status sf_ctc_backward(const sf_ctc_problem* problem, const void* logi
                                  const int64_t grad_stride[2]);
 
 /* Levenshtein distance of each pair of rows of a [batch, *] and b [batch, *]; distance [batch]. */
-SF_API sf_status sf_edit_distance(int64_t batch, const int32_t* a, int64_t a_stride,
-                                  int64_t a_size, const int32_t* a_lengths, const int32_t* b,
-                                  int64_t b_stride, int64_t b_size, const int32_t* b_lengths,
-                                  int32_t* distance, int32_t threads);
+SF_API sf_status sf_edit_distance(int64_t batch, const int32_t* a, int64_t a_stride, int64_t a_size,
+                                  const int32_t* a_lengths, const int32_t* b, int64_t b_stride,
+                                  int64_t b_size, const int32_t* b_lengths, int32_t* distance,
+                                  int32_t threads);
 
 #ifdef __cplusplus
 }

@@ -79,8 +79,7 @@ class Workspace {
             skip_[k] = may ? 0 : impossible;
         }
         std::fill(skip_.get() + s.labels, skip_.get() + ctc_padded(s.labels), impossible);
-        return {s.frames, s.labels,     saved,
-                skip_.get(), problem_.label_loop, scratch_.get()};
+        return {s.frames, s.labels, saved, skip_.get(), problem_.label_loop, scratch_.get()};
     }
 
     CtcGradient<L> gradient(const Sequence& s, L* rows, L upstream) {
@@ -127,19 +126,27 @@ std::vector<Workspace<L>> workspaces(const sf_ctc_problem& p) {
     return all;
 }
 
-// Normaliser and log-probs of one frame.
+// Normalisers and log-probs of frames [begin, end) of a sequence, whose first frame is x.
 template <class T, class L>
-void save_frame(const sf_ctc_problem& p, const RowKernels<L>& rows, const Sequence& s, const T* x,
-                L* saved) {
-    L maximum = 0, log_sum = 0;
-    if (!p.normalized) rows.normalisers(x, 0, 1, p.classes, &maximum, &log_sum);
-    saved[0] = maximum + log_sum;
-    saved[1] = log_prob(widen(x[p.blank]), maximum, log_sum);
-    for (int64_t k = 0; k < s.labels; ++k) {
-        saved[2 + k] = log_prob(widen(x[s.targets[k]]), maximum, log_sum);
-    }
-    for (int64_t i = 1; p.normalized && i < s.pitch(); ++i) {
-        if (!(saved[i] < std::numeric_limits<L>::infinity())) saved[0] = saved[i];
+void save_frames(const sf_ctc_problem& p, const RowKernels<L>& rows, const Sequence& s, const T* x,
+                 int64_t begin, int64_t end, L* saved) {
+    constexpr int64_t kBlock = 64;
+    L maximum[kBlock] = {}, log_sum[kBlock] = {};
+    for (int64_t first = begin; first < end; first += kBlock) {
+        const int64_t count = std::min(kBlock, end - first), stride = p.logits_stride[1];
+        const T* frame = x + first * stride;
+        if (!p.normalized) rows.normalisers(frame, stride, count, p.classes, maximum, log_sum);
+        for (int64_t i = 0; i < count; ++i, frame += stride) {
+            L* row = saved + (first + i) * s.pitch();
+            row[0] = maximum[i] + log_sum[i];
+            row[1] = log_prob(widen(frame[p.blank]), maximum[i], log_sum[i]);
+            for (int64_t k = 0; k < s.labels; ++k) {
+                row[2 + k] = log_prob(widen(frame[s.targets[k]]), maximum[i], log_sum[i]);
+            }
+            for (int64_t k = 1; p.normalized && k < s.pitch(); ++k) {
+                if (!(row[k] < std::numeric_limits<L>::infinity())) row[0] = row[k];
+            }
+        }
     }
 }
 
@@ -150,31 +157,29 @@ void forward(const sf_ctc_problem& p, const T* logits, L* loss, L* saved) {
     const int64_t size = saved_size(p);
     parallel_for(p.batch * p.frames, chunk_of(p.classes + 2 * p.labels + 64), threads,
                  [&](int32_t, int64_t begin, int64_t end) {
-                     for (int64_t i = begin; i < end; ++i) {
-                         const int64_t b = i / p.frames, t = i % p.frames;
+                     while (begin < end) {
+                         const int64_t b = begin / p.frames, t = begin % p.frames;
                          const Sequence s(p, b);
-                         if (t >= s.frames) continue;
-                         save_frame(p, RowKernelsOf<T>::in(table), s,
-                                     logits + b * p.logits_stride[0] + t * p.logits_stride[1],
-                                     saved + b * size + t * s.pitch());
+                         save_frames(p, RowKernelsOf<T>::in(table), s,
+                                     logits + b * p.logits_stride[0], t,
+                                     std::min(t + end - begin, s.frames), saved + b * size);
+                         begin += p.frames - t;
                      }
                  });
     std::vector<Workspace<L>> workspace = workspaces<L>(p);
-    parallel_for(p.batch, lattice_chunk(p), threads,
-                 [&](int32_t slot, int64_t begin, int64_t end) {
-                     for (int64_t b = begin; b < end; ++b) {
-                         const Sequence s(p, b);
-                         if (s.frames == 0) {
-                             loss[b] = s.labels == 0 ? 0 : std::numeric_limits<L>::infinity();
-                             continue;
-                         }
-                         Workspace<L>& work = workspace[static_cast<size_t>(slot)];
-                         const CtcLattice<L> lattice = work.lattice(s, saved + b * size);
-                         loss[b] = p.max_approx
-                                       ? work.best_path().loss(lattice)
-                                       : loss_of(lattice_kernels<L>(table).ctc_likelihood(lattice));
-                     }
-                 });
+    parallel_for(p.batch, lattice_chunk(p), threads, [&](int32_t slot, int64_t begin, int64_t end) {
+        for (int64_t b = begin; b < end; ++b) {
+            const Sequence s(p, b);
+            if (s.frames == 0) {
+                loss[b] = s.labels == 0 ? 0 : std::numeric_limits<L>::infinity();
+                continue;
+            }
+            Workspace<L>& work = workspace[static_cast<size_t>(slot)];
+            const CtcLattice<L> lattice = work.lattice(s, saved + b * size);
+            loss[b] = p.max_approx ? work.best_path().loss(lattice)
+                                   : loss_of(lattice_kernels<L>(table).ctc_likelihood(lattice));
+        }
+    });
 }
 
 // The rows of one sequence, and whether there is anything in them.
@@ -202,8 +207,8 @@ bool sequence_gradient(const sf_ctc_problem& p, const LatticeKernels<L>& kernel,
 }
 
 template <class T, class L = typename RowKernelsOf<T>::Lattice>
-void backward(const sf_ctc_problem& p, const T* logits, const L* saved, const L* grad_loss,
-              T* grad, const int64_t* stride) {
+void backward(const sf_ctc_problem& p, const T* logits, const L* saved, const L* grad_loss, T* grad,
+              const int64_t* stride) {
     const Kernels& table = kernels();
     const int32_t threads = thread_count(p);
     const int64_t size = saved_size(p);
@@ -211,21 +216,21 @@ void backward(const sf_ctc_problem& p, const T* logits, const L* saved, const L*
     const Buffer<bool> some = allocate<bool>(p.batch);
     {
         std::vector<Workspace<L>> workspace = workspaces<L>(p);
-        parallel_for(p.batch, lattice_chunk(p), threads,
-                     [&](int32_t slot, int64_t begin, int64_t end) {
-                         for (int64_t b = begin; b < end; ++b) {
-                             some[b] = sequence_gradient(
-                                 p, lattice_kernels<L>(table), Sequence(p, b),
-                                 workspace[static_cast<size_t>(slot)], saved + b * size,
-                                 grad_loss[b], parts.get() + b * size);
-                         }
-                     });
+        parallel_for(
+            p.batch, lattice_chunk(p), threads, [&](int32_t slot, int64_t begin, int64_t end) {
+                for (int64_t b = begin; b < end; ++b) {
+                    some[b] =
+                        sequence_gradient(p, lattice_kernels<L>(table), Sequence(p, b),
+                                          workspace[static_cast<size_t>(slot)], saved + b * size,
+                                          grad_loss[b], parts.get() + b * size);
+                }
+            });
     }
     const bool dense = stride[1] == p.classes && stride[0] == p.frames * p.classes;
     const int64_t bytes = p.batch * p.frames * p.classes * static_cast<int64_t>(sizeof(T));
-    GradientRows<T> rows(table, grad, logits, p.classes, bytes, dense, threads);
+    const GradientRows<T> rows(table, grad, logits, p.classes, bytes, dense);
     parallel_for(p.batch * p.frames, chunk_of(p.classes + 2 * p.labels + 64), threads,
-                 [&](int32_t slot, int64_t begin, int64_t end) {
+                 [&](int32_t, int64_t begin, int64_t end) {
                      for (int64_t i = begin; i < end; ++i) {
                          const int64_t b = i / p.frames, t = i % p.frames;
                          const Sequence s(p, b);
@@ -235,16 +240,14 @@ void backward(const sf_ctc_problem& p, const T* logits, const L* saved, const L*
                              continue;
                          }
                          const L* of = parts.get() + b * size + t * s.pitch();
-                         rows.write(slot, logits + b * p.logits_stride[0] + t * p.logits_stride[1],
-                                    g, saved[b * size + t * s.pitch()], of[0], [&](T* row) {
-                                        narrow(of[1], row[p.blank]);
-                                        // Backwards: the first of equal labels has the sum.
-                                        for (int64_t k = s.labels - 1; k >= 0; --k) {
-                                            narrow(of[2 + k], row[s.targets[k]]);
-                                        }
-                                    });
+                         const T* x = logits + b * p.logits_stride[0] + t * p.logits_stride[1];
+                         rows.write(x, g, saved[b * size + t * s.pitch()], of[0]);
+                         narrow(of[1], g[p.blank]);
+                         // Backwards: the first of equal labels has the sum.
+                         for (int64_t k = s.labels - 1; k >= 0; --k) {
+                             narrow(of[2 + k], g[s.targets[k]]);
+                         }
                      }
-                     rows.finish();
                  });
 }
 

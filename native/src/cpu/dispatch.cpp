@@ -86,8 +86,6 @@ int64_t ctc_scratch(int64_t frames, int64_t labels) {
     return (2 * ctc_segment(frames) + 1) * 4 * width + 2 * width;
 }
 
-int64_t ctc_padded(int64_t labels) {
-    return (labels / kLatticePad + 1) * kLatticePad;
-}
+int64_t ctc_padded(int64_t labels) { return (labels / kLatticePad + 1) * kLatticePad; }
 
 }  // namespace seqfront

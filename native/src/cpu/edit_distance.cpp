@@ -96,7 +96,8 @@ int64_t run_strip(const Workspace& work, int64_t text_size, int64_t last) {
     int64_t sum = 0;
     for (int64_t j = 0; j < text_size; ++j) {
         const int above = work.border[j];
-        const auto rises = static_cast<uint64_t>(above > 0), falls = static_cast<uint64_t>(above < 0);
+        const auto rises = static_cast<uint64_t>(above > 0),
+                   falls = static_cast<uint64_t>(above < 0);
         uint64_t match = work.matches[work.text_ids[j]];
         const uint64_t vertical = match | down;
         match |= falls;
@@ -171,12 +172,13 @@ sf_status sf_edit_distance(int64_t batch, const int32_t* a, int64_t a_stride, in
         for (int64_t i = 0; i < std::min<int64_t>(threads, batch); ++i) {
             work.emplace_back(longer, longer);
         }
-        const int64_t chunk = std::max<int64_t>(1, 65536 / (1 + (shorter / kWord + 1) * longer * 4));
+        const int64_t chunk =
+            std::max<int64_t>(1, 65536 / (1 + (shorter / kWord + 1) * longer * 4));
         parallel_for(batch, chunk, threads, [&](int32_t slot, int64_t begin, int64_t end) {
             for (int64_t i = begin; i < end; ++i) {
-                distances[i] = static_cast<int32_t>(
-                    distance({a + i * a_stride, a_lengths[i]}, {b + i * b_stride, b_lengths[i]},
-                             work[static_cast<size_t>(slot)]));
+                distances[i] = static_cast<int32_t>(distance({a + i * a_stride, a_lengths[i]},
+                                                             {b + i * b_stride, b_lengths[i]},
+                                                             work[static_cast<size_t>(slot)]));
             }
         });
     });

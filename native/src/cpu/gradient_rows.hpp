@@ -1,7 +1,8 @@
 // Rows of the gradient of the logits: scale * softmax, a few classes set apart, and zeros.
 //
-// Memory is what this costs. Fresh pages are asked for as huge ones, rows that carry nothing are
-// cleared without reading the logits, and a gradient too large for the caches goes past them.
+// Memory is what this costs: fresh pages are asked for as huge ones, and rows that carry nothing
+// are cleared without reading the logits. (Stores past the caches were tried and not faster: the
+// classes set apart have to be written into the same lines again.)
 #ifndef SEQFRONT_CPU_GRADIENT_ROWS_HPP_
 #define SEQFRONT_CPU_GRADIENT_ROWS_HPP_
 
@@ -20,9 +21,6 @@ namespace seqfront {
 // at once costs a fifth of that of 512 small pages. Without effect on memory already in use.
 void advise_huge_pages(void* memory, int64_t bytes) noexcept;
 
-// From this size on, gradients that do not overwrite their logits are written past the caches.
-constexpr int64_t kStreamBytes = int64_t{16} << 20;
-
 template <class T>
 class GradientRows {
   public:
@@ -30,29 +28,21 @@ class GradientRows {
 
     // `bytes` is the size of the whole gradient; `dense`: it is one block without gaps.
     GradientRows(const Kernels& table, T* grad, const T* logits, int64_t classes, int64_t bytes,
-                 bool dense, int32_t threads)
-        : table_(table),
-          kernels_(RowKernelsOf<T>::in(table)),
-          classes_(classes),
-          stream_(grad != logits && bytes >= kStreamBytes),
-          staging_(allocate<T>(stream_ ? threads * pitch() : 0)) {
+                 bool dense)
+        : kernels_(RowKernelsOf<T>::in(table)), classes_(classes) {
         if (grad != logits && dense) advise_huge_pages(grad, bytes);
     }
 
-    // One row: scale * exp(logits - log_normaliser), then what `patch(row)` writes into it.
-    template <class Patch>
-    void write(int32_t slot, const T* logits, T* grad, L log_normaliser, L scale, Patch&& patch) {
-        T* row = stream_ ? staging_.get() + slot * pitch() : grad;
+    // One row: scale * exp(logits - log_normaliser).
+    void write(const T* logits, T* grad, L log_normaliser, L scale) const {
         if (scale == 0) {
-            std::memset(row, 0, row_bytes());
+            std::memset(grad, 0, row_bytes());
         } else {
-            kernels_.softmax_gradient(logits, row, classes_, log_normaliser, scale);
+            kernels_.softmax_gradient(logits, grad, classes_, log_normaliser, scale);
         }
-        patch(row);
-        if (stream_) table_.stream_copy(grad, row, static_cast<int64_t>(row_bytes()));
     }
 
-    void clear(T* grad, int64_t rows, int64_t stride) {
+    void clear(T* grad, int64_t rows, int64_t stride) const {
         if (stride == classes_) {
             std::memset(grad, 0, row_bytes() * static_cast<size_t>(rows));
             return;
@@ -60,20 +50,11 @@ class GradientRows {
         for (int64_t i = 0; i < rows; ++i) std::memset(grad + i * stride, 0, row_bytes());
     }
 
-    // Makes what a thread wrote visible; call at the end of its chunk.
-    void finish() {
-        if (stream_) table_.stream_fence();
-    }
-
   private:
     size_t row_bytes() const { return static_cast<size_t>(classes_) * sizeof(T); }
-    int64_t pitch() const { return (classes_ + 127) / 64 * 64; }
 
-    const Kernels& table_;
     const RowKernels<L>& kernels_;
     int64_t classes_;
-    bool stream_;
-    Buffer<T> staging_;
 };
 
 // log p of a logit, from what RowKernels::normalisers gave for its row.

@@ -75,7 +75,7 @@ struct CtcLattice {
 // occurs again, its first occurrence has the gradient of all.
 template <class L>
 struct CtcGradient {
-    L* rows;  // [frames, labels + 2]
+    L* rows;                 // [frames, labels + 2]
     const int32_t* repeats;  // pairs (k, first k' < k with the same label), ascending in k
     int64_t repeat_count;
     L upstream;
@@ -101,16 +101,13 @@ struct Kernels {
     RowKernels<float> float16;
     LatticeKernels<float> single_lattice;
     LatticeKernels<double> double_lattice;
-    // memcpy past the caches, for outputs too large to stay in them.
-    void (*stream_copy)(void* to, const void* from, int64_t bytes);
-    void (*stream_fence)();  // after the last stream_copy of a thread
 };
 
 // Elements of scratch memory the lattice kernels want.
 constexpr int64_t kLatticePad = 16;  // the widest vector
 int64_t rnnt_scratch(int64_t frames, int64_t positions);
 int64_t ctc_scratch(int64_t frames, int64_t labels);
-int64_t ctc_padded(int64_t labels);  // labels + 1, rounded up to whole vectors
+int64_t ctc_padded(int64_t labels);   // labels + 1, rounded up to whole vectors
 int64_t ctc_segment(int64_t frames);  // frames between those whose alphas are kept
 
 // Tables of the instruction sets in this build.

@@ -21,8 +21,8 @@ void check_threads(const char* op, int32_t threads) {
 
 void check_dtype(const char* op, int32_t dtype) {
     if (dtype < SF_FLOAT32 || dtype > SF_FLOAT16) {
-        invalid("%s: dtype is %d, needed 0 (float32), 1 (float64), 2 (bfloat16) or 3 (float16)",
-                op, dtype);
+        invalid("%s: dtype is %d, needed 0 (float32), 1 (float64), 2 (bfloat16) or 3 (float16)", op,
+                dtype);
     }
 }
 

@@ -1,7 +1,8 @@
 // RNN-T: the two entry points, from checks to rows. The lattice itself is in simd_rnnt.hpp.
 //
 // saved, for each sequence with T frames and P = labels + 1 positions: log p(blank) [T, P] and
-// log p(next label) [T, P] in the layout of RnntLattice, then log-normalisers [T, P] in plain order.
+// log p(next label) [T, P] in the layout of RnntLattice, then log-normalisers [T, P] in plain
+// order.
 #include "gradient_rows.hpp"
 #include "status.hpp"
 #include "thread_pool.hpp"
@@ -47,9 +48,7 @@ struct Sequence {
 
     int64_t positions() const { return labels + 1; }
     int64_t cells() const { return frames * positions(); }
-    int64_t diagonal_cell(int64_t t, int64_t u) const {
-        return (t + u) % frames * positions() + u;
-    }
+    int64_t diagonal_cell(int64_t t, int64_t u) const { return (t + u) % frames * positions() + u; }
 };
 
 int64_t largest_cells(const sf_rnnt_problem& p) { return p.frames * (p.labels + 1); }
@@ -99,38 +98,35 @@ void forward(const sf_rnnt_problem& p, const T* logits, L* loss, L* saved) {
                          const int64_t b = i / p.frames, t = i % p.frames;
                          const Sequence s(p, b);
                          if (t >= s.frames) continue;
-                         const T* frame =
-                             logits + b * p.logits_stride[0] + t * p.logits_stride[1];
+                         const T* frame = logits + b * p.logits_stride[0] + t * p.logits_stride[1];
                          save_frame(p, RowKernelsOf<T>::in(table), s, t, frame,
                                     saved + b * 3 * cells);
                      }
                  });
     const int64_t scratch_size = rnnt_scratch(p.frames, p.labels + 1);
     const Buffer<L> scratch = allocate<L>(std::min<int64_t>(threads, p.batch) * scratch_size);
-    parallel_for(p.batch, chunk_of(cells * 16), threads,
-                 [&](int32_t slot, int64_t begin, int64_t end) {
-                     for (int64_t b = begin; b < end; ++b) {
-                         const Sequence s(p, b);
-                         if (s.frames == 0) {
-                             loss[b] = s.labels == 0 ? 0 : std::numeric_limits<L>::infinity();
-                             continue;
-                         }
-                         loss[b] = loss_of(lattice_kernels<L>(table).rnnt_likelihood(
-                             lattice_of(s, saved + b * 3 * cells,
-                                        scratch.get() + slot * scratch_size)));
-                     }
-                 });
+    parallel_for(
+        p.batch, chunk_of(cells * 16), threads, [&](int32_t slot, int64_t begin, int64_t end) {
+            for (int64_t b = begin; b < end; ++b) {
+                const Sequence s(p, b);
+                if (s.frames == 0) {
+                    loss[b] = s.labels == 0 ? 0 : std::numeric_limits<L>::infinity();
+                    continue;
+                }
+                loss[b] = loss_of(lattice_kernels<L>(table).rnnt_likelihood(
+                    lattice_of(s, saved + b * 3 * cells, scratch.get() + slot * scratch_size)));
+            }
+        });
 }
 
 // What one sequence contributes; `cells` tables of three, and whether there is anything in them.
 template <class L>
-bool sequence_gradient(const sf_rnnt_problem& p, const LatticeKernels<L>& lattice, const Sequence& s,
-                       const L* saved, L upstream, L* tables, L* scratch) {
+bool sequence_gradient(const sf_rnnt_problem& p, const LatticeKernels<L>& lattice,
+                       const Sequence& s, const L* saved, L upstream, L* tables, L* scratch) {
     if (s.frames == 0 || upstream == 0) return false;
     const RnntGradient<L> gradient{tables, tables + s.cells(), tables + 2 * s.cells(), upstream,
                                    p.normalized};
-    const Likelihood<L> likelihood =
-        lattice.rnnt_gradient(lattice_of(s, saved, scratch), gradient);
+    const Likelihood<L> likelihood = lattice.rnnt_gradient(lattice_of(s, saved, scratch), gradient);
     if (!likelihood.valid) {
         const L nan = std::numeric_limits<L>::quiet_NaN();
         std::fill_n(tables, s.cells(), p.normalized ? L{0} : nan);
@@ -154,42 +150,38 @@ void backward(const sf_rnnt_problem& p, const T* logits, const L* saved, const L
         parallel_for(p.batch, chunk_of(cells * 32), threads,
                      [&](int32_t slot, int64_t begin, int64_t end) {
                          for (int64_t b = begin; b < end; ++b) {
-                             some[b] = sequence_gradient(
-                                 p, lattice_kernels<L>(table), Sequence(p, b),
-                                 saved + b * 3 * cells, grad_loss[b], tables.get() + b * 3 * cells,
-                                 scratch.get() + slot * scratch_size);
+                             some[b] = sequence_gradient(p, lattice_kernels<L>(table),
+                                                         Sequence(p, b), saved + b * 3 * cells,
+                                                         grad_loss[b], tables.get() + b * 3 * cells,
+                                                         scratch.get() + slot * scratch_size);
                          }
                      });
     }
     const bool dense = stride[2] == p.classes && stride[1] == (p.labels + 1) * p.classes &&
                        stride[0] == cells * p.classes;
     const int64_t bytes = p.batch * cells * p.classes * static_cast<int64_t>(sizeof(T));
-    GradientRows<T> rows(table, grad, logits, p.classes, bytes, dense, threads);
-    parallel_for(
-        p.batch * p.frames, chunk_of(row_work(p)), threads,
-        [&](int32_t slot, int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) {
-                const int64_t b = i / p.frames, t = i % p.frames;
-                const Sequence s(p, b);
-                const L* of = tables.get() + b * 3 * cells;
-                const L* normaliser = saved + b * 3 * cells + 2 * s.cells() + t * s.positions();
-                const T* x = logits + b * p.logits_stride[0] + t * p.logits_stride[1];
-                T* g = grad + b * stride[0] + t * stride[1];
-                const int64_t used = t < s.frames && some[b] ? s.positions() : 0;
-                for (int64_t u = 0; u < used; ++u) {
-                    const int64_t cell = s.diagonal_cell(t, u);
-                    rows.write(slot, x + u * p.logits_stride[2], g + u * stride[2], normaliser[u],
-                               of[cell], [&](T* row) {
-                                   narrow(of[s.cells() + cell], row[p.blank]);
-                                   if (u < s.labels) {
-                                       narrow(of[2 * s.cells() + cell], row[s.targets[u]]);
-                                   }
-                               });
-                }
-                rows.clear(g + used * stride[2], p.labels + 1 - used, stride[2]);
-            }
-            rows.finish();
-        });
+    const GradientRows<T> rows(table, grad, logits, p.classes, bytes, dense);
+    parallel_for(p.batch * p.frames, chunk_of(row_work(p)), threads,
+                 [&](int32_t, int64_t begin, int64_t end) {
+                     for (int64_t i = begin; i < end; ++i) {
+                         const int64_t b = i / p.frames, t = i % p.frames;
+                         const Sequence s(p, b);
+                         const L* of = tables.get() + b * 3 * cells;
+                         const L* normaliser =
+                             saved + b * 3 * cells + 2 * s.cells() + t * s.positions();
+                         const T* x = logits + b * p.logits_stride[0] + t * p.logits_stride[1];
+                         T* g = grad + b * stride[0] + t * stride[1];
+                         const int64_t used = t < s.frames && some[b] ? s.positions() : 0;
+                         for (int64_t u = 0; u < used; ++u) {
+                             const int64_t cell = s.diagonal_cell(t, u);
+                             T* row = g + u * stride[2];
+                             rows.write(x + u * p.logits_stride[2], row, normaliser[u], of[cell]);
+                             narrow(of[s.cells() + cell], row[p.blank]);
+                             if (u < s.labels) narrow(of[2 * s.cells() + cell], row[s.targets[u]]);
+                         }
+                         rows.clear(g + used * stride[2], p.labels + 1 - used, stride[2]);
+                     }
+                 });
 }
 
 }  // namespace

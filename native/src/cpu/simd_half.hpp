@@ -50,7 +50,8 @@ SF_INLINE void write(BFloat16* to, V<float> v) {
 
 SF_INLINE V<float> read(const Float16* from) {
 #if defined(__AVX512F__)
-    return (V<float>)_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+    return (V<float>)_mm512_maskz_cvtph_ps(
+        0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 #else
     return (V<float>)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 #endif
@@ -59,7 +60,8 @@ SF_INLINE V<float> read(const Float16* from) {
 SF_INLINE void write(Float16* to, V<float> v) {
     constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 #if defined(__AVX512F__)
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_maskz_cvtps_ph(0xffff, (__m512)v, nearest));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                        _mm512_maskz_cvtps_ph(0xffff, (__m512)v, nearest));
 #else
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_cvtps_ph((__m256)v, nearest));
 #endif

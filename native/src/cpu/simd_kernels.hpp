@@ -37,9 +37,7 @@ constexpr Kernels make_kernels(const char* name) {
             row_kernels<BFloat16>,
             row_kernels<Float16>,
             lattice_kernels<float>,
-            lattice_kernels<double>,
-            stream_copy,
-            stream_fence};
+            lattice_kernels<double>};
 }
 
 }  // namespace SF_ISA

@@ -123,7 +123,7 @@ SF_INLINE V<L> log(V<L> x) {
     V<L> y = e * Ln2<L>::high + (2 * s + (s * z * p + e * Ln2<L>::low));
     constexpr L smallest = static_cast<L>(sizeof(L) == 4 ? 0x1p-126 : 0x1p-1022);
     y = x < smallest ? fill<L>(-infinity<L>()) : y;
-    y = x < infinity<L>() ? y : x;                                       // inf and NaN stay
+    y = x < infinity<L>() ? y : x;  // inf and NaN stay
     return x < 0 ? fill<L>(static_cast<L>(__builtin_nan(""))) : y;
 }
 

@@ -56,9 +56,8 @@ SF_INLINE Likelihood<L> rnnt_forward(RnntDiagonals<L>& d) {
     for (int64_t n = 1; n < d.diagonals(); ++n) {
         const int64_t arcs = d.row(n - 1), cells = d.row(n), end = d.last(n) + 1;
         for (int64_t u = d.first(n); u < end; u += Simd<L>::lanes) {
-            const Probability<L> p =
-                normalised(d.old.at(u) * d.blank.at(arcs + u) +
-                           d.old.at(u - 1) * d.label.at(arcs + u - 1));
+            const Probability<L> p = normalised(d.old.at(u) * d.blank.at(arcs + u) +
+                                                d.old.at(u - 1) * d.label.at(arcs + u - 1));
             d.next.set(u, p);
             if (Keep) d.alpha.set_part(cells + u, p, end - u);
         }

@@ -127,38 +127,6 @@ void softmax_gradient(const void* logits, void* grad, int64_t classes, Lattice<T
     }
 }
 
-// Non-temporal stores for the whole vectors between two aligned addresses.
-inline void stream_copy(void* to, const void* from, int64_t bytes) {
-    char* out = static_cast<char*>(to);
-    const char* in = static_cast<const char*>(from);
-#if defined(__SSE2__)
-    int64_t head = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(out) & (kVectorBytes - 1));
-    if (head > bytes) head = bytes;
-    memcpy(out, in, static_cast<size_t>(head));
-    int64_t i = head;
-    for (; i + kVectorBytes <= bytes; i += kVectorBytes) {
-#if defined(__AVX512F__)
-        _mm512_stream_si512(reinterpret_cast<__m512i*>(out + i), _mm512_loadu_si512(in + i));
-#elif defined(__AVX2__)
-        _mm256_stream_si256(reinterpret_cast<__m256i*>(out + i),
-                            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + i)));
-#else
-        _mm_stream_si128(reinterpret_cast<__m128i*>(out + i),
-                         _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i)));
-#endif
-    }
-    memcpy(out + i, in + i, static_cast<size_t>(bytes - i));
-#else
-    memcpy(out, in, static_cast<size_t>(bytes));
-#endif
-}
-
-inline void stream_fence() {
-#if defined(__SSE2__)
-    _mm_sfence();
-#endif
-}
-
 }  // namespace SF_ISA
 }  // namespace seqfront
 

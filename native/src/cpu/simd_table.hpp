@@ -51,8 +51,8 @@ SF_INLINE bool to_probabilities(const L* log_probs, int64_t count, const Table<L
     I<L> wrong{};
     for (int64_t i = 0; i < count; i += n) {
         const int64_t left = count - i;
-        const V<L> x = left >= n ? load<L>(log_probs + i)
-                                 : load_part<L>(log_probs + i, left, -infinity<L>());
+        const V<L> x =
+            left >= n ? load<L>(log_probs + i) : load_part<L>(log_probs + i, left, -infinity<L>());
         wrong |= ~(x < infinity<L>());
         to.set(i, probability<L>(x));
     }

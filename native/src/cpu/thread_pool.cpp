@@ -109,12 +109,13 @@ class Pool {
 
 std::atomic<Pool*> current_pool{nullptr};
 
+// Registered when the library is loaded.
+[[maybe_unused]] const int registered = pthread_atfork(
+    nullptr, nullptr, [] { current_pool.store(nullptr, std::memory_order_release); });
+
 Pool& pool() {
     Pool* existing = current_pool.load(std::memory_order_acquire);
     if (existing != nullptr) return *existing;
-    static const int registered = pthread_atfork(
-        nullptr, nullptr, [] { current_pool.store(nullptr, std::memory_order_release); });
-    (void)registered;
     Pool* fresh = new Pool;
     if (current_pool.compare_exchange_strong(existing, fresh)) return *fresh;
     delete fresh;  // another thread was faster
