@@ -4,8 +4,21 @@ Kernels of seqfront over raw memory; use `seqfront.native` and the losses instea
 
 from collections.abc import Sequence
 
-
-def rnnt_forward(logits: int, dtype: int, shape: Sequence[int], strides: Sequence[int], targets: int, targets_stride: int, frame_lengths: int, label_lengths: int, blank: int, normalized: bool, loss: int, saved: int, threads: int = 0) -> None:
+def rnnt_forward(
+    logits: int,
+    dtype: int,
+    shape: Sequence[int],
+    strides: Sequence[int],
+    targets: int,
+    targets_stride: int,
+    frame_lengths: int,
+    label_lengths: int,
+    blank: int,
+    normalized: bool,
+    loss: int,
+    saved: int,
+    threads: int = 0,
+) -> None:
     """
     RNN-T loss of each sequence, and `saved` [batch, frames, labels + 1, 3] for the gradient.
 
@@ -16,13 +29,46 @@ def rnnt_forward(logits: int, dtype: int, shape: Sequence[int], strides: Sequenc
     range.
     """
 
-def rnnt_backward(logits: int, dtype: int, shape: Sequence[int], strides: Sequence[int], targets: int, targets_stride: int, frame_lengths: int, label_lengths: int, blank: int, normalized: bool, saved: int, grad_loss: int, grad: int, grad_strides: Sequence[int], threads: int = 0) -> None:
+def rnnt_backward(
+    logits: int,
+    dtype: int,
+    shape: Sequence[int],
+    strides: Sequence[int],
+    targets: int,
+    targets_stride: int,
+    frame_lengths: int,
+    label_lengths: int,
+    blank: int,
+    normalized: bool,
+    saved: int,
+    grad_loss: int,
+    grad: int,
+    grad_strides: Sequence[int],
+    threads: int = 0,
+) -> None:
     """
     Gradient of the RNN-T loss, times `grad_loss` [batch], into `grad`, of the dtype of the
     logits; it may be the logits themselves.
     """
 
-def ctc_forward(logits: int, dtype: int, shape: Sequence[int], strides: Sequence[int], targets: int, targets_stride: int, frame_lengths: int, label_lengths: int, blank: int, normalized: bool = False, max_approx: bool = False, label_loop: bool = True, *, loss: int, saved: int, threads: int = 0) -> None:
+def ctc_forward(
+    logits: int,
+    dtype: int,
+    shape: Sequence[int],
+    strides: Sequence[int],
+    targets: int,
+    targets_stride: int,
+    frame_lengths: int,
+    label_lengths: int,
+    blank: int,
+    normalized: bool = False,
+    max_approx: bool = False,
+    label_loop: bool = True,
+    *,
+    loss: int,
+    saved: int,
+    threads: int = 0,
+) -> None:
     """
     CTC loss of each sequence, and `saved` [batch, frames, labels + 2] for the gradient.
 
@@ -30,13 +76,44 @@ def ctc_forward(logits: int, dtype: int, shape: Sequence[int], strides: Sequence
     rest is as in `rnnt_forward`.
     """
 
-def ctc_backward(logits: int, dtype: int, shape: Sequence[int], strides: Sequence[int], targets: int, targets_stride: int, frame_lengths: int, label_lengths: int, blank: int, normalized: bool = False, max_approx: bool = False, label_loop: bool = True, *, saved: int, grad_loss: int, grad: int, grad_strides: Sequence[int], threads: int = 0) -> None:
+def ctc_backward(
+    logits: int,
+    dtype: int,
+    shape: Sequence[int],
+    strides: Sequence[int],
+    targets: int,
+    targets_stride: int,
+    frame_lengths: int,
+    label_lengths: int,
+    blank: int,
+    normalized: bool = False,
+    max_approx: bool = False,
+    label_loop: bool = True,
+    *,
+    saved: int,
+    grad_loss: int,
+    grad: int,
+    grad_strides: Sequence[int],
+    threads: int = 0,
+) -> None:
     """
     Gradient of the CTC loss, times `grad_loss` [batch], into `grad`, of the dtype of the
     logits; it may be the logits themselves.
     """
 
-def edit_distance(batch: int, a: int, a_stride: int, a_size: int, a_lengths: int, b: int, b_stride: int, b_size: int, b_lengths: int, distance: int, threads: int = 0) -> None:
+def edit_distance(
+    batch: int,
+    a: int,
+    a_stride: int,
+    a_size: int,
+    a_lengths: int,
+    b: int,
+    b_stride: int,
+    b_size: int,
+    b_lengths: int,
+    distance: int,
+    threads: int = 0,
+) -> None:
     """
     Levenshtein distance of each pair of rows of `a` [batch, a_size] and `b` [batch, b_size],
     up to their lengths, into `distance` [batch]. All are int32.

@@ -40,12 +40,17 @@ _PLANS: dict[tuple[tuple[Dim, ...], ...], Plan | None] = {}
 _PLANS_KEPT = 4096
 
 
+def is_suffix(dims: tuple[Dim, ...], wanted: tuple[Dim, ...]) -> bool:
+    """Whether axes over `dims` broadcast against axes over `wanted` as they are: no plan needed."""
+    return dims == wanted or not dims or dims == wanted[-len(dims) :]
+
+
 def plan(op: str, xs: Sequence[Tensor], allow_broadcast: bool = False) -> Plan:
     """The plan for operands; `DimError` if none has all dims and `allow_broadcast` is false."""
     if xs[0].backend.is_tracing():
-        made = _make_plan(tuple(x.dims for x in xs))
+        made = _make_plan(tuple([x.dims for x in xs]))
     else:
-        key = tuple(x.dims for x in xs)
+        key = tuple([x.dims for x in xs])
         try:
             made = _PLANS[key]
         except KeyError:

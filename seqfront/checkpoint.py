@@ -1,116 +1,106 @@
-"""Checkpoints: the parameters of a model in a safetensors file, by attribute path.
+"""Checkpoints: the parameters of a model in one file, the same for every backend.
 
-A file is of no framework: one written under PyTorch is read under TensorFlow or NumPy, bit for bit.
+    sf.save(model, "model.safetensors", {"step": "1000"})     # trained on PyTorch
+    metadata = sf.load(other, "model.safetensors")            # served by TensorFlow
 
-    sf.save(model, "model.safetensors", {"steps": "1000"})
-    metadata = sf.load(model, "model.safetensors")
+A checkpoint is a safetensors file. Its keys are attribute paths (`encoder.layers.0.weight`), its
+values have the dtype of the parameters, bit for bit; kept state (parameters that are not trainable)
+is in it, too. Other programs read it as any safetensors file.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
-from pathlib import Path
-from typing import Any, TypeAlias, Union
+from typing import Any
 
 import numpy as np
 
-from seqfront import errors
+from seqfront import dtypes, errors, safetensors_file
 from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
-
-PathLike: TypeAlias = Union[str, "os.PathLike[str]"]
-
-_DTYPES = {
-    "F64": "float64", "F32": "float32", "F16": "float16", "I64": "int64", "I32": "int32",
-    "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
-}  # fmt: skip
+from seqfront.safetensors_file import Stored
 
 
-def save(model: Module, path: PathLike, metadata: Mapping[str, str] | None = None) -> None:
-    """Write all parameters of a model, kept ones included.
+def save(
+    model: Module, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write all parameters of a model.
 
-    The file appears whole or not at all: an interrupted write leaves an older one as it was.
+    Whenever the program or the machine stops, the file is the old one or the new one, whole.
 
     Args:
-        model: On any backend.
-        path: Where to; a file there is replaced.
-        metadata: Text to keep with it.
+        model: Any module, on any backend.
+        path: The file, by custom with the suffix `.safetensors`.
+        metadata: Strings by name to keep in the file.
+
+    Raises:
+        CheckpointError: The metadata are not strings.
     """
-    arrays = {name: _array(p) for name, p in model.named_parameters().items()}
-    data = _safetensors("numpy").save(arrays, dict(metadata) if metadata else None)
-    partial = Path(f"{os.fspath(path)}.partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    _check_model("save", model)
+    kept = dict(metadata or {})
+    for key, value in kept.items():
+        if not isinstance(key, str) or not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.bad_metadata(key, value)
+    tensors = {key: _stored(p) for key, p in model.named_parameters().items()}
+    safetensors_file.write(os.fspath(path), tensors, kept)
 
 
-def load(model: Module, path: PathLike, strict: bool = True) -> dict[str, str]:
-    """Read the parameters of a model; nothing is changed if they do not fit.
+def load(model: Module, path: str | os.PathLike[str], strict: bool = True) -> dict[str, str]:
+    """Overwrite the parameters of a model with those of a file; all of them, or none.
 
     Args:
-        model: On any backend; its parameters are overwritten.
-        path: A file of `save`, or any safetensors file with the same names and shapes.
-        strict: Names that only the file or only the model has are an error.
+        model: Any module, on any backend; variables keep their identity, dtype and device.
+            Floating-point values are converted where the file has another float dtype.
+        path: What `save` wrote, or any safetensors file with the same keys.
+        strict: Whether the file has to have exactly the parameters of the model. False: what one
+            of them lacks is passed over. What both have has to fit in any case.
 
     Returns:
         The metadata of the file.
 
     Raises:
-        CheckpointError: Names or shapes differ.
+        CheckpointError: The file does not fit the model, or is no safetensors file.
     """
-    with _safetensors().safe_open(os.fspath(path), framework="np") as file:
-        metadata: dict[str, str] = dict(file.metadata() or {})
-    values = {
-        name: _value(entry) for name, entry in _safetensors().deserialize(Path(path).read_bytes())
-    }
+    _check_model("load", model)
+    file = os.fspath(path)
+    stored, metadata = safetensors_file.read(file)
     parameters = model.named_parameters()
-    missing = [name for name in parameters if name not in values]
-    unexpected = [name for name in values if name not in parameters]
-    if strict and (missing or unexpected):
-        raise errors.checkpoint_names(os.fspath(path), missing, unexpected)
-    common = {name: p for name, p in parameters.items() if name in values}
-    wrong = [
-        (name, p, values[name].shape)
-        for name, p in common.items()
-        if values[name].shape != tuple(dim.size for dim in p.dims)
-    ]
-    if wrong:
-        raise errors.checkpoint_shapes(os.fspath(path), wrong)
-    for name, parameter in common.items():
-        parameter.assign(values[name])
+    both = {key: p for key, p in parameters.items() if key in stored}
+    misfits = {key: (p, stored[key]) for key, p in both.items() if not _fits(p, stored[key])}
+    missing = {key: p for key, p in parameters.items() if strict and key not in stored}
+    unexpected = {key: s for key, s in stored.items() if strict and key not in parameters}
+    if misfits or missing or unexpected:
+        raise errors.checkpoint_misfit(file, missing, unexpected, misfits)
+    for key, parameter in both.items():
+        parameter.assign(_values(stored[key]))
     return metadata
 
 
-def _array(parameter: Parameter) -> Any:
-    """The value as a NumPy array of the parameter's own dtype."""
-    array = np.ascontiguousarray(parameter.numpy())
-    if parameter.dtype == "bfloat16":  # which NumPy has not: read as float32, without loss
-        return array.astype(_module("ml_dtypes").bfloat16)
-    return array
+def _fits(parameter: Parameter, stored: Stored) -> bool:
+    if stored.dtype not in dtypes.ALL:
+        return False
+    both_float = dtypes.is_float(stored.dtype) and dtypes.is_float(parameter.dtype)
+    same_shape = stored.array.shape == tuple(dim.size for dim in parameter.dims)
+    return same_shape and (stored.dtype == parameter.dtype or both_float)
 
 
-def _value(entry: Mapping[str, Any]) -> Any:
-    """An entry of a file as an array; bfloat16 as float32, without loss."""
-    shape = tuple(entry["shape"])
-    if entry["dtype"] == "BF16":
-        high = np.frombuffer(entry["data"], np.uint16).astype(np.uint32) << 16
-        return high.view(np.float32).reshape(shape)
-    return np.frombuffer(entry["data"], _DTYPES[entry["dtype"]]).reshape(shape)
+def _stored(parameter: Parameter) -> Stored:
+    """Backends give bfloat16 as float32, of which it is the upper half."""
+    array, dtype = parameter.numpy(), parameter.dtype
+    if dtype == "bfloat16":
+        wide: Any = np.ascontiguousarray(array)
+        array = (wide.view(np.uint32) >> 16).astype(np.uint16)
+    return Stored(dtype, array.reshape([dim.size for dim in parameter.dims]))
 
 
-def _safetensors(part: str = "") -> Any:
-    return _module(f"safetensors.{part}" if part else "safetensors")
+def _values(stored: Stored) -> Any:
+    """Values in memory of their own; bfloat16 as float32."""
+    if stored.dtype == "bfloat16":
+        return (stored.array.astype(np.uint32) << 16).view(np.float32)
+    return np.array(stored.array, dtype=stored.dtype)
 
 
-def _module(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ModuleNotFoundError:
-        raise errors.extra_missing("a checkpoint", name, "checkpoint") from None
+def _check_model(op: str, model: object) -> None:
+    if not isinstance(model, Module):
+        raise errors.not_a_module(op, model)

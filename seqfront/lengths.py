@@ -105,13 +105,21 @@ FULL = Lengths({})
 
 
 def merged(tables: Iterable[Lengths]) -> Lengths:
-    """One table with the entries of all; where two have a dim, the first one's stands."""
+    """One table with the entries of all. Where two have a dim, the lengths over more dims stand
+    (those over fewer are of the longest), else the first."""
     result = FULL
     for table in tables:
         if table is result or not table.entries:
             continue
         if not result.entries:
             result = table
-        elif any(dim not in result.entries for dim in table.entries):
-            result = Lengths({**table.entries, **result.entries})
+            continue
+        kept = result.entries
+        finer = {
+            dim: entry
+            for dim, entry in table.entries.items()
+            if dim not in kept or len(entry.dims) > len(kept[dim].dims)
+        }
+        if finer:
+            result = result.with_entries(finer)
     return result

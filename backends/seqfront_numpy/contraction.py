@@ -24,7 +24,9 @@ def _windows(
     missing = [max(e - n, 0) for e, n in zip(extents, x.shape[1:-1], strict=True)]
     padded = np.pad(x, [(0, 0), *((0, m) for m in missing), (0, 0)])
     view = sliding_window_view(padded, extents, axes)
-    places = tuple(slice(0, 0) if m else slice(None, None, s) for m, s in zip(missing, strides, strict=True))  # noqa: E501
+    places = tuple(
+        slice(0, 0) if m else slice(None, None, s) for m, s in zip(missing, strides, strict=True)
+    )
     return view[(slice(None), *places, slice(None), *(slice(None, None, d) for d in dilations))]
 
 
@@ -51,9 +53,7 @@ class Contraction:
         windows = _windows(x, kernel.shape[:rank], strides, dilations)
         space, window = _SPATIAL[:rank], _WINDOW[:rank]
         channels = windows.shape[: rank + 1]
-        windows = windows.reshape(
-            *channels, groups, x.shape[-1] // groups, *kernel.shape[:rank]
-        )
+        windows = windows.reshape(*channels, groups, x.shape[-1] // groups, *kernel.shape[:rank])
         kernel = kernel.reshape(*kernel.shape[:-1], groups, kernel.shape[-1] // groups)
         y = self.einsum(f"b{space}gi{window},{window}igo->b{space}go", windows, kernel)
         return y.reshape(*y.shape[:-2], y.shape[-2] * y.shape[-1])

@@ -90,9 +90,7 @@ class Inspection:
         self._require_cpu(device)
         return np.arange(size).astype(numpy_dtype(dtype))
 
-    def random(
-        self, kind: RandomName, shape: Sequence[int], dtype: str, device: str
-    ) -> np.ndarray:
+    def random(self, kind: RandomName, shape: Sequence[int], dtype: str, device: str) -> np.ndarray:
         """Uniform in [0, 1), or the standard normal."""
         self._require_cpu(device)
         draw = self._generator.random if kind == "uniform" else self._generator.standard_normal

@@ -42,9 +42,7 @@ class Movement:
         """Cut into pieces."""
         return tuple(np.split(x, list(itertools.accumulate(sizes))[:-1], axis)) if sizes else ()
 
-    def pad(
-        self, x: np.ndarray, paddings: Sequence[tuple[int, int]], value: float
-    ) -> np.ndarray:
+    def pad(self, x: np.ndarray, paddings: Sequence[tuple[int, int]], value: float) -> np.ndarray:
         """Constant before and after, for every axis."""
         return np.pad(x, list(paddings), constant_values=value) if x.ndim else x
 

@@ -16,9 +16,7 @@ def buffer(x: np.ndarray) -> Buffer:
     return Buffer(x.ctypes.data, x.shape, strides, x.dtype.name)
 
 
-def call(
-    op: str, inputs: Sequence[np.ndarray], attributes: Mapping[str, int | bool]
-) -> np.ndarray:
+def call(op: str, inputs: Sequence[np.ndarray], attributes: Mapping[str, int | bool]) -> np.ndarray:
     """The loss or distance of each sequence."""
     first, *rest = inputs
     if first.strides[-1] != first.itemsize:

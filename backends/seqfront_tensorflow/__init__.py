@@ -4,10 +4,13 @@ Loading it also tells AutoGraph to leave seqfront's own code as it is (see `auto
 """
 
 from seqfront import backends
-from seqfront_tensorflow import autograph
+from seqfront_tensorflow import autograph, tree
 from seqfront_tensorflow.backend import Backend
+from seqfront_tensorflow.module import Mirror, keras_layer, module
+from seqfront_tensorflow.tree import spec
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "Mirror", "keras_layer", "module", "spec"]
 
 autograph.leave_alone()
 backends.register(Backend())
+tree.register()

@@ -18,7 +18,7 @@ def leave_alone() -> None:
     # `StagingError` if it does not know their constructor. It lets those with this mark pass.
     setattr(SeqfrontError, "ag_pass_through", True)  # noqa: B010  (no field of the class itself)
     try:
-        from tensorflow.python.autograph.core import config
+        from tensorflow.python.autograph.core import config  # pyright: ignore[reportMissingImports]
 
         known: tuple[object, ...] = tuple(config.CONVERSION_RULES)
         config.CONVERSION_RULES = (*map(config.DoNotConvert, PACKAGES), *known)

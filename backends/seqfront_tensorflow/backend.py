@@ -29,7 +29,7 @@ def _raw_types() -> tuple[type, ...]:
     choose its GPUs after loading this.
     """
     with tf.Graph().as_default():
-        variable = tf.Variable(0.0)
+        variable = tf.Variable(tf.constant(0.0))
         made = (tf.constant(0.0), variable, variable.assign(1.0))
     eager = getattr(tf.__internal__, "EagerTensor", tf.Tensor)
     return tuple(dict.fromkeys((eager, *map(type, made), tf.Tensor, tf.Variable)))

@@ -65,6 +65,6 @@ def _fitted(x: Raw, size: int) -> Raw:
     if known is None or known > size:
         x = x[..., :size]
     if known is None or known < size:
-        missing = size - tf.shape(x)[-1]
-        x = tf.pad(x, [[0, 0]] * (len(x.shape) - 1) + [[0, missing]])
+        flat = (*(0,) * (2 * len(x.shape) - 1), size - tf.shape(x)[-1])
+        x = tf.pad(x, tf.reshape(values.sizes(flat), (-1, 2)))
     return tf.ensure_shape(x, [*x.shape[:-1], size])

@@ -1,7 +1,7 @@
-"""Convolution and pooling: TensorFlow's kernels where they and their gradients exist on the CPU.
+"""Convolution and pooling, on kernels that TensorFlow has on the CPU together with their gradients.
 
-They do for one group without dilation, and for depthwise filters. Everything else goes through
-`_windows`: the windows laid out in memory, then one contraction.
+Groups are split, each convolved, and joined; depthwise filters have a kernel of their own, if they
+are not dilated.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Convolution:
         reach = tuple(d * (w - 1) + 1 for w, d in zip(window, dilations, strict=True))
         sizes = _positions(x, reach, strides)
         x = _at_least(x, reach)
-        plain = all(d == 1 for d in dilations)
-        if groups == 1 and plain:
-            y = _plain(x, kernel, strides)
-        elif groups == x.shape[-1] and plain and _has_depthwise(strides):
-            y = _depthwise(x, kernel, strides)
+        if groups == 1:
+            y = _dense(x, kernel, strides, dilations)
+        elif groups == x.shape[-1]:
+            y = _depthwise(x, kernel, strides, dilations)
         else:
-            y = _grouped(x, kernel, strides, dilations, groups)
-        return _cut(y, sizes)
+            parts = zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)
+            y = tf.concat([_dense(part, k, strides, dilations) for part, k in parts], -1)
+        return _cut(y, sizes, values.extents(kernel)[-1])
 
     def conv_transpose(self, x: Raw, kernel: Raw, strides: Sequence[int]) -> Raw:
         """The gradient of `conv` with respect to its input."""
@@ -59,24 +59,24 @@ class Convolution:
             strides=[1, *strides, 1],
             padding="VALID",
         )
-        return _cut(Op.Squeeze(input=y, axis=[1]) if rank == 1 else y, (batch, *sizes))
+        return _cut(Op.Squeeze(input=y, axis=[1]) if rank == 1 else y, (batch, *sizes), shape[-1])
 
     def pool(
         self, name: Literal["max", "mean"], x: Raw, window: Sequence[int], strides: Sequence[int]
     ) -> Raw:
         """Greatest or mean of every window."""
-        sizes = _positions(x, window, strides)
+        sizes, channels = _positions(x, window, strides), values.extents(x)[-1]
         x = _at_least(x, window)
         if len(window) == 3:
-            cut = _windows(x, window, strides, (1, 1, 1))
+            cut = tf.stack(_windows(x, window, strides, (1, 1, 1)), -1)
             run = tf.reduce_max if name == "max" else tf.reduce_mean
-            return _cut(run(cut, axis=-2), sizes)
+            return _cut(run(cut, axis=-1), sizes, channels)
         flat = len(window) == 1
         if flat:
             x, window, strides = tf.expand_dims(x, 1), (1, *window), (1, *strides)
         places = {"ksize": [1, *window, 1], "strides": [1, *strides, 1], "padding": "VALID"}
         y = Op.MaxPool(input=x, **places) if name == "max" else Op.AvgPool(value=x, **places)
-        return _cut(Op.Squeeze(input=y, axis=[1]) if flat else y, sizes)
+        return _cut(Op.Squeeze(input=y, axis=[1]) if flat else y, sizes, channels)
 
 
 # -- routes ---------------------------------------------------------------------------------------
@@ -89,7 +89,12 @@ def _two_axes(
     return Op.ExpandDims(input=x, axis=1), Op.ExpandDims(input=kernel, axis=0), (1, *strides)
 
 
-def _plain(x: Raw, kernel: Raw, strides: Sequence[int]) -> Raw:
+def _dense(x: Raw, kernel: Raw, strides: Sequence[int], dilations: Sequence[int]) -> Raw:
+    """One group."""
+    if any(d > 1 for d in dilations):
+        # By interleaved smaller images. TensorFlow allows no stride here, so that comes afterwards.
+        y = tf.nn.convolution(x, kernel, padding="VALID", dilations=list(dilations))
+        return y if all(s == 1 for s in strides) else _every(y, strides)
     if len(strides) == 3:
         return Op.Conv3D(input=x, filter=kernel, strides=[1, *strides, 1], padding="VALID")
     flat = len(strides) == 1
@@ -99,55 +104,54 @@ def _plain(x: Raw, kernel: Raw, strides: Sequence[int]) -> Raw:
     return Op.Squeeze(input=y, axis=[1]) if flat else y
 
 
-def _has_depthwise(strides: Sequence[int]) -> bool:
-    return len(strides) == 1 or (len(strides) == 2 and strides[0] == strides[1])
+def _every(x: Raw, strides: Sequence[int]) -> Raw:
+    """Each so-many-th position along the spatial axes."""
+    nothing = values.sizes((0,) * (len(strides) + 1))
+    whole = 2 ** (len(strides) + 1) - 1
+    return Op.StridedSlice(
+        input=x,
+        begin=nothing,
+        end=nothing,
+        strides=values.sizes((1, *strides)),
+        begin_mask=whole,
+        end_mask=whole,
+    )
 
 
-def _depthwise(x: Raw, kernel: Raw, strides: Sequence[int]) -> Raw:
-    """kernel [*window, 1, channels * multiplier]; output channels lie group by group."""
-    channels = x.shape[-1]
-    multiplier = kernel.shape[-1] // channels
-    kernel = tf.reshape(kernel, [*kernel.shape[:-2], channels, multiplier])
-    flat = len(strides) == 1
+def _depthwise(x: Raw, kernel: Raw, strides: Sequence[int], dilations: Sequence[int]) -> Raw:
+    """kernel [*window, 1, in * multiplier]: each channel of `x` makes `multiplier` channels, which
+    lie together."""
+    *window, _, channels = kernel.shape
+    if len(window) == 3 or len(set(strides)) > 1 or any(d > 1 for d in dilations):
+        x = tf.repeat(x, channels // x.shape[-1], axis=-1)
+        weights = tf.unstack(tf.reshape(kernel, (-1, channels)))
+        parts = zip(_windows(x, window, strides, dilations), weights, strict=True)
+        return tf.add_n([part * weight for part, weight in parts])
+    kernel = tf.reshape(kernel, [*window, x.shape[-1], channels // x.shape[-1]])
+    flat = len(window) == 1
     if flat:
         x, kernel, _ = _two_axes(x, kernel, strides)
-    step = strides[0]  # the kernel wants both the same; over a single row both give that row
+    step = strides[0]  # of a single row, any step takes that row
     y = Op.DepthwiseConv2dNative(
         input=x, filter=kernel, strides=[1, step, step, 1], padding="VALID"
     )
     return Op.Squeeze(input=y, axis=[1]) if flat else y
 
 
-def _grouped(
-    x: Raw, kernel: Raw, strides: Sequence[int], dilations: Sequence[int], groups: int
-) -> Raw:
-    *window, per_group, channels = kernel.shape
-    cut = _windows(x, window, strides, dilations)
-    *lead, taps, _ = values.extents(cut)
-    rows = 1
-    for size in lead:
-        rows = rows * size
-    cut = tf.reshape(cut, values.sizes((rows, taps, groups, per_group)))
-    kernel = tf.reshape(kernel, (taps, per_group, groups, channels // groups))
-    y = Op.Einsum(inputs=[cut, kernel], equation="nkgi,kigo->ngo")
-    return tf.reshape(y, values.sizes((*lead, channels)))
-
-
 def _windows(
     x: Raw, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-) -> tf.Tensor:
-    """[batch, *spatial, channels] -> [batch, *spatial', taps, channels]."""
-    rank = len(window)
-    reach = tuple(d * (w - 1) + 1 for w, d in zip(window, dilations, strict=True))
-    spans = [
-        (n - 1) * s + 1 for n, s in zip(_positions(x, reach, strides)[1:], strides, strict=True)
+) -> list[tf.Tensor]:
+    """For every tap of a window what it meets: [batch, *spatial', channels]."""
+    spans: list[Size] = [
+        (n - d * (w - 1) - 1) // s * s + 1
+        for n, w, s, d in zip(values.extents(x)[1:-1], window, strides, dilations, strict=True)
     ]
     steps = values.sizes((1, *strides))
-    taps = []
+    found: list[tf.Tensor] = []
     for tap in itertools.product(*map(range, window)):
         start = [t * d for t, d in zip(tap, dilations, strict=True)]
         stop = [a + n for a, n in zip(start, spans, strict=True)]
-        taps.append(
+        found.append(
             Op.StridedSlice(
                 input=x,
                 begin=values.sizes((0, *start)),
@@ -157,7 +161,7 @@ def _windows(
                 end_mask=1,
             )
         )
-    return Op.Pack(values=taps, axis=rank + 1)
+    return found
 
 
 # -- extents --------------------------------------------------------------------------------------
@@ -193,16 +197,17 @@ def _at_least(x: Raw, reach: Sequence[int]) -> tf.Tensor:
         return values.tensor(x)
     flat = values.sizes((*(size for m in missing for size in (0, m)), 0, 0))
     paddings = tf.reshape(flat, (len(reach) + 2, 2))
-    return Op.PadV2(input=x, paddings=paddings, constant_values=tf.zeros((), x.dtype))
+    y = Op.PadV2(input=x, paddings=paddings, constant_values=tf.zeros((), x.dtype))
+    y.set_shape([*[None] * (len(reach) + 1), x.shape[-1]])
+    return y
 
 
-def _cut(y: tf.Tensor, sizes: Sequence[Size]) -> tf.Tensor:
+def _cut(y: tf.Tensor, sizes: Sequence[Size], channels: Size) -> tf.Tensor:
     """Only the batch and the spatial positions that there should be."""
-    known = y.shape[:-1]
-    if all(isinstance(n, int) and n == k for n, k in zip(sizes, known, strict=True)):
-        return y
-    return Op.Slice(
-        input=y,
-        begin=values.sizes((0,) * len(y.shape)),
-        size=values.sizes((*sizes, -1)),
-    )
+    shape = (*sizes, channels)
+    known = [n if isinstance(n, int) else None for n in shape]
+    if None in known or known != y.shape.as_list():
+        begin = values.sizes((0,) * len(shape))
+        y = Op.Slice(input=y, begin=begin, size=values.sizes(shape))
+        y.set_shape(known)
+    return y

@@ -46,12 +46,13 @@ _OF_INTEGERS: Mapping[UnaryName, Callable[[Raw], Raw]] = {
 """Where TensorFlow has the function for floats only."""
 
 
-def _floor_div(a: Raw, b: Raw) -> Raw:
+def _floor_div(a: Any, b: Any) -> Raw:
     """As Python's: TensorFlow's own rounds the quotient first, and says 1.0 // 0.1 is 10."""
     dtype = (b if isinstance(a, values.NUMBERS) else a).dtype
     if not dtype.is_floating:
         return Op.FloorDiv(x=a, y=b)
-    a, b = (tf.convert_to_tensor(operand, dtype) for operand in (a, b))
+    operands: tuple[Any, Any] = (a, b)
+    a, b = (tf.convert_to_tensor(operand, dtype) for operand in operands)
     quotient = Op.Round(x=Op.RealDiv(x=Op.Sub(x=a, y=Op.FloorMod(x=a, y=b)), y=b))
     zero = Op.Equal(x=b, y=tf.zeros((), dtype))
     return Op.SelectV2(condition=zero, t=Op.FloorDiv(x=a, y=b), e=quotient)

@@ -15,7 +15,9 @@ from seqfront_tensorflow.structure import map_leaves
 
 try:
     # What `GradientTape.stop_recording` does, but for all tapes at once.
-    from tensorflow.python.eager.record import stop_recording
+    from tensorflow.python.eager.record import (  # pyright: ignore[reportMissingImports]
+        stop_recording,
+    )
 except ImportError:  # then only memory is wasted: `no_grad` stops gradients as well
     stop_recording = contextlib.nullcontext
 

@@ -15,7 +15,9 @@ For serving, write a function of plain tensors and save it with the module:
         def __init__(self):
             self.net = seqfront_tensorflow.module(model.eval())
 
-        @tf.function(input_signature=[tf.TensorSpec([None, None, 80]), tf.TensorSpec([None], tf.int32)])
+        @tf.function(
+            input_signature=[tf.TensorSpec([None, None, 80]), tf.TensorSpec([None], tf.int32)]
+        )
         def __call__(self, x, frames):
             y = self.net(sf.wrap(x, (batch, time, mel), lengths={time: frames}))
             return y.raw_in((batch, time, labels))
@@ -25,7 +27,7 @@ For serving, write a function of plain tensors and save it with the module:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -51,3 +53,97 @@ def module(model: sf.nn.Module) -> Mirror:
     if not isinstance(model, sf.nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise errors.not_a_module("seqfront_tensorflow.module", model)
     return _Walk().mirror(model)
+
+
+def keras_layer(model: sf.nn.Module, call: Callable[..., Any], **options: Any) -> Any:
+    """A Keras layer that runs a model (see `seqfront_tensorflow.layer`).
+
+    Args:
+        model: Any seqfront module; its parameters become the weights of the layer.
+        call: Function of the plain tensors that Keras passes, giving plain tensors. It wraps them,
+            calls the model, and unwraps what comes.
+        options: Of `keras.layers.Layer`: `name`, `trainable`, ...
+
+    Returns:
+        A `keras.layers.Layer` on the TensorFlow backend of Keras 3.
+
+    Example:
+        >>> def classify(x, frames):
+        ...     y = model(sf.wrap(x, (batch, time, mel), lengths={time: frames}))
+        ...     return y.raw_in((batch, labels))
+        >>> layer = seqfront_tensorflow.keras_layer(model, classify)
+    """
+    try:
+        from seqfront_tensorflow.layer import KerasLayer
+    except ModuleNotFoundError as error:
+        raise errors.backend_not_installed("tensorflow", error.name or "keras") from None
+    return KerasLayer(model, call, **options)
+
+
+class Mirror(tf.Module):
+    """The `tf.Module` of a seqfront module; or, without one, of a list or dict of modules."""
+
+    seqfront_module: sf.nn.Module | None
+    """What this mirrors; None for a list or dict."""
+
+    def __init__(self, mirrored: sf.nn.Module | None = None) -> None:
+        super().__init__()
+        self.seqfront_module = mirrored
+        if mirrored is not None:
+            _mirrors[id(mirrored)] = self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the seqfront module gives."""
+        if self.seqfront_module is None:
+            raise errors.not_a_module("seqfront_tensorflow.module", None)
+        return self.seqfront_module(*args, **kwargs)  # pyright: ignore[reportCallIssue]
+
+
+_mirrors: WeakValueDictionary[int, Mirror] = WeakValueDictionary()
+"""Living mirrors by the id of their module, which they keep alive."""
+
+
+class _Walk:
+    """One walk over a model, as `named_parameters` does it: each thing once, by its first path."""
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+        self.converted: dict[int, tuple[Any, tf.Variable]] = {}
+
+    def mirror(self, item: sf.nn.Module) -> Mirror:
+        """The mirror of a module, up to date."""
+        self.seen.add(id(item))
+        known = _mirrors.get(id(item))
+        return self.fill(Mirror(item) if known is None else known, item)
+
+    def fill(self, node: Mirror, item: Any) -> Mirror:
+        """Give a node what the module, list or dict holds now, and make it the owner."""
+        for name, value in children(item):
+            if isinstance(value, sf.nn.Parameter | sf.nn.Module):
+                if id(value) in self.seen:
+                    continue
+                self.seen.add(id(value))
+            if isinstance(value, sf.nn.Module):
+                setattr(node, name, self.mirror(value))
+            elif isinstance(value, sf.nn.Parameter):
+                setattr(node, name, self.adopted(value))
+                value.owned_by(vars(node), name)
+            elif isinstance(value, list | tuple | Mapping):
+                inner = self.fill(Mirror(), value)
+                if inner.submodules or inner.variables:
+                    setattr(node, name, inner)
+        return node
+
+    def adopted(self, parameter: sf.nn.Parameter) -> tf.Variable:
+        """The variable that holds a value already, or a new one; the same for the same."""
+        raw = parameter.raw
+        if isinstance(raw, tf.Variable):
+            return raw
+        if id(raw) not in self.converted:
+            backend = backends.get("tensorflow")
+            value = raw
+            if parameter.backend is not backend:
+                value = backend.convert(parameter.numpy(), parameter.dtype)
+            made = backend.parameter(value, trainable=parameter.trainable)
+            self.converted[id(raw)] = (raw, made)
+        return self.converted[id(raw)][1]

@@ -61,11 +61,14 @@ class Movement:
         flat = [size for pair in paddings for size in pair]
         if all(isinstance(size, int) and size == 0 for size in flat):
             return values.tensor(x)
-        return Op.PadV2(
+        y = Op.PadV2(
             input=x,
             paddings=tf.reshape(values.sizes(flat), (len(paddings), 2)),
             constant_values=values.number(value, x.dtype),
         )
+        # One unknown padding makes TensorFlow forget all extents.
+        y.set_shape([_padded(n, *pair) for n, pair in zip(x.shape, paddings, strict=True)])
+        return y
 
     def slice(self, x: Raw, axis: int, start: Size, stop: Size, step: int = 1) -> Raw:
         """`x[start:stop:step]` along an axis."""
@@ -83,3 +86,8 @@ class Movement:
     def flip(self, x: Raw, axis: int) -> Raw:
         """Reverse an axis."""
         return Op.ReverseV2(tensor=x, axis=values.sizes((axis,)))
+
+
+def _padded(size: int | None, before: Size, after: Size) -> int | None:
+    known = isinstance(before, int) and isinstance(after, int)
+    return size + before + after if known and size is not None else None

@@ -6,7 +6,8 @@ step before: the input is projected beforehand in one product. Forward, it keeps
 cell; backward, all activations and the factors of the chain rule come from these in a few big
 operations, the loop does one product a step, and the gradient of the weight is one product again.
 
-Eager calls run the same loops as `tf.function`s.
+Eager calls run the same loops as `tf.function`s. Second derivatives work eagerly and with all tapes
+inside one `tf.function`; from two tapes around a `tf.function` they raise TypeError.
 """
 
 from __future__ import annotations
@@ -94,16 +95,17 @@ def _plain(
     return y, *last
 
 
-def _second(args: Tensors, mask: tf.Tensor | None, grads: Tensors) -> list[tf.Tensor]:
+def _second(args: Tensors, mask: tf.Tensor | None, grads: Tensors) -> Any:
     """The gradient of the gradient: that of the plain loop, by TensorFlow."""
     zero = tf.UnconnectedGradients.ZERO
+    inputs, upstream = list(args[:4]), list(args[4:])
     with tf.GradientTape() as outer:
-        outer.watch(args)
+        outer.watch([*inputs, *upstream])
         with tf.GradientTape() as inner:
-            inner.watch(args[:4])
-            outputs = _plain(*args[:4], mask)
-        found = inner.gradient(outputs, args[:4], args[4:], unconnected_gradients=zero)
-    return outer.gradient(found, args, grads, unconnected_gradients=zero)
+            inner.watch(inputs)
+            outputs = list(_plain(*inputs, mask=mask))
+        found: Any = inner.gradient(outputs, inputs, upstream, unconnected_gradients=zero)
+    return outer.gradient(found, [*inputs, *upstream], list(grads), unconnected_gradients=zero)
 
 
 # -- the loops ------------------------------------------------------------------------------------

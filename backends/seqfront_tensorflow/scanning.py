@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import tensorflow as tf
 
@@ -62,7 +62,7 @@ def loop(
 
 def _merged(a: tf.TensorShape, b: tf.TensorShape) -> tf.TensorShape:
     if a.rank is None or a.rank != b.rank:
-        return tf.TensorShape(None)
+        return tf.TensorShape(cast(Any, None))  # not even the rank is known
     return tf.TensorShape([m if m == n else None for m, n in zip(a, b, strict=True)])
 
 
@@ -170,8 +170,8 @@ def _results(
 
     extents = tf.cond(tf.equal(values.size(size), 0), step, unknown)
     structure, kinds = seen[0]
-    rows = [Rows(*kind, n) for kind, n in zip(kinds, extents if kinds else (), strict=True)]
-    return structure, rows
+    found = zip(kinds, extents if kinds else (), strict=True)
+    return structure, [Rows(shape, dtype, vector) for (shape, dtype), vector in found]
 
 
 def _partial(shape: tf.TensorShape) -> tf.Tensor:

@@ -91,9 +91,7 @@ def _take_elements(x: torch.Tensor, indices: torch.Tensor, batch_ndim: int) -> t
     return y.reshape(*batch, *middle, *taken)
 
 
-def _take_rows(
-    x: torch.Tensor, indices: torch.Tensor, axis: int, batch_ndim: int
-) -> torch.Tensor:
+def _take_rows(x: torch.Tensor, indices: torch.Tensor, axis: int, batch_ndim: int) -> torch.Tensor:
     """All batch axes and the gathered one become a single axis of rows."""
     batch, taken = x.shape[:batch_ndim], indices.shape[batch_ndim:]
     x = x.movedim(axis, batch_ndim)
@@ -107,9 +105,7 @@ def _take_rows(
     return y.movedim(source, tuple(i + axis - batch_ndim for i in source))
 
 
-def _update_rows(
-    x: torch.Tensor, indices: torch.Tensor, updates: torch.Tensor
-) -> torch.Tensor:
+def _update_rows(x: torch.Tensor, indices: torch.Tensor, updates: torch.Tensor) -> torch.Tensor:
     """`x[indices] = updates` with the last one winning, which PyTorch's own leaves open."""
     if updates.shape[0] == 0:
         return x.clone()

@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import NoReturn
 
 import torch
+from torch import Tensor
 
 from seqfront import errors
 
-Tensor = torch.Tensor
-
 _library = torch.library.Library("seqfront", "FRAGMENT")
-_INPUTS = "Tensor x, Tensor input_weight, Tensor hidden_weight, Tensor bias, Tensor hidden, Tensor cell"  # noqa: E501
+_INPUTS = (
+    "Tensor x, Tensor input_weight, Tensor hidden_weight, Tensor bias, Tensor hidden, Tensor cell"
+)
 
 
 def fused(
@@ -85,7 +86,9 @@ def _fake_backward(*inputs: Tensor) -> tuple[Tensor, ...]:
     return tuple(x.new_empty(x.shape) for x in inputs[:6])
 
 
-def _save(ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:  # noqa: E501
+def _save(
+    ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]
+) -> None:
     ctx.save_for_backward(*inputs, output[0])
 
 

@@ -59,7 +59,9 @@ def _results(op: NativeOp, logits: torch.Tensor, targets: torch.Tensor) -> Any:
     """Memory for `loss` and `saved`."""
     dtype = _lattice_dtype(logits)
     saved_shape = op.saved_shape(logits.shape, targets.shape[1])
-    return logits.new_empty(logits.shape[0], dtype=dtype), logits.new_empty(saved_shape, dtype=dtype)
+    return logits.new_empty(logits.shape[0], dtype=dtype), logits.new_empty(
+        saved_shape, dtype=dtype
+    )
 
 
 def _forward(op: NativeOp) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ import torch
 from seqfront.composed import ComposedOps
 from seqfront_torch import lstm_operator
 
+
 class Recurrent(ComposedOps):
     """Override of the recurrent layer."""
 

@@ -35,8 +35,10 @@ def _flatten_with_keys(x: Tensor) -> tuple[list[tuple[pytree.KeyEntry, Any]], An
     """With names for messages and graphs, which have to be identifiers."""
     raws, static = _flatten(x)
     names = ["raw", *(f"lengths_{i}" for i in range(len(raws) - 1))]
-    keys: list[pytree.KeyEntry] = [pytree.GetAttrKey(name) for name in names]
-    return list(zip(keys, raws, strict=True)), static
+    keyed: list[tuple[pytree.KeyEntry, Any]] = [
+        (pytree.GetAttrKey(name), raw) for name, raw in zip(names, raws, strict=True)
+    ]
+    return keyed, static
 
 
 def _unflatten(raws: Iterable[Any], static: Any) -> Tensor:

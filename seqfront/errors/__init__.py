@@ -19,6 +19,7 @@ from seqfront.errors.backends import (
     unknown_backend,
     unknown_device,
     unsupported_dtype,
+    wrong_keras_backend,
 )
 from seqfront.errors.base import (
     BackendError,
@@ -31,8 +32,9 @@ from seqfront.errors.base import (
     TraceError,
 )
 from seqfront.errors.checkpoints import (
-    checkpoint_names,
-    checkpoint_shapes,
+    bad_metadata,
+    checkpoint_misfit,
+    not_a_checkpoint,
 )
 from seqfront.errors.dims import (
     ambiguous_truth,
@@ -103,10 +105,10 @@ __all__ = [
     "bad_label",
     "bad_lengths_dtype",
     "bad_lengths_shape",
+    "bad_metadata",
     "bad_rate",
     "cannot_split",
-    "checkpoint_names",
-    "checkpoint_shapes",
+    "checkpoint_misfit",
     "extra_missing",
     "foreign_labels",
     "foreign_lengths",
@@ -126,6 +128,7 @@ __all__ = [
     "no_indexing",
     "no_labels",
     "no_second_derivative",
+    "not_a_checkpoint",
     "not_a_module",
     "not_a_scalar",
     "not_a_tensor",
@@ -148,6 +151,7 @@ __all__ = [
     "wrong_dims",
     "wrong_dtype",
     "wrong_extent",
+    "wrong_keras_backend",
     "wrong_rank",
     "wrong_size",
     "wrong_value_shape",

@@ -58,6 +58,15 @@ def not_a_module(op: str, model: object) -> BackendError:
     )
 
 
+def wrong_keras_backend(name: str) -> BackendError:
+    """A Keras layer where Keras does not run on TensorFlow."""
+    return BackendError(
+        "keras_layer: Keras does not run on TensorFlow here.",
+        [("Keras runs on", name)],
+        'set the environment variable KERAS_BACKEND="tensorflow" before importing Keras.',
+    )
+
+
 def no_gradients(backend: str) -> BackendError:
     """Differentiation where there is none."""
     return BackendError(

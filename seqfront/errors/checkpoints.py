@@ -2,46 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from seqfront import show
 from seqfront.errors.base import CheckpointError
 
 if TYPE_CHECKING:
-    from seqfront.tensor import Tensor
+    from seqfront.nn.parameter import Parameter
+    from seqfront.safetensors_file import Stored
 
 _SHOWN = 5
 
 
-def checkpoint_names(
-    path: str, missing: Sequence[str], unexpected: Sequence[str]
+def checkpoint_misfit(
+    file: str,
+    missing: Mapping[str, Parameter],
+    unexpected: Mapping[str, Stored],
+    misfits: Mapping[str, tuple[Parameter, Stored]],
 ) -> CheckpointError:
-    """Parameters that only the model, or only the file, has."""
-    facts = [("file", path)]
-    if missing:
-        facts.append(("only in the model", _some(missing)))
-    if unexpected:
-        facts.append(("only in the file", _some(unexpected)))
+    """Parameters that the model has and the file has not, the other way round, and other dims."""
+    facts = _listed("missing", [f"{key}, needs {_needs(p)}" for key, p in missing.items()])
+    facts += _listed("unexpected", [f"{key}, came {came}" for key, came in unexpected.items()])
+    facts += _listed(
+        "misfit",
+        [f"{key}, needs {_needs(p)}, came {came}" for key, (p, came) in misfits.items()],
+    )
+    count = len(missing) + len(unexpected) + len(misfits)
+    fix = "make the model with the dims it was saved with."
+    if not misfits:
+        fix = "load into the model that was saved, or strict=False to take what both have."
     return CheckpointError(
-        "load: the checkpoint is of another model.",
-        facts,
-        "make the model that was saved, or load(..., strict=False) to take what both have.",
+        f"load: {count} {'entry does' if count == 1 else 'entries do'} not fit the model.",
+        [("file", file), *facts],
+        fix,
     )
 
 
-def checkpoint_shapes(
-    path: str, wrong: Sequence[tuple[str, Tensor, tuple[int, ...]]]
-) -> CheckpointError:
-    """Parameters of other shapes than in the file."""
-    facts = [("file", path)]
-    facts += [(name, f"{list(shape)} in the file, {x} in the model") for name, x, shape in wrong]
+def _needs(parameter: Parameter) -> str:
+    return f"{parameter.dtype}{show.dims(parameter.dims)}"
+
+
+def _listed(name: str, lines: Sequence[str]) -> list[tuple[str, str]]:
+    shown = [(name, line) for line in lines[:_SHOWN]]
+    rest = len(lines) - len(shown)
+    return [*shown, (name, f"and {rest} more")] if rest else shown
+
+
+def not_a_checkpoint(file: str, reason: str) -> CheckpointError:
+    """A file that is none."""
     return CheckpointError(
-        "load: parameters in the checkpoint have other shapes than in the model.",
-        facts[: _SHOWN + 1],
-        "make the model with the sizes it was saved with.",
+        "load: this is no safetensors file.",
+        [("file", file), ("reason", reason)],
+        "sf.save writes one.",
     )
 
 
-def _some(names: Sequence[str]) -> str:
-    rest = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + rest
+def bad_metadata(key: object, value: object) -> CheckpointError:
+    """Metadata that safetensors cannot hold."""
+    return CheckpointError(
+        "save: the metadata of a checkpoint are strings by name.",
+        [("entry", f"{key!r}: {value!r}")],
+        "convert it, for instance with json.dumps.",
+    )

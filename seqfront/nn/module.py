@@ -98,4 +98,4 @@ def _walk(item: object, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
             seen.add(id(value))
             yield inner, value
         if isinstance(value, (Module, list, tuple, Mapping)):
-            yield from _walk(value, inner, seen)
+            yield from _walk(cast("object", value), inner, seen)

@@ -29,7 +29,7 @@ class LayerNorm(Module):
         """[..., dim] -> the same dims, float."""
         if self.dim not in x.dims:
             raise errors.missing_dim("LayerNorm", x, self.dim)
-        rest = tuple(dim for dim in x.dims if dim is not self.dim)
+        rest = tuple([dim for dim in x.dims if dim is not self.dim])
         backend = x.backend
         raw = clean(x).raw_in((*rest, self.dim))
         dtype = backend.dtype(raw)

@@ -11,6 +11,7 @@ from seqfront import align, dtypes, errors
 from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.ops.mask import clean, mask_padding
+from seqfront.ops.reduce import longest
 from seqfront.tensor import Tensor
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -44,6 +45,9 @@ def dot(a: Tensor, b: Tensor, *, reduce: Dim | Sequence[Dim]) -> Tensor:
     letter = dict(zip(align.union((a.dims, b.dims)), _LETTERS, strict=False))
     terms = ["".join(letter[d] for d in over) for over in (a.dims, b.dims, kept)]
     raw = backend.einsum(f"{terms[0]},{terms[1]}->{terms[2]}", raw_a, raw_b)
+    if table.entries:
+        for x in (a, b):
+            table = longest(x.with_lengths(table), dims)
     return Tensor(raw, tuple(kept), table, backend=backend)
 
 
@@ -61,7 +65,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
     if in_dim not in x.dims:
         raise errors.missing_dim("linear", x, in_dim)
     backend = align.common_backend("linear", (x, weight))
-    rest = tuple(dim for dim in x.dims if dim is not in_dim)
+    rest = tuple([dim for dim in x.dims if dim is not in_dim])
     raw = mask_padding(clean(x), 0.0, (in_dim,)).raw_in((*rest, in_dim))
     dtype = dtypes.promote(x.dtype, weight.dtype)
     if backend.dtype(raw) != dtype:

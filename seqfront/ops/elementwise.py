@@ -39,17 +39,15 @@ def binary(name: BinaryName, a: Operand, b: Operand, *, allow_broadcast: bool = 
     dims, table = a.dims, a.lengths_table
     if b.lengths_table is not table:
         table = align.common_lengths(name, (a, b))
-    if b.dims != dims:
+    if not align.is_suffix(b.dims, dims):
         plan = align.plan(name, (a, b), allow_broadcast)
         raw_a = align.moved(backend, raw_a, plan.moves[0])
         raw_b = align.moved(backend, raw_b, plan.moves[1])
         dims = plan.dims
     type_a, type_b = backend.dtype(raw_a), backend.dtype(raw_b)
-    wanted = _operand_dtype(name, a, b, dtypes.promote(type_a, type_b))
-    if type_a != wanted:
-        raw_a = backend.cast(raw_a, wanted)
-    if type_b != wanted:
-        raw_b = backend.cast(raw_b, wanted)
+    if type_a != type_b or type_a not in dtypes.FLOATS or name in _LOGICAL:
+        wanted = _operand_dtype(name, a, b, dtypes.promote(type_a, type_b))
+        raw_a, raw_b = _as(backend, raw_a, wanted), _as(backend, raw_b, wanted)
     return Tensor(backend.binary(name, raw_a, raw_b), dims, table, backend=backend)
 
 

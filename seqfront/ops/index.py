@@ -6,6 +6,7 @@ import numpy as np
 
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
+from seqfront.ops.carry import carried
 from seqfront.ops.mask import clean, mask_padding, padding_mask
 from seqfront.tensor import Tensor
 
@@ -46,6 +47,9 @@ def gather(x: Tensor, *, indices: Tensor | int, axis: Dim) -> Tensor:
         len(common),
         len(common),
     )
+    table = carried(
+        x.with_lengths(table), (axis,), lambda n: gather(n, indices=indices, axis=axis)
+    )
     return Tensor(raw, (*common, *picked, *rest), table, x.sparse_dim, backend=backend)
 
 
@@ -57,7 +61,8 @@ def _take(x: Tensor, index: int, axis: Dim) -> Tensor:
     physical = x.axis(axis)
     raw = x.backend.squeeze(x.backend.slice(x.raw, physical, start, start + 1), (physical,))
     dims = tuple(dim for dim in x.dims if dim is not axis)
-    return Tensor(raw, dims, x.lengths_table, x.sparse_dim, backend=x.backend)
+    table = carried(x, (axis,), lambda n: _take(n, index, axis))
+    return Tensor(raw, dims, table, x.sparse_dim, backend=x.backend)
 
 
 def check_range(op: str, indices: Tensor, x: Tensor, axis: Dim) -> None:

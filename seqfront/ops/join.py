@@ -69,8 +69,11 @@ def _closed_up(joined: Tensor, parts: Sequence[tuple[Tensor, Dim]], out_dim: Dim
     position = Tensor(backend.arange(size, "int32", joined.device), (out_dim,), backend=backend)
     source, end, shift = position, parts[0][0].lengths(parts[0][1]), 0
     for (x, dim), (previous, previous_dim) in zip(parts[1:], parts[:-1], strict=True):
-        gap = previous.size(previous_dim) - previous.lengths(previous_dim)
-        shift = gap + shift
+        size = backend.convert(previous.size(previous_dim), "int32", joined.device)
+        extent = Tensor(size, (), backend=backend)
+        shift = elementwise.add(
+            extent - previous.lengths(previous_dim), shift, allow_broadcast=True
+        )
         beyond = elementwise.binary("ge", position, end, allow_broadcast=True)
         source = elementwise.where(
             beyond, elementwise.add(position, shift, allow_broadcast=True), source,

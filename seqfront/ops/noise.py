@@ -56,6 +56,6 @@ def dropout(x: Tensor, rate: float, *, axis: Sequence[Dim] | None = None) -> Ten
     kept = random_uniform(dims, like=x) >= rate
     scale = 1.0 / (1.0 - rate)
     backend = x.backend
-    factor = backend.where(kept.raw, scale, 0.0)
-    mask = Tensor(backend.cast(factor, x.dtype), dims, x.lengths_table, backend=backend)
+    factor = backend.binary("mul", backend.cast(kept.raw, x.dtype), scale)
+    mask = Tensor(factor, dims, x.lengths_table, backend=backend)
     return x * mask

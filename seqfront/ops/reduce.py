@@ -14,8 +14,9 @@ from typing import TypeAlias
 from seqfront import dtypes, errors
 from seqfront.backend import Raw, ReduceName
 from seqfront.dim import Dim
-from seqfront.lengths import Entry, Lengths
-from seqfront.ops.mask import clean, own_lengths, padding_mask
+from seqfront.lengths import Lengths
+from seqfront.ops.carry import carried
+from seqfront.ops.mask import clean, mask_padding, padding_mask
 from seqfront.tensor import Tensor
 
 Axes: TypeAlias = Dim | Sequence[Dim]
@@ -50,9 +51,7 @@ def sum(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
 def mean(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
     """Mean over the data of dims; 0 where there is none."""
     axes = _axes("mean", x, axis)
-    if not dtypes.is_float(x.dtype):
-        raw = x.backend.cast(x.raw, dtypes.DEFAULT_FLOAT)
-        x = Tensor(raw, x.dims, x.lengths_table, backend=x.backend)
+    x = _as_float(x)
     if not mask or padding_mask(x, axes) is None:
         return _reduce("mean", x, axes, 0.0, False)
     total = _reduce("sum", x, axes, 0.0, True)
@@ -95,6 +94,7 @@ def all(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
 def logsumexp(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
     """log(sum(exp(x))) over dims, without overflow; -inf where there is nothing."""
     axes = _axes("logsumexp", x, axis)
+    x = _as_float(x)
     raw = _filled(x, axes, -math.inf) if mask else clean(x).raw
     physical = sorted(x.axis(dim) for dim in axes)
     return _without(x, axes, x.backend.logsumexp(raw, physical))
@@ -125,6 +125,13 @@ def _reduce(name: ReduceName, x: Tensor, axis: Axes, neutral: float, mask: bool)
     return _without(x, axes, x.backend.reduce(name, raw, physical))
 
 
+def _as_float(x: Tensor) -> Tensor:
+    if dtypes.is_float(x.dtype):
+        return x
+    raw = x.backend.cast(x.raw, dtypes.DEFAULT_FLOAT)
+    return Tensor(raw, x.dims, x.lengths_table, backend=x.backend)
+
+
 def _axes(op: str, x: Tensor, axis: Axes) -> tuple[Dim, ...]:
     axes = (axis,) if isinstance(axis, Dim) else tuple(axis)
     for i, dim in enumerate(axes):
@@ -142,25 +149,23 @@ def _filled(x: Tensor, axes: tuple[Dim, ...], value: float) -> Raw:
 
 
 def _without(x: Tensor, axes: tuple[Dim, ...], raw: Raw) -> Tensor:
-    """The result: without the reduced dims, also in the lengths of the dims that stay."""
+    """The result: without the reduced dims; lengths over them become those of the longest."""
     dims = tuple(dim for dim in x.dims if dim not in axes)
-    table = x.lengths_table
-    if table.entries:
-        table = _longest(x, axes, dims)
-    return Tensor(raw, dims, table, x.sparse_dim, backend=x.backend)
+    table = longest(x, axes)
+    result = Tensor(raw, dims, table, x.sparse_dim, backend=x.backend)
+    # behind the longest there was nothing to reduce, which may have given infinity
+    return result if table is x.lengths_table else mask_padding(result)
 
 
-def _longest(x: Tensor, axes: tuple[Dim, ...], dims: tuple[Dim, ...]) -> Lengths:
-    """Lengths of dims that stay; over reduced dims, those of the longest."""
-    table, backend = x.lengths_table, x.backend
-    changed: dict[Dim, Entry] = {}
-    for dim in dims:
-        entry = own_lengths(x, dim)
-        gone = [] if entry is None else [i for i, d in enumerate(entry.dims) if d in axes]
-        if entry is not None and gone:
-            rest = tuple(d for d in entry.dims if d not in axes)
-            changed[dim] = Entry(backend.reduce("max", entry.raw, gone), rest)
-    return table.with_entries(changed) if changed else table
+def longest(x: Tensor, axes: Sequence[Dim]) -> Lengths:
+    """The table of `x` when some dims are gone: lengths over them become those of the longest."""
+
+    def over_rest(lengths: Tensor) -> Tensor:
+        gone = [lengths.axis(dim) for dim in lengths.dims if dim in axes]
+        rest = tuple(dim for dim in lengths.dims if dim not in axes)
+        return Tensor(x.backend.reduce("max", lengths.raw, gone), rest, backend=x.backend)
+
+    return carried(x, axes, over_rest)
 
 
 def _least(dtype: str) -> float:

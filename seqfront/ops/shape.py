@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from seqfront import errors
 from seqfront.backend import Size
 from seqfront.dim import Dim
+from seqfront.ops.carry import carried
 from seqfront.ops.mask import clean, own_lengths
 from seqfront.tensor import Tensor
 
@@ -44,7 +45,16 @@ def merge_dims(x: Tensor, dims: Sequence[Dim], out_dim: Dim | None = None) -> Te
     shape = [*(x.size(d) for d in head), size, *(x.size(d) for d in tail)]
     raw = x.backend.reshape(x.raw_in((*head, *dims, *tail)), shape)
     merged = (*head, out_dim, *tail)
-    return Tensor(raw, merged, x.lengths_table, x.sparse_dim, backend=x.backend)
+    table = carried(x, dims, lambda n: merge_dims(_over_all(n, dims, x), dims, out_dim))
+    return Tensor(raw, merged, table, x.sparse_dim, backend=x.backend)
+
+
+def _over_all(lengths: Tensor, dims: Sequence[Dim], like: Tensor) -> Tensor:
+    """Lengths repeated along those of the dims that they do not run over."""
+    for dim in dims:
+        if dim not in lengths.dims:
+            lengths = expand_dim(lengths, dim, like=like)
+    return lengths
 
 
 def split_dim(x: Tensor, axis: Dim, into: Sequence[Dim]) -> Tensor:
@@ -74,7 +84,8 @@ def split_dim(x: Tensor, axis: Dim, into: Sequence[Dim]) -> Tensor:
     rest = [x.size(dim) for dim in x.dims]
     raw = x.backend.reshape(x.raw, [*rest[:at], *sizes, *rest[at + 1 :]])
     dims = (*x.dims[:at], *into, *x.dims[at + 1 :])
-    return Tensor(raw, dims, x.lengths_table, x.sparse_dim, backend=x.backend)
+    table = carried(x, (axis,), lambda n: split_dim(n, axis, into))
+    return Tensor(raw, dims, table, x.sparse_dim, backend=x.backend)
 
 
 def expand_dim(x: Tensor, dim: Dim, *, like: Tensor | None = None) -> Tensor:
@@ -100,4 +111,5 @@ def squeeze(x: Tensor, dim: Dim) -> Tensor:
         raise errors.wrong_size("squeeze", x, dim, size)
     dims = (*x.dims[:at], *x.dims[at + 1 :])
     raw = x.backend.squeeze(x.raw, (at,))
-    return Tensor(raw, dims, x.lengths_table, x.sparse_dim, backend=x.backend)
+    table = carried(x, (dim,), lambda n: squeeze(n, dim))
+    return Tensor(raw, dims, table, x.sparse_dim, backend=x.backend)

@@ -24,7 +24,7 @@ class Case:
     name: str
     """As it is printed; unique."""
     call: Callable[..., Any]
-    """Takes a Tensor for each input, by name (and first the module, if there is one). Gives a
+    """Takes a Tensor for each input, in order (and first the module, if there is one). Gives a
     Tensor, or nested tuples of them."""
     inputs: Mapping[str, Spec] = field(default_factory=dict[str, Spec])
     layout: Layout = field(default_factory=Layout)

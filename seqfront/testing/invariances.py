@@ -26,10 +26,16 @@ class Variant:
     """Inputs of a case in another guise, in parts that together are the whole."""
 
     name: str
+    """What was done; before a first "/", which kind of thing that is."""
     parts: tuple[tuple[Mapping[str, Argument], Rows], ...]
     """Arguments to run with, and the rows of the case that they hold."""
     rows_changed: Rows = field(default_factory=dict[Dim, np.ndarray])
     """Rows whose data is other than in the case, and whose results are only looked at for NaN."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of disguise."""
+        return self.name.partition("/")[0]
 
 
 def variants(case: Case) -> list[Variant]:
@@ -45,8 +51,7 @@ def _variants(case: Case, base: Mapping[str, Argument]) -> Iterator[Variant]:
         yield _whole("wider", {n: widened(case.inputs[n], x, case) for n, x in base.items()})
     if not case.order_matters:
         yield from _orders(base)
-    if not case.mixes_batch:
-        yield from _rows(case, base)
+    yield from _rows(case, base)
     if padded and case.batch and not case.no_empty_row and not case.mixes_batch:
         first = {case.batch[0]: np.array([0])}
         emptied = {name: empty_first(x, case.batch[0]) for name, x in base.items()}
@@ -84,6 +89,8 @@ def widened(spec: Spec, x: Argument, case: Case, by: int = 2) -> Argument:
         larger.size(d) if larger.is_padded(d) else n
         for d, n in zip(x.dims, x.values.shape, strict=True)
     )
+    if shape == x.values.shape:
+        return poisoned(x)
     extra = [(0, new - old) for new, old in zip(shape, x.values.shape, strict=True)]
     values = np.pad(x.values, extra, mode="wrap" if x.values.size else "constant")
     wide = x.with_values(values)
@@ -122,10 +129,10 @@ def _orders(base: Mapping[str, Argument]) -> Iterator[Variant]:
     """Each input in other orders (all of them, up to three axes), and all reversed at once."""
     for name, x in base.items():
         for number, order in enumerate(_permutations(len(x.dims))):
-            yield _whole(f"order-{name}-{number}", {**base, name: reordered(x, order)})
+            yield _whole(f"order/{name}-{number}", {**base, name: reordered(x, order)})
     if any(len(x.dims) > 1 for x in base.values()):
         flipped = {n: reordered(x, tuple(range(len(x.dims)))[::-1]) for n, x in base.items()}
-        yield _whole("order-reversed", flipped)
+        yield _whole("order/reversed", flipped)
 
 
 def _permutations(rank: int) -> list[tuple[int, ...]]:
@@ -136,7 +143,7 @@ def _permutations(rank: int) -> list[tuple[int, ...]]:
 def reordered(x: Argument, order: tuple[int, ...]) -> Argument:
     """With axes in another order."""
     dims = tuple(x.dims[i] for i in order)
-    return replace(x, values=np.ascontiguousarray(x.values.transpose(order)), dims=dims)
+    return replace(x, values=x.values.transpose(order).copy(), dims=dims)
 
 
 # -- rows ------------------------------------------------------------------------------------------
@@ -146,8 +153,8 @@ def _rows(case: Case, base: Mapping[str, Argument]) -> Iterator[Variant]:
     sizes = {dim: case.layout.size(dim) for dim in case.batch}
     for dim, size in sizes.items():
         rows = {dim: np.roll(np.arange(size), 1)}
-        yield Variant(f"permuted-{dim.name}", ((_chosen(base, rows, lambda x: x), rows),))
-    if not case.batch or case.extent_matters:
+        yield Variant(f"permuted/{dim.name}", ((_chosen(base, rows, lambda x: x), rows),))
+    if not case.batch or case.mixes_batch or case.extent_matters:
         return
     parts: list[tuple[Mapping[str, Argument], Rows]] = []
     for index in itertools.product(*map(range, sizes.values())):

@@ -116,14 +116,14 @@ def flatten(backend: Backend, arguments: Mapping[str, Argument]) -> list[Raw]:
     return raws
 
 
-def unflatten(arguments: Mapping[str, Argument], raws: Sequence[Raw]) -> dict[str, Tensor]:
-    """Tensors from the flat list, by name; made by `wrap`, also while tracing."""
+def unflatten(arguments: Mapping[str, Argument], raws: Sequence[Raw]) -> list[Tensor]:
+    """Tensors from the flat list; made by `wrap`, also while tracing."""
     rest = iter(raws)
-    tensors: dict[str, Tensor] = {}
-    for name, x in arguments.items():
+    tensors: list[Tensor] = []
+    for x in arguments.values():
         raw = next(rest)
         lengths = {dim: wrap(next(rest), entry.dims) for dim, entry in x.lengths.items()}
-        tensors[name] = wrap(raw, x.dims, lengths, sparse_dim=x.sparse_dim)
+        tensors.append(wrap(raw, x.dims, lengths, sparse_dim=x.sparse_dim))
     return tensors
 
 
@@ -155,7 +155,7 @@ def _caller(
 ) -> Callable[..., tuple[Tensor, ...]]:
     def call(*raws: Raw) -> tuple[Tensor, ...]:
         tensors = unflatten(arguments, raws)
-        result = case.call(**tensors) if model is None else case.call(model, **tensors)
+        result = case.call(*tensors) if model is None else case.call(model, *tensors)
         return leaves(result)
 
     return call

@@ -29,9 +29,7 @@ def _along_axes(*, many: bool) -> list[Inputs]:
     def axes(axis: int) -> Any:
         return (axis,) if many else axis
 
-    found = [
-        Inputs(f"axis {axis}", (floats(2, 3, 4),), (axes(axis),)) for axis in range(3)
-    ] + [
+    found = [Inputs(f"axis {axis}", (floats(2, 3, 4),), (axes(axis),)) for axis in range(3)] + [
         Inputs(f"{what}, axis {axis}", (x,), (axes(axis),))
         for what, x in (("all -inf", _DEAD), ("ties", _TIED))
         for axis in range(2)
@@ -60,7 +58,9 @@ def _pointwise(edges: tuple[float, ...] = (INF, NAN)) -> list[Inputs]:
 def _linear() -> list[Inputs]:
     weight, bias = floats(4, 5, seed=1), floats(5, seed=2)
     return [
-        Inputs(f"{shape} {'with' if b is not None else 'without'} bias", (floats(*shape), weight, b))
+        Inputs(
+            f"{shape} {'with' if b is not None else 'without'} bias", (floats(*shape), weight, b)
+        )
         for shape in ((4,), (3, 4), (2, 3, 4), (2, 1, 3, 4), (0, 4), (2, 0, 4))
         for b in (bias, None)
     ] + [Inputs("no input", (floats(2, 0), floats(0, 3), floats(3)))]

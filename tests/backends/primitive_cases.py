@@ -109,7 +109,7 @@ for _b in get_args(BinaryName):
         _run,
         floats(3, low=0.1).astype("float64"),
         floats(3, low=0.5, seed=1).astype("float64"),
-    )  # noqa: E501
+    )
     if _b not in _NO_EDGES:
         case(f"{_b} edges", _run, _EDGES[:, 0], _EDGES[:, 1])
     if _b not in ("div", "pow"):
@@ -130,7 +130,7 @@ case(
     floats(3, 4),
     floats(4, seed=1),
     gradient=True,
-)  # noqa: E501
+)
 case("where number right", lambda b, c, x: b.where(c, x, -INF), _BOOLS, floats(3, 4))
 case("where number left", lambda b, c, x: b.where(c, 0.0, x), _BOOLS, array([NAN, 1, NAN, 2.0]))
 case(
@@ -178,7 +178,9 @@ for _r in ("sum", "max", "min", "prod"):
         case(f"reduce {_r} {_dtype} over nothing", _run, np.zeros((2, 0), _dtype))
 for _r in ("sum", "mean", "max", "min", "prod"):
     _run = lambda b, x, n=_r: b.reduce(n, x, (1,))  # noqa: E731
-    case(f"reduce {_r} edges", _run, [[1.0, NAN], [INF, 1.0], [-INF, 1.0], [INF, INF], [-INF, -INF]])
+    case(
+        f"reduce {_r} edges", _run, [[1.0, NAN], [INF, 1.0], [-INF, 1.0], [INF, INF], [-INF, -INF]]
+    )
 for _r, _axes in itertools.product(("any", "all"), ((), (1,), (0, 1))):
     _run = lambda b, x, n=_r, a=_axes: b.reduce(n, x, a)  # noqa: E731
     case(f"reduce {_r} {_axes}", _run, np.array([[True, False], [False, False], [True, True]]))

@@ -23,6 +23,7 @@ NAMES = tuple(
     and importlib.util.find_spec(f"seqfront_{name}.backend") is not None
 )
 
+
 def as_arrays(backend: Backend, result: Any) -> list[tuple[str, np.ndarray]]:
     """Dtype and values of one raw tensor, or of each of several."""
     results: Sequence[Any] = result if isinstance(result, tuple | list) else [result]

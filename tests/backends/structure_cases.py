@@ -17,14 +17,14 @@ case(
     lambda b, x: b.reshape(b.transpose(x, (1, 0)), (6,)),
     floats(2, 3),
     gradient=True,
-)  # noqa: E501
+)
 for _order in itertools.permutations(range(3)):
     case(
         f"transpose {_order}",
         lambda b, x, o=_order: b.transpose(x, o),
         floats(2, 3, 4),
         gradient=True,
-    )  # noqa: E501
+    )
 case("transpose a scalar", lambda b, x: b.transpose(x, ()), floats())
 for _axes in ((), (0,), (2,), (0, 3), (1, 2)):
     case(
@@ -32,13 +32,13 @@ for _axes in ((), (0,), (2,), (0, 3), (1, 2)):
         lambda b, x, a=_axes: b.expand_dims(x, a),
         floats(2, 3),
         gradient=True,
-    )  # noqa: E501
+    )
     case(
         f"squeeze {_axes}",
         lambda b, x, a=_axes: b.squeeze(b.expand_dims(x, a), a),
         floats(2, 3),
         gradient=True,
-    )  # noqa: E501
+    )
 case("squeeze one of two", lambda b, x: b.squeeze(x, (1,)), floats(1, 1, 3))
 case("broadcast_to", lambda b, x: b.broadcast_to(x, (4, 2, 3)), floats(2, 1), gradient=True)
 case("broadcast_to nothing", lambda b, x: b.broadcast_to(x, (0, 3)), floats(1, 3))
@@ -49,7 +49,7 @@ for _axis in (0, 1, 2):
         floats(2, 3, 2),
         floats(2, 3, 2, seed=1),
         gradient=True,
-    )  # noqa: E501
+    )
     case(f"flip {_axis}", lambda b, x, a=_axis: b.flip(x, a), floats(2, 3, 2), gradient=True)
     case(
         f"stack {_axis}",
@@ -57,7 +57,7 @@ for _axis in (0, 1, 2):
         floats(2, 3),
         floats(2, 3, seed=1),
         gradient=True,
-    )  # noqa: E501
+    )
 case("concat with nothing", lambda b, x, y: b.concat([x, y], 0), floats(2, 3), floats(0, 3))
 case("split", lambda b, x: b.split(x, (1, 0, 3), 1), floats(2, 4), gradient=True)
 case("split first axis", lambda b, x: b.split(x, (1, 2), 0), ints(3, 2))
@@ -70,7 +70,7 @@ case("pad a scalar", lambda b, x: b.pad(x, (), 1.0), floats())
 for _slice in ((0, 5, 1), (1, 4, 1), (0, 5, 2), (1, 4, 2), (2, 2, 1), (5, 5, 1), (0, 5, 7)):
     case(
         f"slice {_slice}", lambda b, x, s=_slice: b.slice(x, 1, *s), floats(2, 5, 2), gradient=True
-    )  # noqa: E501
+    )
 
 # -- index ----------------------------------------------------------------------------------------
 
@@ -90,13 +90,13 @@ for _batch, _axis in ((1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)):
             floats(2, 3, 2, 4),
             _indices,
             gradient=0 not in _extra,
-        )  # noqa: E501
+        )
 case(
     "gather batch of nothing",
     lambda b, x, i: b.gather(x, i, 1, 1),
     floats(0, 3, 2),
     np.zeros((0, 2), "int32"),
-)  # noqa: E501
+)
 for _s in ("add", "max", "min", "update"):
     _run = lambda b, x, i, u, n=_s: b.scatter(n, x, i, u)  # noqa: E731
     case(
@@ -106,7 +106,7 @@ for _s in ("add", "max", "min", "update"):
         array([2, 0, 2, 2]),
         floats(4, 2, seed=1),
         gradient=True,
-    )  # noqa: E501
+    )
     case(f"scatter {_s} int64", _run, ints(4, 2), array([2, 0, 2], "int64"), ints(3, 2, seed=1))
     case(f"scatter {_s} 1-D", _run, floats(4), array([3, 3]), floats(2, seed=1), gradient=True)
     case(f"scatter {_s} 3-D", _run, floats(4, 2, 3), array([3, 0]), floats(2, 2, 3, seed=1))
@@ -157,6 +157,7 @@ for _equation, _shapes in (
     ("ab->ba", [(2, 3)]),
     ("ab->", [(2, 3)]),
     ("a,ab,b->ab", [(2,), (2, 3), (3,)]),
+    ("ab,bb->a", [(2, 3), (3, 3)]),
     (",ab->ab", [(), (2, 3)]),
 ):
     _run = lambda b, *xs, e=_equation: b.einsum(e, *xs)  # noqa: E731
@@ -168,17 +169,18 @@ case(
     lambda b, x, y: b.einsum("ab,bc->ac", x, y),
     floats(2, 0),
     floats(0, 3),
-)  # noqa: E501
+)
 case(
     "einsum empty batch",
     lambda b, x, y: b.einsum("abc,cd->abd", x, y),
     floats(0, 2, 3),
     floats(3, 2),
-)  # noqa: E501
+)
 
 for _strides, _dilations, _groups in (
-    ((1,), (1,), 1), ((2,), (1,), 1), ((1,), (2,), 1), ((3,), (2,), 1), ((1,), (1,), 2), ((2,), (1,), 4),
-    ((1, 1), (1, 1), 1), ((2, 1), (1, 2), 2), ((2, 2), (1, 1), 1), ((1, 2, 1), (1, 1, 2), 2),
+    ((1,), (1,), 1), ((2,), (1,), 1), ((1,), (2,), 1), ((3,), (2,), 1), ((1,), (1,), 2),
+    ((2,), (1,), 4), ((1, 1), (1, 1), 1), ((2, 1), (1, 2), 2), ((2, 2), (1, 1), 1),
+    ((1, 2, 1), (1, 1, 2), 2),
 ):  # fmt: skip
     _window = (3, 2, 2)[: len(_strides)]
     _run = lambda b, x, k, s=_strides, d=_dilations, g=_groups: b.conv(x, k, s, d, g)  # noqa: E731
@@ -207,12 +209,12 @@ for _p in ("max", "mean"):
         lambda b, x, n=_p: b.pool(n, x, (2, 3), (2, 1)),
         floats(2, 5, 4, 3),
         gradient=True,
-    )  # noqa: E501
+    )
     case(
         f"pool {_p} 3-D",
         lambda b, x, n=_p: b.pool(n, x, (2, 1, 2), (2, 1, 1)),
         floats(2, 4, 2, 3, 2),
-    )  # noqa: E501
+    )
 case("pool max negative", lambda b, x: b.pool("max", x, (2,), (1,)), [[[-INF], [-2.0], [-1.0]]])
 
 for _size in (5, 6, 8, 3):

@@ -26,8 +26,9 @@ import seqfront as sf
 
 torch = pytest.importorskip("torch")
 
+from torch._dynamo.utils import counters  # noqa: E402
+
 import seqfront_torch  # noqa: E402
-import torch._dynamo.utils  # noqa: E402
 
 SHAPES = [(3, 9), (2, 6), (4, 11), (5, 12)]
 
@@ -250,13 +251,13 @@ def test_activation_checkpointing_takes_tensors(net: Any) -> None:
 
 def test_one_compile_for_all_shapes(net: Any) -> None:
     torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
+    counters.clear()
     compiled = torch.compile(net, fullgraph=True, dynamic=True, backend="aot_eager")
     for rows, frames in SHAPES:
         y = compiled(inputs("torch", rows, frames))
         _close(y, reference(rows, frames))
         y.raw.sum().backward()
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+    assert counters["stats"]["unique_graphs"] == 1
     assert net.norm.scale.grad is not None
 
 

@@ -1,4 +1,4 @@
-"""Rules of the seam that values at smooth points do not show: ties, padding, state, control flow."""
+"""Rules that values at smooth points do not show: ties, poison, control flow, state."""
 
 from __future__ import annotations
 
@@ -32,9 +32,14 @@ def gradient(b: Backend, fn: Any, *xs: Any, dtype: str = "float32") -> list[list
 def test_ties_share_the_gradient(framework: Backend, name: Any) -> None:
     x = [[1.0, 1.0, -1.0, -1.0], [2.0, 0.0, 0.0, 2.0]]
     (grad,) = gradient(framework, lambda x: framework.reduce(name, x, (1,)), x)
-    expected = {"max": [[0.5, 0.5, 0, 0], [0.5, 0, 0, 0.5]], "min": [[0, 0, 0.5, 0.5], [0, 0.5, 0.5, 0]]}  # noqa: E501
+    expected = {
+        "max": [[0.5, 0.5, 0, 0], [0.5, 0, 0, 0.5]],
+        "min": [[0, 0, 0.5, 0.5], [0, 0.5, 0.5, 0]],
+    }
     assert grad == expected[name]
-    (grad,) = gradient(framework, lambda x: framework.reduce(name, x, (0, 1)), [[1.0, 1.0], [1.0, 1.0]])  # noqa: E501
+    (grad,) = gradient(
+        framework, lambda x: framework.reduce(name, x, (0, 1)), [[1.0, 1.0], [1.0, 1.0]]
+    )
     assert grad == [[0.25, 0.25], [0.25, 0.25]]
 
 
@@ -194,7 +199,7 @@ def test_gradient_through_scan(framework: Backend) -> None:
     b = framework
 
     def run(w: Any, x: Any) -> Any:
-        step = lambda s, xs: ((y := b.unary("tanh", b.binary("mul", b.binary("add", s, xs), w))), y)  # noqa: E731, E501
+        step = lambda s, xs: ((y := b.unary("tanh", b.binary("mul", b.binary("add", s, xs), w))), y)  # noqa: E731
         _, ys = b.scan(step, b.convert(np.array([0.5])), x, 4)
         return ys
 

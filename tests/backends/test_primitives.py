@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import structure_cases  # noqa: F401  (adds its cases)
-from seam_harness import as_arrays
 from primitive_cases import CASES, Case
+from seam_harness import as_arrays
 
 from seqfront.backend import Backend
 

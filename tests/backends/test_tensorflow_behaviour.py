@@ -242,3 +242,40 @@ def test_cumulative_product_has_a_gradient_at_zero() -> None:
         lambda: (tf.reduce_sum(b.cumulative("prod", x, 0)), None), [x]
     )
     assert grad.numpy().tolist() == [1.0, 8.0, 0.0, 0.0, 0.0]
+
+
+def test_known_extents_stay_known() -> None:
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, 5]), tf.TensorSpec([None], tf.int32)],
+        autograph=False,
+    )
+    def look(x: Any, n: Any) -> Any:
+        batch, time, _ = b.shape(x)
+        w, deep = (lambda *s: tf.zeros(s)), b.transpose(x, (1, 0, 2))
+        state = w(1, 2) + tf.zeros([batch, 2])
+        found = {
+            "pad": (b.pad(x, ((0, 0), (time, 1), (0, 2)), 0.0), (None, None, 7)),
+            "slice": (b.slice(x, 1, time - 1, time), (None, None, 5)),
+            "split": (b.split(x, (1, time - 1), 1)[1], (None, None, 5)),
+            "reshape": (b.reshape(x, (batch * time, 5)), (None, 5)),
+            "broadcast_to": (b.broadcast_to(w(1, 5), (batch, time, 5)), (None, None, 5)),
+            "full": (b.full((batch, 3, time), 0.0, "float32", "cpu"), (None, 3, None)),
+            "conv": (b.conv(x, w(3, 5, 7), (2,), (1,), 1), (None, None, 7)),
+            "dilated": (b.conv(x, w(3, 5, 7), (2,), (2,), 1), (None, None, 7)),
+            "depthwise": (b.conv(x, w(3, 1, 10), (1,), (1,), 5), (None, None, 10)),
+            "conv_transpose": (b.conv_transpose(x, w(3, 4, 5), (2,)), (None, None, 4)),
+            "pool": (b.pool("max", x, (2,), (2,)), (None, None, 5)),
+            "cumulative": (b.cumulative("max", x, 1), (None, None, 5)),
+            "sort": (b.sort(x, 1)[1], (None, None, 5)),
+            "linear": (b.linear(x, w(5, 6)), (None, None, 6)),
+            "scatter": (b.scatter("update", x, n, x), (None, None, 5)),
+            "scan": (b.scan(lambda s, r: (s, r), batch, deep, time)[1], (None, None, 5)),
+            "lstm": (b.lstm(deep, w(5, 8), w(2, 8), w(8), state, state, None)[0], (None, None, 2)),
+            "rfft": (b.rfft(x, 8)[1], (None, None, 5)),
+        }
+        assert {k: b.static_shape(y) for k, (y, _) in found.items()} == {
+            k: shape for k, (_, shape) in found.items()
+        }
+        return x
+
+    look.get_concrete_function()

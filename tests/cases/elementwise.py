@@ -73,9 +73,7 @@ FUNCTIONS = [
     _unary("logical_not", np.logical_not, booleans(batch, time), _FLAGS),
 ]
 
-_LARGE = constant(
-    [[[-1e4, -100.0, 100.0, 1e4]] * 5] * 3, batch, time, feature
-)
+_LARGE = constant([[[-1e4, -100.0, 100.0, 1e4]] * 5] * 3, batch, time, feature)
 
 EXTREMES = [
     Case(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 
-from cases import elementwise
+from cases import arithmetic, contracting, creating, elementwise, indexing, reducing
 from seqfront.testing import Case
 
-MODULES = (elementwise,)
+MODULES = (elementwise, arithmetic, reducing, contracting, indexing, creating)
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
 

@@ -54,9 +54,6 @@ struct Sequence {
 };
 
 int64_t saved_size(const sf_ctc_problem& p) { return p.frames * (p.labels + 2); }
-int32_t thread_count(const sf_ctc_problem& p) {
-    return p.threads > 0 ? p.threads : default_threads();
-}
 int64_t lattice_chunk(const sf_ctc_problem& p) { return chunk_of(8 * saved_size(p)); }
 
 // Memory of one thread for the lattices of one sequence after another.
@@ -120,7 +117,7 @@ class Workspace {
 template <class L>
 std::vector<Workspace<L>> workspaces(const sf_ctc_problem& p) {
     std::vector<Workspace<L>> all;
-    const auto count = std::min<int64_t>(thread_count(p), p.batch);
+    const auto count = std::min<int64_t>(usable_threads(p.threads), p.batch);
     all.reserve(static_cast<size_t>(count));
     for (int64_t i = 0; i < count; ++i) all.emplace_back(p);
     return all;
@@ -153,7 +150,7 @@ void save_frames(const sf_ctc_problem& p, const RowKernels<L>& rows, const Seque
 template <class T, class L = typename RowKernelsOf<T>::Lattice>
 void forward(const sf_ctc_problem& p, const T* logits, L* loss, L* saved) {
     const Kernels& table = kernels();
-    const int32_t threads = thread_count(p);
+    const int32_t threads = usable_threads(p.threads);
     const int64_t size = saved_size(p);
     parallel_for(p.batch * p.frames, chunk_of(p.classes + 2 * p.labels + 64), threads,
                  [&](int32_t, int64_t begin, int64_t end) {
@@ -210,7 +207,7 @@ template <class T, class L = typename RowKernelsOf<T>::Lattice>
 void backward(const sf_ctc_problem& p, const T* logits, const L* saved, const L* grad_loss, T* grad,
               const int64_t* stride) {
     const Kernels& table = kernels();
-    const int32_t threads = thread_count(p);
+    const int32_t threads = usable_threads(p.threads);
     const int64_t size = saved_size(p);
     const Buffer<L> parts = allocate<L>(p.batch * size);
     const Buffer<bool> some = allocate<bool>(p.batch);

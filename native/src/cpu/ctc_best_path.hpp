@@ -23,7 +23,8 @@ class CtcBestPath {
     CtcBestPath(int64_t frames, int64_t labels)
         : back_(allocate<uint8_t>(frames * (2 * labels + 1))),
           score_(allocate<double>(frames > 0 ? 2 * labels + 1 : 0)),
-          emission_(allocate<L>(frames > 0 ? labels + 2 : 0)) {}
+          emission_(allocate<L>(frames > 0 ? labels + 2 : 0)),
+          first_(frames > 0 ? static_cast<size_t>(labels) : 0) {}
 
     // -log p of the best path; NaN if a log-prob is NaN or +inf.
     L loss(const CtcLattice<L>& lattice) {
@@ -44,7 +45,6 @@ class CtcBestPath {
         if (!(value < std::numeric_limits<L>::infinity())) return value;
         const int64_t labels = lattice.labels, pitch = labels + 2;
         const L occupancy = to.normalized ? L{0} : to.upstream;
-        first_.assign(static_cast<size_t>(labels), 0);
         for (int64_t k = 0; k < labels; ++k) first_[static_cast<size_t>(k)] = k;
         for (int64_t i = 0; i < to.repeat_count; ++i) {
             first_[static_cast<size_t>(to.repeats[2 * i])] = to.repeats[2 * i + 1];

@@ -166,7 +166,9 @@ sf_status sf_edit_distance(int64_t batch, const int32_t* a, int64_t a_stride, in
         check_pointer(kOp, "distance", distances, batch > 0);
         check_lengths(kOp, "a_lengths", a_lengths, batch, a_size);
         check_lengths(kOp, "b_lengths", b_lengths, batch, b_size);
-        if (threads == 0) threads = default_threads();
+        if (a_size == 0) a_stride = 0;  // the pointer may be null
+        if (b_size == 0) b_stride = 0;
+        threads = usable_threads(threads);
         const int64_t shorter = std::min(a_size, b_size), longer = std::max(a_size, b_size);
         std::vector<Workspace> work;
         for (int64_t i = 0; i < std::min<int64_t>(threads, batch); ++i) {

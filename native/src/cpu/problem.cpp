@@ -51,6 +51,7 @@ void check_lengths(const char* op, const char* name, const int32_t* lengths, int
 
 void check_targets(const char* op, const Targets& t) {
     for (int64_t b = 0; b < t.batch; ++b) {
+        if (t.lengths[b] == 0) continue;  // the pointer may be null
         const int32_t* row = t.values + b * t.stride;
         for (int64_t k = 0; k < t.lengths[b]; ++k) {
             if (row[k] < 0 || row[k] >= t.classes || row[k] == t.blank) {

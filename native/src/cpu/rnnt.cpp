@@ -53,9 +53,6 @@ struct Sequence {
 
 int64_t largest_cells(const sf_rnnt_problem& p) { return p.frames * (p.labels + 1); }
 int64_t row_work(const sf_rnnt_problem& p) { return (p.labels + 1) * (p.classes + 64); }
-int32_t thread_count(const sf_rnnt_problem& p) {
-    return p.threads > 0 ? p.threads : default_threads();
-}
 
 template <class L>
 RnntLattice<L> lattice_of(const Sequence& s, const L* saved, L* scratch) {
@@ -91,7 +88,7 @@ template <class T, class L = typename RowKernelsOf<T>::Lattice>
 void forward(const sf_rnnt_problem& p, const T* logits, L* loss, L* saved) {
     const Kernels& table = kernels();
     const int64_t cells = largest_cells(p);
-    const int32_t threads = thread_count(p);
+    const int32_t threads = usable_threads(p.threads);
     parallel_for(p.batch * p.frames, chunk_of(row_work(p)), threads,
                  [&](int32_t, int64_t begin, int64_t end) {
                      for (int64_t i = begin; i < end; ++i) {
@@ -141,7 +138,7 @@ void backward(const sf_rnnt_problem& p, const T* logits, const L* saved, const L
               T* grad, const int64_t* stride) {
     const Kernels& table = kernels();
     const int64_t cells = largest_cells(p);
-    const int32_t threads = thread_count(p);
+    const int32_t threads = usable_threads(p.threads);
     const Buffer<L> tables = allocate<L>(p.batch * 3 * cells);
     const Buffer<bool> some = allocate<bool>(p.batch);
     {

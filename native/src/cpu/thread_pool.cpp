@@ -147,6 +147,10 @@ void set_default_threads(int32_t threads) noexcept {
     threads_setting().store(std::min(threads, kMaxThreads));
 }
 
+int32_t usable_threads(int32_t threads) noexcept {
+    return threads > 0 ? std::min(threads, kMaxThreads) : default_threads();
+}
+
 void parallel_for_raw(int64_t count, int64_t chunk, int32_t threads, ParallelBody body,
                       void* context) {
     if (count <= 0) return;

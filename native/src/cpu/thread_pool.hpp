@@ -9,6 +9,9 @@ namespace seqfront {
 int32_t default_threads() noexcept;
 void set_default_threads(int32_t threads) noexcept;
 
+// How many threads a call that asks for `threads` gets: the default for 0, and a limit for many.
+int32_t usable_threads(int32_t threads) noexcept;
+
 // What a thread runs: items [begin, end), as participant `slot` (0 is the caller) of its call.
 // It must not throw, nor start a parallel_for of its own.
 using ParallelBody = void (*)(void* context, int32_t slot, int64_t begin, int64_t end);

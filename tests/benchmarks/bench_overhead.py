@@ -1,0 +1,109 @@
+"""What the frontend costs for each eager operation: tiny tensors, so that overhead is all there is.
+
+    python tests/benchmarks/bench_overhead.py [--grad]
+
+seqfront and raw PyTorch take turns in the same process. Each line gives the median over rounds in
+microseconds, and the median of the ratios within a round. Tensors are 4 x 20 x 32; "ragged" ones
+have lengths.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import timeit
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+import seqfront as sf
+
+Case = tuple[str, Callable[[], Any], Callable[[], Any]]
+
+batch, time = sf.Dim("batch"), sf.Dim("time")
+feature, out = sf.Dim("feature", 32), sf.Dim("out", 32)
+
+
+def cases() -> list[Case]:
+    """Name, seqfront, raw PyTorch."""
+    raw, vector = torch.randn(4, 20, 32), torch.randn(32)
+    lengths = torch.tensor([20, 15, 10, 5], dtype=torch.int32)
+    full = sf.wrap(raw, (batch, time, feature))
+    ragged = sf.wrap(raw, (batch, time, feature), lengths={time: lengths}) + 0.0
+    bias = sf.wrap(vector, (feature,))
+    frame = sf.wrap(raw[:, 0].clone(), (batch, feature))
+    with sf.use_backend("torch"):
+        linear, norm, lstm = (
+            sf.nn.Linear(feature, out),
+            sf.nn.LayerNorm(feature),
+            sf.nn.LSTM(feature, out),
+        )
+    raw_linear, raw_norm = torch.nn.Linear(32, 32), torch.nn.LayerNorm(32)
+    cell = torch.nn.LSTMCell(32, 32)
+    state = lstm.initial_state(frame)
+    raw_state = (torch.zeros(4, 32), torch.zeros(4, 32))
+    weight, offset = raw_linear.weight, raw_linear.bias
+    scale, shift = raw_norm.weight, raw_norm.bias
+    mask = (torch.arange(20) < lengths[:, None])[:, :, None]
+    return [
+        ("add [B,T,F] + [B,T,F]", lambda: full + full, lambda: raw + raw),
+        ("add [B,T,F] + [F]", lambda: full + bias, lambda: raw + vector),
+        ("add [B,T,F] + 1.0", lambda: full + 1.0, lambda: raw + 1.0),
+        ("add ragged + [F]", lambda: ragged + bias, lambda: raw + vector),
+        ("relu", lambda: sf.relu(full), lambda: torch.relu(raw)),
+        (
+            "sum ragged over time",
+            lambda: sf.sum(ragged, axis=time),
+            lambda: torch.where(mask, raw, 0.0).sum(1),
+        ),
+        (
+            "Linear / F.linear",
+            lambda: linear(full),
+            lambda: functional.linear(raw, weight, offset),
+        ),
+        ("Linear / nn.Linear", lambda: linear(full), lambda: raw_linear(raw)),
+        ("Linear ragged / F.linear", lambda: linear(ragged), lambda: raw_linear(raw)),
+        (
+            "LayerNorm / F.layer_norm",
+            lambda: norm(full),
+            lambda: functional.layer_norm(raw, (32,), scale, shift),
+        ),
+        ("LayerNorm / nn.LayerNorm", lambda: norm(full), lambda: raw_norm(raw)),
+        (
+            "LSTM step / nn.LSTMCell",
+            lambda: lstm(frame, axis=None, state=state),
+            lambda: cell(frame.raw, raw_state),
+        ),
+    ]
+
+
+def measure(case: Case, rounds: int, calls: int) -> str:
+    """One line: microseconds of both, and the ratio."""
+    name, *functions = case
+    times: list[list[float]] = [[], []]
+    for _ in range(rounds):
+        for kept, function in zip(times, functions, strict=True):
+            kept.append(timeit.timeit(function, number=calls) / calls * 1e6)
+    ours, theirs = map(statistics.median, times)
+    ratio = statistics.median(a / b for a, b in zip(*times, strict=True))
+    return f"{name:<28}{ours:9.2f}{theirs:9.2f}{ratio:8.2f}"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--grad", action="store_true", help="record for the gradient")
+    parser.add_argument("--rounds", type=int, default=41)
+    parser.add_argument("--calls", type=int, default=200)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    print(f"{'':<28}{'seqfront':>9}{'torch':>9}{'ratio':>8}")
+    with torch.set_grad_enabled(options.grad):
+        for case in cases():
+            print(measure(case, options.rounds, options.calls))
+
+
+if __name__ == "__main__":
+    main()
