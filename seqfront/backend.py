@@ -47,7 +47,8 @@ BinaryName = Literal[
     "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor",
 ]  # fmt: skip
 """`div` is true division of floats; `floor_div` and `mod` round towards minus infinity, as Python
-does; `max` and `min` pass NaN on; comparisons give bool; `and`, `or`, `xor` take bools."""
+does; `max` and `min` pass NaN on, and of two equal values each gets half the gradient; comparisons
+give bool; `and`, `or`, `xor` take bools."""
 
 ReduceName = Literal["sum", "mean", "max", "min", "prod", "any", "all"]
 """Over no element, `sum` is 0, `mean` 0 (not NaN), `prod` 1, `max` -inf or the dtype's least value,
@@ -251,7 +252,7 @@ class Backend(ComposedOps, abc.ABC):
         """The gradient of `conv` with respect to its input (groups 1, no dilation).
 
         x [batch, *spatial, out], kernel [*window, in, out] ->
-        [batch, *((spatial - 1) * stride + window), in].
+        [batch, *((spatial - 1) * stride + window), in]. An empty axis stays empty.
         """
 
     @abc.abstractmethod

@@ -70,8 +70,9 @@ class ComposedOps:
     def softplus(self, x: Raw) -> Raw:
         """log(1 + exp(x)), without overflow."""
         p = self._p
-        tail = p.unary("log1p", p.unary("exp", p.unary("neg", p.unary("abs", x))))
-        return p.binary("add", p.unary("relu", x), tail)
+        positive = p.binary("gt", x, 0.0)
+        tail = p.unary("log1p", p.unary("exp", p.where(positive, p.unary("neg", x), x)))
+        return p.binary("add", p.where(positive, x, 0.0), tail)
 
     def logaddexp(self, a: Raw, b: Raw) -> Raw:
         """log(exp(a) + exp(b)); -inf of two -inf, with zero gradients there."""
@@ -153,7 +154,7 @@ class ComposedOps:
         x [time, batch, in], input_weight [in, 4 out], hidden_weight [out, 4 out], bias [4 out],
         hidden and cell [batch, out], mask bool [time, batch] -> y [time, batch, out] and the last
         hidden and cell [batch, out]. Where the mask is false, the state stays and y repeats the
-        hidden state; x is not looked at there.
+        hidden state; x is not looked at there. In time the mask is a prefix: true, then false.
         """
         p = self._p
         if mask is not None:

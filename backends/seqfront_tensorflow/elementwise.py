@@ -58,6 +58,15 @@ def _floor_div(a: Any, b: Any) -> Raw:
     return Op.SelectV2(condition=zero, t=Op.FloorDiv(x=a, y=b), e=quotient)
 
 
+def _halved_ties(chosen: Raw, a: Raw, b: Raw) -> Raw:
+    """`chosen`, but where both are equal each gets half the gradient: TensorFlow gives it to one."""
+    if not chosen.dtype.is_floating:
+        return chosen
+    half = tf.constant(0.5, chosen.dtype)
+    middle = Op.AddV2(x=Op.Mul(x=a, y=half), y=Op.Mul(x=b, y=half))
+    return Op.SelectV2(condition=Op.Equal(x=a, y=b), t=middle, e=chosen)
+
+
 _BINARY: Mapping[BinaryName, Callable[[Any, Any], Raw]] = {
     "add": lambda a, b: Op.AddV2(x=a, y=b),
     "sub": lambda a, b: Op.Sub(x=a, y=b),
@@ -66,8 +75,8 @@ _BINARY: Mapping[BinaryName, Callable[[Any, Any], Raw]] = {
     "floor_div": _floor_div,
     "mod": lambda a, b: Op.FloorMod(x=a, y=b),
     "pow": lambda a, b: Op.Pow(x=a, y=b),
-    "max": lambda a, b: Op.Maximum(x=a, y=b),
-    "min": lambda a, b: Op.Minimum(x=a, y=b),
+    "max": lambda a, b: _halved_ties(Op.Maximum(x=a, y=b), a, b),
+    "min": lambda a, b: _halved_ties(Op.Minimum(x=a, y=b), a, b),
     "eq": lambda a, b: Op.Equal(x=a, y=b),
     "ne": lambda a, b: Op.NotEqual(x=a, y=b),
     "lt": lambda a, b: Op.Less(x=a, y=b),

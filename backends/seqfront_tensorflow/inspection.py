@@ -130,7 +130,5 @@ class Inspection:
         target = tf.as_dtype(dtype)
         if indices.dtype not in (tf.int32, tf.int64, tf.uint8, tf.int8):
             indices = Op.Cast(x=indices, DstT=tf.int32)
-        on, off = (tf.constant(value, target) for value in (1, 0))
-        if target == tf.bool:
-            on, off = tf.constant(True), tf.constant(False)
+        on, off = (tf.cast(value, target) for value in (1, 0))
         return Op.OneHot(indices=indices, depth=depth, on_value=on, off_value=off)

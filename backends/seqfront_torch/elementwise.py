@@ -19,15 +19,18 @@ def _sign(x: torch.Tensor) -> torch.Tensor:
 
 
 def _maximum(a: Any, b: Any) -> torch.Tensor:
-    if not isinstance(b, torch.Tensor):
-        return torch.clamp_min(a, b)
-    return torch.maximum(a, b) if isinstance(a, torch.Tensor) else torch.clamp_min(b, a)
+    return torch.maximum(*_tensors(a, b))
 
 
 def _minimum(a: Any, b: Any) -> torch.Tensor:
+    return torch.minimum(*_tensors(a, b))
+
+
+def _tensors(a: Any, b: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """A number as a tensor: `clamp` would give a tie the whole gradient instead of half."""
     if not isinstance(b, torch.Tensor):
-        return torch.clamp_max(a, b)
-    return torch.minimum(a, b) if isinstance(a, torch.Tensor) else torch.clamp_max(b, a)
+        return a, a.new_full((), b)
+    return (a, b) if isinstance(a, torch.Tensor) else (b.new_full((), a), b)
 
 
 _UNARY: Mapping[UnaryName, Callable[[torch.Tensor], torch.Tensor]] = {

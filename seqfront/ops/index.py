@@ -47,9 +47,7 @@ def gather(x: Tensor, *, indices: Tensor | int, axis: Dim) -> Tensor:
         len(common),
         len(common),
     )
-    table = carried(
-        x.with_lengths(table), (axis,), lambda n: gather(n, indices=indices, axis=axis)
-    )
+    table = carried(x.with_lengths(table), (axis,), lambda n: gather(n, indices=indices, axis=axis))
     return Tensor(raw, (*common, *picked, *rest), table, x.sparse_dim, backend=backend)
 
 

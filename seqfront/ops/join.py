@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from seqfront import align, dtypes, errors
 from seqfront.backend import Raw
 from seqfront.dim import Dim
-from seqfront.lengths import Entry
+from seqfront.lengths import FULL, Entry, Lengths
 from seqfront.ops import elementwise
+from seqfront.ops.carry import carried
 from seqfront.ops.index import gather
 from seqfront.ops.mask import clean, own_lengths
+from seqfront.ops.shape import expand_dim
 from seqfront.tensor import Tensor
 
 
@@ -45,7 +47,7 @@ def concat(*parts: tuple[Tensor, Dim], out_dim: Dim | None = None) -> Tensor:
         out_dim = first_dim
         for _, dim in parts[1:]:
             out_dim = out_dim + dim
-    table = align.common_lengths("concat", xs)
+    table = _joined_lengths(align.common_lengths("concat", xs), parts, out_dim)
     dtype = first.dtype
     for x in xs[1:]:
         dtype = dtypes.promote(dtype, x.dtype)
@@ -62,6 +64,29 @@ def concat(*parts: tuple[Tensor, Dim], out_dim: Dim | None = None) -> Tensor:
     return _closed_up(joined, parts, out_dim)
 
 
+def _joined_lengths(table: Lengths, parts: Sequence[tuple[Tensor, Dim]], out_dim: Dim) -> Lengths:
+    """Of dims whose lengths run over the joined ones (a batch), the lengths are joined, too."""
+    over: dict[Dim, tuple[Dim, ...]] = {}
+    for x, dim in parts:
+        for ragged, entry in x.lengths_table.entries.items():
+            if dim in entry.dims and all(d in x.dims for d in entry.dims):
+                over[ragged] = tuple(d for d in entry.dims if d is not dim)
+    joined: dict[Dim, Entry] = {}
+    for ragged, rest in over.items():
+        pieces = [(_lengths_over(x, ragged, (*rest, dim)), dim) for x, dim in parts]
+        whole = concat(*pieces, out_dim=out_dim)
+        joined[ragged] = Entry(whole.raw, whole.dims)
+    return table.with_entries(joined) if joined else table
+
+
+def _lengths_over(x: Tensor, ragged: Dim, dims: Sequence[Dim]) -> Tensor:
+    lengths = x.lengths(ragged)
+    for dim in dims:
+        if dim not in lengths.dims:
+            lengths = expand_dim(lengths, dim, like=x)
+    return lengths.with_lengths(FULL)
+
+
 def _closed_up(joined: Tensor, parts: Sequence[tuple[Tensor, Dim]], out_dim: Dim) -> Tensor:
     """Ragged parts lie with their padding between them: read them without."""
     backend = joined.backend
@@ -69,11 +94,9 @@ def _closed_up(joined: Tensor, parts: Sequence[tuple[Tensor, Dim]], out_dim: Dim
     position = Tensor(backend.arange(size, "int32", joined.device), (out_dim,), backend=backend)
     source, end, shift = position, parts[0][0].lengths(parts[0][1]), 0
     for (x, dim), (previous, previous_dim) in zip(parts[1:], parts[:-1], strict=True):
-        size = backend.convert(previous.size(previous_dim), "int32", joined.device)
-        extent = Tensor(size, (), backend=backend)
-        shift = elementwise.add(
-            extent - previous.lengths(previous_dim), shift, allow_broadcast=True
-        )
+        whole = backend.convert(previous.size(previous_dim), "int32", joined.device)
+        gap = Tensor(whole, (), backend=backend) - previous.lengths(previous_dim)
+        shift = elementwise.add(gap, shift, allow_broadcast=True)
         beyond = elementwise.binary("ge", position, end, allow_broadcast=True)
         source = elementwise.where(
             beyond, elementwise.add(position, shift, allow_broadcast=True), source,
@@ -132,7 +155,8 @@ def pad(x: Tensor, *, axis: Dim, left: int = 0, right: int = 0, value: float = 0
     paddings = [(left, right) if i == physical else (0, 0) for i in range(len(x.dims))]
     raw: Raw = backend.pad(x.raw, paddings, value)
     dims = tuple(out_dim if d is axis else d for d in x.dims)
-    result = Tensor(raw, dims, x.lengths_table, x.sparse_dim, backend=backend)
+    table = carried(x, (axis,), lambda n: pad(n, axis=axis, left=left, right=right))
+    result = Tensor(raw, dims, table, x.sparse_dim, backend=backend)
     lengths = own_lengths(x, axis)
     if lengths is None or right == 0:
         return result

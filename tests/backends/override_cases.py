@@ -45,7 +45,7 @@ def _along_axes(*, many: bool) -> list[Inputs]:
 
 
 def _pointwise(edges: tuple[float, ...] = (INF, NAN)) -> list[Inputs]:
-    wide = array([-500.0, -50.0, -20.0, -5.0, -1e-3, 0.5, 15.0, 19.9, 20.1, 35.0, 45.0, 500.0])
+    wide = array([-500.0, -50.0, -20.0, -5.0, -1e-3, 0.0, 0.5, 15.0, 19.9, 20.1, 35.0, 45.0, 500.0])
     return [
         Inputs("values", (floats(3, 4),)),
         Inputs("wide", (wide,)),

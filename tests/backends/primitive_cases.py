@@ -196,3 +196,11 @@ for _c, _axis in itertools.product(("sum", "prod", "max"), (0, 1, 2)):
     case(f"cumulative {_c} {_axis} int32", _run, ints(2, 3, 2))
     case(f"cumulative {_c} {_axis} of nothing", _run, floats(2, 0, 2))
 case("cumulative max infinite", lambda b, x: b.cumulative("max", x, 0), [-INF, 1.0, -1.0, INF])
+
+for _tie in ("max", "min"):
+    case(
+        f"binary {_tie} ties",
+        lambda b, x, y, name=_tie: b.binary(name, x, y),
+        [1.0, 2.0, 3.0, -INF],
+        [1.0, 5.0, 3.0, -INF],
+    )

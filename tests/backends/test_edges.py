@@ -43,6 +43,14 @@ def test_ties_share_the_gradient(framework: Backend, name: Any) -> None:
     assert grad == [[0.25, 0.25], [0.25, 0.25]]
 
 
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_two_equal_values_get_half_the_gradient_each(framework: Backend, name: Any) -> None:
+    b = framework
+    assert gradient(b, lambda x, y: b.binary(name, x, y), [1.0], [1.0]) == [[0.5], [0.5]]
+    assert gradient(b, lambda x: b.binary(name, x, 1.0), [1.0]) == [[0.5]]
+    assert gradient(b, lambda x: b.binary(name, 1.0, x), [1.0]) == [[0.5]]
+
+
 def test_where_gives_nothing_to_what_is_not_chosen(framework: Backend) -> None:
     b = framework
     chosen = b.convert(np.array([True, False]))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 import seqfront as sf
 from cases.dims import PLAIN, RAGGED, batch, feature, group, key_time, time
 from seqfront.testing import Case, Spec, booleans, constant, distinct, integers, normal, uniform

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from oracles import plain
+
 import seqfront as sf
 from cases.dims import PLAIN, RAGGED, TWO_BATCH_DIMS, batch, feature, group, key_time, out, time
 from cases.dims import window as window
-from oracles import plain
 from seqfront import Dim
 from seqfront.testing import Case, Layout, integers, normal, ragged
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 import seqfront as sf
 from cases.dims import PLAIN, RAGGED, batch, feature, group, time, vocab
 from seqfront.testing import Case, booleans, constant, integers, normal, uniform
@@ -56,6 +57,7 @@ CREATE = [
         RAGGED,
         covers=("range_over",),
         no_gradient=_NONE,
+        extent_matters="it spans the extent",
     ),
     Case(
         "range-over-lengths",
@@ -191,7 +193,7 @@ _DRAWN = "draws go to positions in physical order"
 RANDOM = [
     Case(
         f"random-{kind}",
-        lambda x, draw=getattr(sf, f"random_{kind}"): draw((batch, time), like=x) * x,
+        lambda x, kind=kind: getattr(sf, f"random_{kind}")((batch, time), like=x) * x,
         {"x": _X},
         RAGGED,
         covers=(f"random_{kind}",),

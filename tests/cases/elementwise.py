@@ -7,6 +7,7 @@ from math import erf
 from typing import Any
 
 import numpy as np
+
 import seqfront as sf
 from cases.dims import RAGGED, batch, feature, time
 from seqfront.testing import Case, Spec, booleans, constant, distinct, normal, uniform
@@ -27,7 +28,7 @@ def _unary(
     function = getattr(sf, name)
     return Case(
         name,
-        lambda x: function(x),
+        lambda x: getattr(sf, name)(x),
         {"x": x},
         RAGGED,
         covers=(name,),
@@ -78,7 +79,7 @@ _LARGE = constant([[[-1e4, -100.0, 100.0, 1e4]] * 5] * 3, batch, time, feature)
 EXTREMES = [
     Case(
         f"{name}-of-large-values",
-        lambda x, function=getattr(sf, name): function(x),
+        lambda x, name=name: getattr(sf, name)(x),
         {"x": _LARGE},
         RAGGED,
         covers=(name,),
@@ -98,7 +99,7 @@ EXTREMES = [
 OF_INTEGERS = [
     Case(
         f"{name}-of-{kind}",
-        lambda x, function=getattr(sf, name): function(x),
+        lambda x, name=name: getattr(sf, name)(x),
         {"x": spec},
         RAGGED,
         covers=(name,),

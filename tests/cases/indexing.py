@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 import seqfront as sf
 from cases.dims import (
     PLAIN,
@@ -19,7 +20,7 @@ from cases.dims import (
     vocab,
 )
 from seqfront import Dim
-from seqfront.testing import Case, booleans, constant, integers, normal
+from seqfront.testing import Case, booleans, constant, integers, normal, ragged
 
 _NONE = "integers have none"
 _X = normal(batch, time, feature)
@@ -104,6 +105,36 @@ GATHER = [
     ),
 ]
 
+GATHER += [
+    Case(
+        "gather-sequences",
+        lambda x, at: sf.mean(sf.gather(x, indices=at, axis=batch), axis=time),
+        {"x": _X, "at": integers(out, high=3)},
+        RAGGED,
+        covers=("gather",),
+        mixes_batch="sequences are picked",
+        oracle=lambda x, at: np.nanmean(x[at], 1),
+    ),
+    Case(
+        "gather-one-sequence",
+        lambda x: sf.mean(sf.gather(x, indices=1, axis=batch), axis=time),
+        {"x": _X},
+        RAGGED,
+        covers=("gather",),
+        mixes_batch="one sequence is picked",
+        oracle=lambda x: np.nanmean(x[1], 0),
+    ),
+    Case(
+        "gather-from-groups",
+        lambda x, at: sf.mean(sf.gather(x, indices=at, axis=group), axis=time),
+        {"x": normal(batch, group, time), "at": integers(batch, high=2)},
+        TWO_BATCH_DIMS,
+        covers=("gather",),
+        mixes_batch="sequences are picked",
+        oracle=lambda x, at: np.nanmean(x[np.arange(3), at], 1),
+    ),
+]
+
 ONE_HOT = [
     Case(
         f"one-hot-{dtype}",
@@ -150,6 +181,42 @@ SHAPE = [
         covers=("merge_dims",),
         mixes_batch="the batch is merged",
         oracle=lambda x: np.nanmean(x, (2, 3)).reshape(6),
+    ),
+    Case(
+        "merge-ragged-batch-dims",
+        lambda x: sf.mean(sf.merge_dims(x, (group, batch)), axis=time),
+        {"x": normal(batch, group, time, feature)},
+        TWO_BATCH_DIMS,
+        covers=("merge_dims",),
+        mixes_batch="the batch is merged",
+        oracle=lambda x: np.nanmean(x.transpose(1, 0, 2, 3).reshape(6, 5, 4), 1),
+    ),
+    Case(
+        "merge-batch-with-feature",
+        lambda x: sf.mean(sf.merge_dims(x, (batch, feature)), axis=time),
+        {"x": _X},
+        RAGGED,
+        covers=("merge_dims",),
+        mixes_batch="the batch is merged",
+        oracle=lambda x: np.nanmean(x.transpose(0, 2, 1).reshape(12, 5), 1),
+    ),
+    Case(
+        "split-ragged-batch",
+        lambda x: sf.mean(sf.split_dim(x, out, (_left, _right)), axis=time),
+        {"x": normal(out, time)},
+        type(PLAIN)({time: 5}, {time: ragged(out, [5, 2, 3, 1, 4, 2])}),
+        covers=("split_dim",),
+        mixes_batch="the batch is split",
+        oracle=lambda x: np.nanmean(x, 1).reshape(3, 2),
+    ),
+    Case(
+        "squeeze-batch",
+        lambda x: sf.mean(sf.squeeze(x, _one), axis=time),
+        {"x": normal(_one, time)},
+        type(PLAIN)({time: 5}, {time: ragged(_one, [3])}),
+        covers=("squeeze",),
+        mixes_batch="the batch is gone",
+        oracle=lambda x: np.nanmean(x),
     ),
     Case(
         "split-dim",
@@ -276,6 +343,19 @@ CONCAT = [
     ),
 ]
 
+CONCAT += [
+    Case(
+        "concat-batches",
+        lambda x, y: sf.mean(sf.concat((x, batch), (y, group)), axis=time),
+        {"x": _X, "y": normal(group, time, feature)},
+        type(RAGGED)({batch: 3, group: 2, time: 5}, {time: ragged(batch, [5, 2, 4])}),
+        covers=("concat",),
+        mixes_batch="the batch is joined",
+        oracle=lambda x, y: np.concatenate([np.nanmean(x, 1), y.mean(1)]),
+        extent_matters="the second batch is full",
+    ),
+]
+
 _two = Dim("two", 2)
 STACK = [
     Case(
@@ -313,7 +393,18 @@ def _pad(name: str, oracle: Any, x: Any = _X, no_gradient: str = "", **options: 
     )
 
 
+BATCH_PADDING = Case(
+    "pad-batch",
+    lambda x: sf.sum(sf.pad(x, axis=batch, right=1, value=7.0), axis=time),
+    {"x": _X},
+    RAGGED,
+    covers=("pad",),
+    mixes_batch="rows are added",
+    oracle=lambda x: np.concatenate([np.nansum(x, 1), np.zeros((1, 4))]),
+)
+
 PAD = [
+    BATCH_PADDING,
     _pad("left", lambda x: np.pad(x, [(1, 0), (0, 0)]), left=1),
     _pad("right", lambda x: np.pad(x, [(0, 2), (0, 0)]), right=2),
     _pad("both", lambda x: np.pad(x, [(2, 1), (0, 0)], constant_values=-1.5), left=2, right=1,

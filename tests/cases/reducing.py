@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from oracles import plain
+
 import seqfront as sf
 from cases.dims import PLAIN, RAGGED, TWO_BATCH_DIMS, batch, feature, group, time
-from oracles import plain
 from seqfront.dim import Dim
 from seqfront.testing import Case, booleans, constant, distinct, integers, normal
 
@@ -29,7 +30,7 @@ def _over(name: str, where: str, axis: Any, numpy_axis: Any, mixes: str = "") ->
     function, oracle = getattr(sf, name), _NUMPY[name]
     return Case(
         f"{name}-over-{where}",
-        lambda x: function(x, axis=axis),
+        lambda x: getattr(sf, name)(x, axis=axis),
         {"x": _X},
         RAGGED,
         covers=(name,),
@@ -54,7 +55,7 @@ REDUCTIONS = [
 TWO_BATCHES = [
     Case(
         f"{name}-over-time-of-two-batch-dims",
-        lambda x, function=getattr(sf, name): function(x, axis=time),
+        lambda x, name=name: getattr(sf, name)(x, axis=time),
         {"x": distinct(group, time, batch, feature, step=0.13)},
         TWO_BATCH_DIMS,
         covers=(name,),
@@ -75,10 +76,33 @@ TWO_BATCHES.append(
     )
 )
 
+TWO_BATCHES += [
+    Case(
+        "subtract-mean-over-batch",
+        lambda x: sf.sum(sf.mean(x, axis=batch) - x, axis=time),
+        {"x": normal(batch, time, feature)},
+        RAGGED,
+        covers=("mean",),
+        batch=(batch,),
+        mixes_batch="the batch is averaged",
+        oracle=lambda x: np.nansum(np.nanmean(x, 0) - x, 1),
+    ),
+    Case(
+        "sum-over-batch-then-ragged-time",
+        lambda x: sf.max(sf.logsumexp(x, axis=batch), axis=time),
+        {"x": normal(batch, time, feature)},
+        RAGGED,
+        covers=("logsumexp", "max"),
+        batch=(batch,),
+        mixes_batch="the batch is summed over",
+        oracle=lambda x: plain.logsumexp(x, 0).max(0),
+    ),
+]
+
 LOGICAL = [
     Case(
         f"{name}-over-{where}",
-        lambda x, function=getattr(sf, name), axis=axis: function(x, axis=axis),
+        lambda x, name=name, axis=axis: getattr(sf, name)(x, axis=axis),
         {"x": booleans(batch, time)},
         RAGGED,
         covers=(name,),
@@ -98,7 +122,7 @@ LOGICAL = [
 ARG = [
     Case(
         f"{name}-over-{where}",
-        lambda x, function=getattr(sf, name), axis=axis: function(x, axis=axis),
+        lambda x, name=name, axis=axis: getattr(sf, name)(x, axis=axis),
         {"x": x},
         RAGGED,
         covers=(name,),
@@ -117,7 +141,7 @@ ARG = [
 INTEGERS = [
     Case(
         f"{name}-of-{dtype}",
-        lambda x, function=getattr(sf, name): function(x, axis=time),
+        lambda x, name=name: getattr(sf, name)(x, axis=time),
         {"x": integers(batch, time, low=1, high=5, dtype=dtype)},
         RAGGED,
         covers=(name,),
@@ -145,7 +169,7 @@ INTEGERS.append(
 UNMASKED = [
     Case(
         f"{name}-unmasked",
-        lambda x, function=getattr(sf, name): function(x, axis=time, mask=False),
+        lambda x, name=name: getattr(sf, name)(x, axis=time, mask=False),
         {"x": normal(batch, time, feature)},
         PLAIN,
         covers=(name,),
@@ -158,7 +182,7 @@ UNMASKED = [
 TIES = [
     Case(
         f"{name}-of-ties",
-        lambda x, function=getattr(sf, name): function(x, axis=time),
+        lambda x, name=name: getattr(sf, name)(x, axis=time),
         {"x": constant([[1.0, 1.0, 1.0, 0.5, 1.0]] * 3, batch, time)},
         RAGGED,
         covers=(name,),
@@ -178,7 +202,7 @@ def _softmax(name: str, where: str, axis: Dim, numpy_axis: int) -> Case:
     oracle = plain.softmax if name == "softmax" else _log_softmax
     return Case(
         f"{name}-over-{where}",
-        lambda x: function(x, axis=axis),
+        lambda x: getattr(sf, name)(x, axis=axis),
         {"x": normal(batch, time, feature, scale=3.0)},
         RAGGED,
         covers=(name,),
@@ -194,7 +218,7 @@ SOFTMAX = [
     *(
         Case(
             f"{name}-of-int",
-            lambda x, function=getattr(sf, name): function(x, axis=time),
+            lambda x, name=name: getattr(sf, name)(x, axis=time),
             {"x": integers(batch, time, low=-3, high=4)},
             RAGGED,
             covers=(name,),
@@ -210,7 +234,7 @@ SOFTMAX = [
     *(
         Case(
             f"{name}-of-impossible-values",
-            lambda x, function=getattr(sf, name): function(x, axis=feature),
+            lambda x, name=name: getattr(sf, name)(x, axis=feature),
             {"x": constant(_HOLES, batch, time, feature)},
             RAGGED,
             covers=(name,),
@@ -222,7 +246,7 @@ SOFTMAX = [
     *(
         Case(
             f"{name}-of-large-values",
-            lambda x, function=getattr(sf, name): function(x, axis=time),
+            lambda x, name=name: getattr(sf, name)(x, axis=time),
             {"x": normal(batch, time, scale=300.0)},
             RAGGED,
             covers=(name,),

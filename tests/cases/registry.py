@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import itertools
 
-from cases import arithmetic, contracting, creating, elementwise, indexing, reducing
+from cases import (
+    arithmetic,
+    contracting,
+    creating,
+    elementwise,
+    indexing,
+    lattices,
+    layers,
+    losses,
+    reducing,
+)
 from seqfront.testing import Case
 
-MODULES = (elementwise, arithmetic, reducing, contracting, indexing, creating)
+MODULES = (
+    elementwise,
+    arithmetic,
+    reducing,
+    contracting,
+    indexing,
+    creating,
+    losses,
+    lattices,
+    layers,
+)
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
 

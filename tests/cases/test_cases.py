@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import pytest
+
 from cases import modes
 from cases.modes import Mode
 from cases.registry import CASES, COMPILED_FULLY

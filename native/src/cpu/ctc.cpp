@@ -115,9 +115,9 @@ class Workspace {
 };
 
 template <class L>
-std::vector<Workspace<L>> workspaces(const sf_ctc_problem& p) {
+std::vector<Workspace<L>> workspaces(const sf_ctc_problem& p, int32_t threads) {
     std::vector<Workspace<L>> all;
-    const auto count = std::min<int64_t>(usable_threads(p.threads), p.batch);
+    const auto count = std::min<int64_t>(threads, p.batch);
     all.reserve(static_cast<size_t>(count));
     for (int64_t i = 0; i < count; ++i) all.emplace_back(p);
     return all;
@@ -163,7 +163,7 @@ void forward(const sf_ctc_problem& p, const T* logits, L* loss, L* saved) {
                          begin += p.frames - t;
                      }
                  });
-    std::vector<Workspace<L>> workspace = workspaces<L>(p);
+    std::vector<Workspace<L>> workspace = workspaces<L>(p, threads);
     parallel_for(p.batch, lattice_chunk(p), threads, [&](int32_t slot, int64_t begin, int64_t end) {
         for (int64_t b = begin; b < end; ++b) {
             const Sequence s(p, b);
@@ -212,7 +212,7 @@ void backward(const sf_ctc_problem& p, const T* logits, const L* saved, const L*
     const Buffer<L> parts = allocate<L>(p.batch * size);
     const Buffer<bool> some = allocate<bool>(p.batch);
     {
-        std::vector<Workspace<L>> workspace = workspaces<L>(p);
+        std::vector<Workspace<L>> workspace = workspaces<L>(p, threads);
         parallel_for(
             p.batch, lattice_chunk(p), threads, [&](int32_t slot, int64_t begin, int64_t end) {
                 for (int64_t b = begin; b < end; ++b) {

@@ -16,7 +16,8 @@ import seqfront as sf
 from seqfront import errors
 from seqfront.recipes.digits import data, evaluate, report, train
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # without TensorFlow's start-up notes,
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # and with sums in one order
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # small tensors: do not burn a busy machine
 
 READERS = ("torch", "tensorflow", "numpy")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import seqfront as sf
+from seqfront import backends
 from seqfront.recipes.digits import data
 from seqfront.recipes.digits.model import DigitReader
 
@@ -16,6 +17,9 @@ LINES = 32
 """Lines in a batch."""
 
 PEAK_RATE = 3e-3
+
+STEP_SEEDS = 10007
+"""Between the seeds of one step and the next: a resumed run draws what the whole one would."""
 
 
 class Run(NamedTuple):
@@ -50,7 +54,8 @@ def train(
         run: Where to keep it.
         backend: Framework to train on; a checkpoint of another one may be resumed.
         steps: How many in all, those before a resumption included.
-        seed: Of parameters and data; step k sees the same lines in every run.
+        seed: Of parameters, data and dropout. Step k is the same in every run, so that a resumed
+            run is the uninterrupted one, bit for bit.
         resume: Continue from the checkpoint of the run.
         on_step: Called after each step with its number and losses.
         save_every: Steps between checkpoints.
@@ -73,6 +78,7 @@ def train(
     digits, _ = data.load()
     try:
         while trainer.steps < steps:
+            backends.get(backend).set_seed(seed + STEP_SEEDS * (1 + trainer.steps))  # dropout
             stream = np.random.Generator(np.random.Philox(key=[seed, 1000 + trainer.steps]))
             history.append(trainer.step(*data.compose(digits, LINES, stream)))
             on_step(trainer.steps, history[-1])
