@@ -20,6 +20,7 @@ from seqfront.backends import set_backend as set_backend
 from seqfront.backends import use_backend as use_backend
 from seqfront.checkpoint import load as load
 from seqfront.checkpoint import save as save
+from seqfront.checks import debug_checks as debug_checks
 from seqfront.dim import Dim as Dim
 from seqfront.errors import BackendError as BackendError
 from seqfront.errors import CheckpointError as CheckpointError

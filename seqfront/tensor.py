@@ -43,7 +43,7 @@ class Tensor:
     Args:
         raw: The framework's tensor, one axis for each dim.
         dims: Dims of the axes, in the order of the axes; none twice.
-        lengths: Lengths of ragged dims.
+        lengths: Lengths of ragged dims; None: all dims are full.
         sparse_dim: The dim that the values are indices into (labels), if they are.
         backend: Whose `raw` it is.
         untrusted: Padding may hold NaN, as it came from outside.
@@ -63,7 +63,7 @@ class Tensor:
         self,
         raw: Raw,
         dims: tuple[Dim, ...],
-        lengths: Lengths = FULL,
+        lengths: Lengths | None = None,
         sparse_dim: Dim | None = None,
         *,
         backend: Backend,
@@ -71,7 +71,7 @@ class Tensor:
     ) -> None:
         self._raw = raw
         self.dims = dims
-        self._lengths = lengths
+        self._lengths = FULL if lengths is None else lengths
         self.sparse_dim = sparse_dim
         self._backend = backend
         self.untrusted = untrusted

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from seqfront import show
 from seqfront.errors.base import CheckpointError
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def checkpoint_misfit(
 
 
 def _needs(parameter: Parameter) -> str:
-    return f"{parameter.dtype}{show.dims(parameter.dims)}"
+    return f"{parameter.dtype}[{', '.join(map(repr, parameter.dims))}]"
 
 
 def _listed(name: str, lines: Sequence[str]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from seqfront import align, dtypes, errors
+from seqfront import align, checks, dtypes, errors
 from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.lengths import Lengths
@@ -154,7 +154,7 @@ def _check_labels(
 ) -> None:
     """Look at the labels, where that costs nothing: on the CPU, outside a trace. (Elsewhere the
     native op refuses them.)"""
-    if backend.is_tracing() or backend.device(labels) != "cpu":
+    if not checks.may_look(backend, labels):
         return
     wrong = _first_wrong(backend.to_numpy(labels), backend.to_numpy(counts), classes.size, blank)
     if wrong is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqfront import backends, dtypes, errors
+from seqfront import backends, checks, dtypes, errors
 from seqfront.backend import Backend, Raw, Size
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry, Lengths
@@ -94,7 +94,7 @@ def _check_lengths(
         a is not None and b is not None and a != b for a, b in zip(shape, wanted, strict=True)
     ):
         raise errors.bad_lengths_shape(dim, shape, dims)
-    if backend.is_tracing() or backend.device(values) != "cpu":
+    if not checks.may_look(backend, values):
         return
     array = backend.to_numpy(values)
     size = sizes[dims.index(dim)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqfront import align, dtypes, errors
+from seqfront import align, checks, dtypes, errors
 from seqfront.dim import Dim
 from seqfront.ops.carry import carried
 from seqfront.ops.mask import clean, mask_padding, padding_mask
@@ -66,7 +66,7 @@ def _take(x: Tensor, index: int, axis: Dim) -> Tensor:
 def check_range(op: str, indices: Tensor, x: Tensor, axis: Dim) -> None:
     """Look at the values, where that costs nothing: on the CPU, outside a trace."""
     backend = x.backend
-    if backend.is_tracing() or indices.device != "cpu":
+    if not checks.may_look(backend, indices.raw):
         return
     size = backend.static_shape(x.raw)[x.axis(axis)]
     values = backend.to_numpy(indices.raw)

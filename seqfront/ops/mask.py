@@ -51,20 +51,31 @@ def without_poles(x: Tensor) -> Raw:
 
 
 def padding_mask(x: Tensor, dims: Sequence[Dim] | None = None) -> Raw | None:
-    """Raw bool that broadcasts against `x.raw`, true where there is data; None if no dim is ragged.
+    """`data_mask` as a raw bool that broadcasts against `x.raw`."""
+    mask = data_mask(x, dims)
+    if mask is None:
+        return None
+    return align.moved(x.backend, mask.raw, align.move_to(mask.dims, x.dims))
+
+
+def data_mask(x: Tensor, dims: Sequence[Dim] | None = None) -> Tensor | None:
+    """bool over the dims that it depends on, true where there is data; None if no dim is ragged.
 
     With `dims`: only for the ragged dims that are mixed when these are, which are those among them
     and those whose lengths depend on one of them.
     """
-    table = x.lengths_table
-    if not table.entries:
+    if not x.lengths_table.entries:
+        return None
+    masks = _ragged(x, dims)
+    if not masks:
         return None
     backend = x.backend
-    result: Raw | None = None
-    for entry in _ragged(x, dims):
-        raw = align.moved(backend, entry.raw, align.move_to(entry.dims, x.dims))
-        result = raw if result is None else backend.binary("and", result, raw)
-    return result
+    over = align.union([mask.dims for mask in masks])
+    raws = [align.moved(backend, mask.raw, align.move_to(mask.dims, over)) for mask in masks]
+    result = raws[0]
+    for raw in raws[1:]:
+        result = backend.binary("and", result, raw)
+    return Tensor(result, over, x.lengths_table, backend=backend)
 
 
 def _ragged(x: Tensor, dims: Sequence[Dim] | None) -> list[Entry]:

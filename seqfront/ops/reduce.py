@@ -11,12 +11,12 @@ import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from seqfront import dtypes, errors
+from seqfront import align, dtypes, errors
 from seqfront.backend import Raw, ReduceName
 from seqfront.dim import Dim
 from seqfront.lengths import Lengths
 from seqfront.ops.carry import carried
-from seqfront.ops.mask import clean, mask_padding, padding_mask
+from seqfront.ops.mask import clean, data_mask, mask_padding, padding_mask
 from seqfront.tensor import Tensor
 
 Axes: TypeAlias = Dim | Sequence[Dim]
@@ -52,13 +52,22 @@ def mean(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
     """Mean over the data of dims; 0 where there is none."""
     axes = _axes("mean", x, axis)
     x = _as_float(x)
-    if not mask or padding_mask(x, axes) is None:
+    data = data_mask(x, axes) if mask else None
+    if data is None:
         return _reduce("mean", x, axes, 0.0, False)
     total = _reduce("sum", x, axes, 0.0, True)
-    counted = Tensor(x.backend.full_like(x.raw, 1.0), x.dims, x.lengths_table, backend=x.backend)
-    count = _reduce("sum", counted, axes, 0.0, True)
+    counted = [dim for dim in axes if dim in data.dims]
+    count = sum(data, axis=counted, mask=False)
     backend = x.backend
-    raw = backend.binary("div", total.raw, backend.binary("max", count.raw, 1.0))
+    number = backend.cast(count.raw, x.dtype)
+    for dim in axes:
+        if dim not in counted:
+            size = x.size(dim)
+            factor = size if isinstance(size, int) else backend.cast(size, x.dtype)
+            number = backend.binary("mul", number, factor)
+    number = backend.binary("max", number, 1.0)
+    number = align.moved(backend, number, align.move_to(count.dims, total.dims))
+    raw = backend.binary("div", total.raw, number)
     return Tensor(raw, total.dims, total.lengths_table, backend=backend)
 
 

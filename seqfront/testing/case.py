@@ -36,8 +36,9 @@ class Case:
     """Dims along which rows are independent of each other."""
     oracle: Callable[..., Any] | None = None
     """The same in plain NumPy, for one sequence: takes (the module, if there is one, on the NumPy
-    backend, and) an array for each input, in order, without batch axes and padding, and gives the result, without batch axes, in the order of its dims. With
-    `mixes_batch` it takes the whole arrays, with NaN (integers: 0) for padding."""
+    backend, and) an array for each input, in order, without batch axes and padding; gives the
+    result, without batch axes, in the order of its dims. With `mixes_batch` it takes the whole
+    arrays, with NaN (integers: 0) for padding."""
 
     mixes_batch: str = ""
     """Why a row of the result depends on other rows of the input, or rows are gone."""

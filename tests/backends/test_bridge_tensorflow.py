@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from bridge_model import (
     Model,
     arrays,
     batch,
+    hidden,
     inputs,
     labels,
     mel,
@@ -94,6 +96,19 @@ def test_a_model_has_one_mirror(net: Any) -> None:
 def test_the_model_reads_through_the_mirror(net: Any) -> None:
     net.output.weight = tf.Variable(tf.zeros_like(net.output.weight))
     assert not net.seqfront_module.output.weight.numpy().any()
+
+
+@pytest.mark.parametrize("how", ["of the mirror", "of the model"])
+def test_copies_are_independent(net: Any, how: str) -> None:
+    if how == "of the mirror":
+        other = copy.deepcopy(net)
+    else:
+        other = seqfront_tensorflow.module(copy.deepcopy(net.seqfront_module))
+    _close(other(inputs("tensorflow", 3, 9)), reference(3, 9))
+    other.output.weight.assign(tf.zeros_like(other.output.weight))
+    assert not other.seqfront_module.output.weight.numpy().any()
+    assert other.seqfront_module.tied is other.seqfront_module.output
+    _close(net(inputs("tensorflow", 3, 9)), reference(3, 9))
 
 
 def test_only_modules_have_mirrors() -> None:
@@ -248,6 +263,27 @@ def test_labels_in_a_signature() -> None:
 
     y = vectors(sf.wrap(tf.constant([[1, 3]]), (batch, time), sparse_dim=labels))
     assert y.numpy(batch, time, labels).argmax(-1).tolist() == [[1, 3]]
+
+
+def test_steps_carry_their_state() -> None:
+    with sf.use_backend("tensorflow"):
+        lstm = sf.nn.LSTM(mel, hidden)
+    spec = seqfront_tensorflow.spec
+    state_spec = sf.nn.LSTMState(spec((batch, hidden)), spec((batch, hidden)))
+
+    @tf.function(input_signature=[spec((batch, mel)), state_spec])
+    def step(x: sf.Tensor, state: sf.nn.LSTMState) -> Any:
+        return lstm(x, axis=None, state=state)
+
+    x = inputs("tensorflow", 3, 4)
+    expected, _ = lstm(x, axis=time)
+    state = lstm.initial_state(sf.wrap(x.raw[:, 0], (batch, mel)))
+    for i in range(4):
+        y, state = step(sf.wrap(x.raw[:, i], (batch, mel)), state)
+        assert isinstance(state, sf.nn.LSTMState)
+        found, wanted = y.numpy(batch, hidden)[0], expected.numpy(batch, time, hidden)[0, i]
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert step.experimental_get_tracing_count() == 1
 
 
 def test_train_step_as_a_graph(net: Any) -> None:

@@ -14,6 +14,7 @@ from bridge_model import (
     KEYS,
     arrays,
     batch,
+    hidden,
     inputs,
     mel,
     model,
@@ -282,6 +283,21 @@ def test_compiled_model_sees_assigned_parameters(net: Any) -> None:
 def model_state(seed: int) -> dict[str, Any]:
     named = model("torch", seed).named_parameters()
     return {name: p.raw.detach().clone() for name, p in named.items()}
+
+
+def test_compiled_steps_carry_their_state() -> None:
+    with sf.use_backend("torch"):
+        net = seqfront_torch.module(sf.nn.LSTM(mel, hidden))
+    step = torch.compile(net, fullgraph=True, dynamic=True, backend="aot_eager")
+    x = inputs("torch", 3, 4)
+    expected, _ = net(x, axis=time)
+    state = net.seqfront_module.initial_state(sf.wrap(x.raw[:, 0], (batch, mel)))
+    for i in range(4):
+        y, state = step(sf.wrap(x.raw[:, i], (batch, mel)), axis=None, state=state)
+        assert isinstance(state, sf.nn.LSTMState)
+        torch.testing.assert_close(
+            y.raw_in((batch, hidden))[0], expected.raw_in((batch, time, hidden))[0, i]
+        )
 
 
 def test_compiled_inductor(net: Any) -> None:

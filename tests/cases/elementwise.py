@@ -25,7 +25,6 @@ def _unary(
     x: Spec = _ANY,
     no_gradient: str = "",
 ) -> Case:
-    function = getattr(sf, name)
     return Case(
         name,
         lambda x: getattr(sf, name)(x),

@@ -27,7 +27,7 @@ _NUMPY: dict[str, Callable[..., Any]] = {
 
 
 def _over(name: str, where: str, axis: Any, numpy_axis: Any, mixes: str = "") -> Case:
-    function, oracle = getattr(sf, name), _NUMPY[name]
+    oracle = _NUMPY[name]
     return Case(
         f"{name}-over-{where}",
         lambda x: getattr(sf, name)(x, axis=axis),
@@ -198,7 +198,6 @@ def _log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _softmax(name: str, where: str, axis: Dim, numpy_axis: int) -> Case:
-    function = getattr(sf, name)
     oracle = plain.softmax if name == "softmax" else _log_softmax
     return Case(
         f"{name}-over-{where}",

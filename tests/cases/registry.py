@@ -31,5 +31,17 @@ MODULES = (
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
 
-COMPILED_FULLY = frozenset({"softplus"})
+COMPILED_FULLY = frozenset(
+    {
+        "softmax-over-time",
+        "mean-over-time-feature",
+        "concat-ragged",
+        "conv-same-stride",
+        "ctc-plain",
+        "rnnt-of-joint-network",
+        "cross-entropy-logits-sparse",
+        "nn-lstm",
+        "model-of-layers",
+    }
+)
 """Representative cases that are also compiled to machine code; the others are traced only."""

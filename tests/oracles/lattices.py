@@ -15,6 +15,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Over the last axis."""
     if not logits.size:
         return logits
+    logits = logits.astype(np.float64)
     shifted = logits - logits.max(-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 

@@ -7,6 +7,10 @@
 
 #include "status.hpp"
 
+#if defined(SEQFRONT_X86)
+#include <cpuid.h>
+#endif
+
 namespace seqfront {
 namespace {
 
@@ -18,12 +22,19 @@ struct Choice {
     Table table;
 };
 
+#if defined(SEQFRONT_X86)
+// __builtin_cpu_supports does not know this name before GCC 11 and clang 17.
+bool has_f16c() {
+    unsigned a, b, c = 0, d;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 // Best first.
 const Choice* choices(int* count) {
 #if defined(SEQFRONT_X86)
     __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                      __builtin_cpu_supports("f16c");
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
                         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                         __builtin_cpu_supports("avx512vl");
@@ -69,23 +80,5 @@ void set_kernels(const char* name) {
     }
     current().store(found, std::memory_order_relaxed);
 }
-
-// A table of n probabilities is 2 * (n + 2 * kLatticePad) elements (see simd_table.hpp).
-int64_t rnnt_scratch(int64_t frames, int64_t positions) {
-    return 3 * 2 * (frames * positions + 2 * kLatticePad) + 2 * 2 * (positions + 3 * kLatticePad);
-}
-
-int64_t ctc_segment(int64_t frames) {
-    int64_t segment = 1;
-    while (segment * segment < frames) ++segment;
-    return segment;
-}
-
-int64_t ctc_scratch(int64_t frames, int64_t labels) {
-    const int64_t width = ctc_padded(labels);
-    return (2 * ctc_segment(frames) + 1) * 4 * width + 2 * width;
-}
-
-int64_t ctc_padded(int64_t labels) { return (labels / kLatticePad + 1) * kLatticePad; }
 
 }  // namespace seqfront

@@ -1,10 +1,10 @@
 // A thin layer over the compiler's vectors: load, store, select, shift, reduce; one width per file.
 //
-// One definition rule: the kernel headers (simd, half, math, rows, rnnt_lattice, ctc_lattice) are
-// compiled once for each instruction set, into a namespace of its own, SF_ISA. They call no inline
-// function from elsewhere, std:: included: the linker keeps one copy of an inline function for the
-// whole program, and would happily keep the AVX-512 one for an old processor to die on.
-// For the same reason every function here is in namespace SF_ISA, and nothing else includes it.
+// One definition rule: the simd_* headers are compiled once for each instruction set, into a
+// namespace of its own, SF_ISA. They call no inline function from elsewhere, std:: included: the
+// linker keeps one copy of an inline function for the whole program, and would happily keep the
+// AVX-512 one for an old processor to die on. For the same reason nothing but kernels_*.cpp
+// includes them.
 #ifndef SF_ISA
 #error "compile a kernels_*.cpp, which says which instruction set this is"
 #endif
@@ -157,28 +157,40 @@ SF_INLINE V<double> minimum(V<double> a, V<double> b) {
 #endif
 }
 
+// Lanes First, First + 1, ... of `low` and `high` side by side. Clang has no __builtin_shuffle, and
+// GCC before 12 has nothing else. `Chosen` grows until it names each lane.
+template <class L, int First, int... Chosen>
+SF_INLINE V<L> lanes_from(V<L> low, V<L> high) {
+#if defined(__clang__)
+    constexpr int n = sizeof...(Chosen);
+    if constexpr (n < Simd<L>::lanes) {
+        return lanes_from<L, First, Chosen..., First + n>(low, high);
+    } else {
+        return __builtin_shufflevector(low, high, Chosen...);
+    }
+#else
+    I<L> order;
+    for (int i = 0; i < Simd<L>::lanes; ++i) order[i] = First + i;
+    return __builtin_shuffle(low, high, order);
+#endif
+}
+
 // Lanes 1, 2, ... of `low`, then lane 0 of `high`.
 template <class L>
 SF_INLINE V<L> shifted_down(V<L> low, V<L> high) {
-    I<L> order;
-    for (int i = 0; i < Simd<L>::lanes; ++i) order[i] = i + 1;
-    return __builtin_shuffle(low, high, order);
+    return lanes_from<L, 1>(low, high);
 }
 
 // The last lane of `low`, then lanes 0, 1, ... of `high`.
 template <class L>
 SF_INLINE V<L> shifted_up(V<L> low, V<L> high) {
-    I<L> order;
-    for (int i = 0; i < Simd<L>::lanes; ++i) order[i] = i + Simd<L>::lanes - 1;
-    return __builtin_shuffle(low, high, order);
+    return lanes_from<L, Simd<L>::lanes - 1>(low, high);
 }
 
 // All lanes with lane i replaced by lane (i + Step) % lanes.
 template <class L, int Step>
 SF_INLINE V<L> rotate(V<L> v) {
-    I<L> order;
-    for (int i = 0; i < Simd<L>::lanes; ++i) order[i] = (i + Step) % Simd<L>::lanes;
-    return __builtin_shuffle(v, order);
+    return lanes_from<L, Step>(v, v);
 }
 
 template <class L, int Step = Simd<L>::lanes / 2>

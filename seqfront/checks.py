@@ -1,0 +1,36 @@
+"""When the values of tensors are looked at, to refuse bad ones.
+
+Looking at lengths, labels and indices costs nothing on the CPU, so it is always done there. On an
+accelerator it would wait for all work under way: there it is done inside `with sf.debug_checks():`
+only. While a graph is traced there are no values; the native ops still refuse what they must not
+compute on when the graph runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqfront.backend import Backend, Raw
+
+_everywhere: ContextVar[bool] = ContextVar("seqfront_debug_checks", default=False)
+
+
+@contextlib.contextmanager
+def debug_checks() -> Generator[None]:
+    """Check values on accelerators too, inside a `with` block."""
+    token = _everywhere.set(True)
+    try:
+        yield
+    finally:
+        _everywhere.reset(token)
+
+
+def may_look(backend: Backend, *raws: Raw) -> bool:
+    """Whether the values of raw tensors may be looked at now."""
+    if backend.is_tracing():
+        return False
+    return all(backend.device(raw) == "cpu" for raw in raws) or _everywhere.get()
