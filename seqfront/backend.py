@@ -76,12 +76,6 @@ class Backend(ComposedOps, abc.ABC):
 
     has_gradients: ClassVar[bool] = True
 
-    def __reduce__(self) -> tuple[Callable[[str], Backend], tuple[str]]:
-        """There is one object of each backend: copies and pickles are that one."""
-        from seqfront import backends
-
-        return backends.get, (self.name,)
-
     # -- inspect and convert ----------------------------------------------------------------------
 
     @abc.abstractmethod

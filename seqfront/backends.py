@@ -12,9 +12,10 @@ SEQFRONT_BACKEND, and "numpy".
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -82,8 +83,14 @@ def use_backend(name: str) -> Generator[None]:
 def register(backend: Backend) -> None:
     """Announce a backend and all its raw types; called once by the package that implements it."""
     _loaded[backend.name] = backend
+    copyreg.pickle(type(backend), _by_name)
     for raw_type in backend.raw_types:
         _by_type[raw_type] = backend
+
+
+def _by_name(backend: Backend) -> tuple[Callable[[str], Backend], tuple[str]]:
+    """There is one object of each backend: copies and pickles are that one."""
+    return get, (backend.name,)
 
 
 def available() -> tuple[str, ...]:

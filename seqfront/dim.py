@@ -32,6 +32,7 @@ import os
 import sys
 from collections.abc import Callable
 from itertools import count
+from operator import index
 from typing import Any, Literal, NamedTuple
 
 from typing_extensions import TypeIs
@@ -148,7 +149,8 @@ class Dim:
     def _derived(self, expr: DimExpr) -> Dim:
         """The one dim of an expression. It lives as an attribute of its youngest operand: found
         again for as long as that lives, gone with it, and visible to tracers."""
-        owner, key = _intern(expr.op, expr.args, *expr.dims)
+        args = tuple([index(arg) for arg in expr.args])  # constants, even if a tracer has symbols
+        owner, key = _intern(expr.op, args, *expr.dims)
         return getattr(expr.dims[owner], key)
 
     # -- inspection -------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ dim of its result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seqfront.dim import Dim, evaluate
 
@@ -33,7 +33,7 @@ class Lengths:
     __slots__ = ("_cache", "entries")
 
     entries: Mapping[Dim, Entry]
-    _cache: dict[object, Entry]
+    _cache: dict[object, Any]
 
     def __init__(self, entries: Mapping[Dim, Entry]) -> None:
         self.entries = entries
@@ -46,12 +46,7 @@ class Lengths:
             return entry
         if backend.is_tracing():
             return self._derive(dim, backend)
-        cached = self._cache.get(dim)
-        if cached is None:
-            cached = self._derive(dim, backend)
-            if cached is not None:
-                self._cache[dim] = cached
-        return cached
+        return self.kept(dim, lambda: self._derive(dim, backend))
 
     def _derive(self, dim: Dim, backend: Backend) -> Entry | None:
         if dim.expr is None:
@@ -74,14 +69,20 @@ class Lengths:
         entry = self.of(dim, backend)
         if entry is None:
             return None
+        mask_dims = (*entry.dims, dim)
         if backend.is_tracing():
-            return Entry(backend.sequence_mask(entry.raw, size), (*entry.dims, dim))
-        key = (dim, size)
-        cached = self._cache.get(key)
-        if cached is None:
-            cached = Entry(backend.sequence_mask(entry.raw, size), (*entry.dims, dim))
-            self._cache[key] = cached
-        return cached
+            return Entry(backend.sequence_mask(entry.raw, size), mask_dims)
+        return self.kept(
+            (dim, size), lambda: Entry(backend.sequence_mask(entry.raw, size), mask_dims)
+        )
+
+    def kept(self, key: object, make: Callable[[], Any]) -> Any:
+        """`make()`, which depends on this table and the key alone, made once. Not in a trace."""
+        try:
+            return self._cache[key]
+        except KeyError:
+            made = self._cache[key] = make()
+            return made
 
     def with_entries(self, entries: Mapping[Dim, Entry]) -> Lengths:
         """This table with entries added or replaced."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -81,10 +82,9 @@ def library() -> ModuleType:
     global _module
     if _module is None:
         try:
-            from seqfront import _native
+            _module = import_module("seqfront._native")
         except ImportError as error:
             raise errors.native_missing(str(error)) from None
-        _module = _native
     return _module
 
 

@@ -31,14 +31,11 @@ def _flatten(x: Tensor) -> tuple[list[Any], Any]:
     return list(raws), static
 
 
-def _flatten_with_keys(x: Tensor) -> tuple[list[tuple[pytree.KeyEntry, Any]], Any]:
+def _flatten_with_keys(x: Tensor) -> tuple[list[tuple[Any, Any]], Any]:
     """With names for messages and graphs, which have to be identifiers."""
     raws, static = _flatten(x)
     names = ["raw", *(f"lengths_{i}" for i in range(len(raws) - 1))]
-    keyed: list[tuple[pytree.KeyEntry, Any]] = [
-        (pytree.GetAttrKey(name), raw) for name, raw in zip(names, raws, strict=True)
-    ]
-    return keyed, static
+    return list(zip(map(pytree.GetAttrKey, names), raws, strict=True)), static
 
 
 def _unflatten(raws: Iterable[Any], static: Any) -> Tensor:

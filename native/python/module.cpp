@@ -105,15 +105,14 @@ void define_rnnt(nb::module_& m) {
         "logits"_a, "dtype"_a, "shape"_a, "strides"_a, "targets"_a, "targets_stride"_a,
         "frame_lengths"_a, "label_lengths"_a, "blank"_a, "normalized"_a, "loss"_a, "saved"_a,
         "threads"_a = 0,
-        "RNN-T loss of each sequence, and `saved` [batch, frames, labels + 1, 3] for the "
+        "RNN-T loss of each sequence, and `saved` [batch, frames, labels + 1, 3] for the\n"
         "gradient.\n"
         "\n"
         "`shape` is (batch, frames, labels, classes); the logits have labels + 1 positions, and\n"
         "strides for batch, frame and position. `dtype`: 0 float32, 1 float64, 2 bfloat16, 3\n"
-        "float16. Loss and saved are float64 for float64 logits, else float32; targets and "
-        "lengths\n"
-        "are int32. `threads` 0 is the default. Raises ValueError for lengths or targets out of\n"
-        "range.");
+        "float16. Loss and saved are float64 for float64 logits, else float32; targets and\n"
+        "lengths are int32. `threads` 0 is the default. Raises ValueError for lengths or targets\n"
+        "out of range.");
     m.def(
         "rnnt_backward",
         [](Address logits, int dtype, Shape shape, std::array<int64_t, 3> strides, Address targets,
@@ -193,9 +192,8 @@ void define_edit_distance(nb::module_& m) {
         },
         "batch"_a, "a"_a, "a_stride"_a, "a_size"_a, "a_lengths"_a, "b"_a, "b_stride"_a, "b_size"_a,
         "b_lengths"_a, "distance"_a, "threads"_a = 0,
-        "Levenshtein distance of each pair of rows of `a` [batch, a_size] and `b` [batch, "
-        "b_size],\n"
-        "up to their lengths, into `distance` [batch]. All are int32.");
+        "Levenshtein distance of each pair of rows of `a` [batch, a_size] and `b`\n"
+        "[batch, b_size], up to their lengths, into `distance` [batch]. All are int32.");
 }
 
 }  // namespace

@@ -2,11 +2,15 @@
 #ifndef SEQFRONT_TESTS_TENSORS_HPP_
 #define SEQFRONT_TESTS_TENSORS_HPP_
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "float16.hpp"

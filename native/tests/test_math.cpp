@@ -81,7 +81,7 @@ void check_log(double limit) {
     CHECK(std::isnan(result[3]) && result[4] == 0);
 }
 
-// Every 16-bit pattern through a gradient kernel that multiplies by exp(0 - 0) ... and back.
+// As the kernels read them: each is the maximum of a row of its own.
 template <class Half>
 std::vector<float> widened_by_kernel(const std::vector<Half>& all) {
     std::vector<float> maxima(all.size()), sums(all.size());

@@ -51,7 +51,17 @@ def without_poles(x: Tensor) -> Raw:
 
 
 def padding_mask(x: Tensor, dims: Sequence[Dim] | None = None) -> Raw | None:
-    """`data_mask` as a raw bool that broadcasts against `x.raw`."""
+    """`data_mask` as a raw bool that broadcasts against `x.raw`; kept with the lengths."""
+    table, backend = x.lengths_table, x.backend
+    if not table.entries:
+        return None
+    if backend.is_tracing():
+        return _padding_mask(x, dims)
+    key = (x.dims, backend.shape(x.raw), None if dims is None else tuple(dims))
+    return table.kept(key, lambda: _padding_mask(x, dims))
+
+
+def _padding_mask(x: Tensor, dims: Sequence[Dim] | None) -> Raw | None:
     mask = data_mask(x, dims)
     if mask is None:
         return None

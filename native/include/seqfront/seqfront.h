@@ -35,8 +35,7 @@ extern "C" {
 
 typedef enum sf_status {
     SF_OK = 0,
-    SF_INVALID_ARGUMENT =
-        1, /* sizes, lengths or labels that make no sense; the message says which */
+    SF_INVALID_ARGUMENT = 1, /* sizes, lengths or labels that make no sense */
     SF_OUT_OF_MEMORY = 2,
     SF_INTERNAL = 3
 } sf_status;
@@ -52,8 +51,7 @@ SF_API const char* sf_version(void);
 SF_API const char* sf_isa(void);
 SF_API sf_status sf_set_isa(const char* name);
 
-/* Threads used where a call says 0: SEQFRONT_NUM_THREADS, else the processors this process may use.
- */
+/* Threads of a call that says 0: SEQFRONT_NUM_THREADS, else the processors this process may use. */
 SF_API int32_t sf_default_threads(void);
 SF_API sf_status sf_set_default_threads(int32_t threads);
 
@@ -78,8 +76,8 @@ typedef struct sf_rnnt_problem {
     int32_t threads;              /* 0: the default */
 } sf_rnnt_problem;
 
-/* loss: lattice type [batch]. saved: lattice type [batch, frames, labels + 1, 3], layout private.
- */
+/* loss [batch] and saved [batch, frames, labels + 1, 3] are of the lattice type. How `saved` is laid
+ * out is private. */
 SF_API sf_status sf_rnnt_forward(const sf_rnnt_problem* problem, const void* logits, void* loss,
                                  void* saved);
 
@@ -111,7 +109,7 @@ typedef struct sf_ctc_problem {
     int32_t threads;
 } sf_ctc_problem;
 
-/* loss: lattice type [batch]. saved: lattice type [batch, frames, labels + 2], layout private. */
+/* The same, with saved [batch, frames, labels + 2]. */
 SF_API sf_status sf_ctc_forward(const sf_ctc_problem* problem, const void* logits, void* loss,
                                 void* saved);
 SF_API sf_status sf_ctc_backward(const sf_ctc_problem* problem, const void* logits,

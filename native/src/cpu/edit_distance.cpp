@@ -7,6 +7,7 @@
 // linear in both lengths, and tokens may be any int32.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "problem.hpp"
@@ -172,7 +173,7 @@ sf_status sf_edit_distance(int64_t batch, const int32_t* a, int64_t a_stride, in
         const int64_t shorter = std::min(a_size, b_size), longer = std::max(a_size, b_size);
         std::vector<Workspace> work;
         for (int64_t i = 0; i < std::min<int64_t>(threads, batch); ++i) {
-            work.emplace_back(longer, longer);
+            work.emplace_back(shorter, longer);
         }
         const int64_t chunk =
             std::max<int64_t>(1, 65536 / (1 + (shorter / kWord + 1) * longer * 4));

@@ -103,8 +103,9 @@ struct Kernels {
     LatticeKernels<double> double_lattice;
 };
 
+constexpr int64_t kLatticePad = 16;  // elements of the widest vector
+
 // Elements of scratch memory the lattice kernels want.
-constexpr int64_t kLatticePad = 16;  // the widest vector
 int64_t rnnt_scratch(int64_t frames, int64_t positions);
 int64_t ctc_scratch(int64_t frames, int64_t labels);
 int64_t ctc_padded(int64_t labels);   // labels + 1, rounded up to whole vectors

@@ -26,6 +26,12 @@ void check_dtype(const char* op, int32_t dtype) {
     }
 }
 
+void check_blank(const char* op, int64_t blank, int64_t classes) {
+    if (blank < 0 || blank >= classes) {
+        invalid("%s: blank is %" PRId64 ", needed 0..%" PRId64, op, blank, classes - 1);
+    }
+}
+
 int64_t element_count(const char* op, std::initializer_list<int64_t> sizes) {
     int64_t count = 1;
     for (const int64_t size : sizes) {

@@ -17,6 +17,7 @@ void check_size(const char* op, const char* name, int64_t value);
 void check_pointer(const char* op, const char* name, const void* pointer, bool needed);
 void check_threads(const char* op, int32_t threads);
 void check_dtype(const char* op, int32_t dtype);
+void check_blank(const char* op, int64_t blank, int64_t classes);
 
 // The product of sizes, which must fit 60 bits.
 int64_t element_count(const char* op, std::initializer_list<int64_t> sizes);
@@ -35,6 +36,30 @@ struct Targets {
     int64_t blank;
 };
 void check_targets(const char* op, const Targets& targets);
+
+// What RNN-T and CTC have in common: first the sizes, then what they are the sizes of.
+template <class Problem>
+void check_sizes(const char* op, const Problem* problem) {
+    check_pointer(op, "problem", problem, true);
+    check_size(op, "batch", problem->batch);
+    check_size(op, "frames", problem->frames);
+    check_size(op, "labels", problem->labels);
+    check_size(op, "classes", problem->classes);
+    check_dtype(op, problem->dtype);
+    check_threads(op, problem->threads);
+    check_blank(op, problem->blank, problem->classes);
+}
+
+template <class Problem>
+void check_arrays(const char* op, const Problem& p, const void* logits) {
+    check_pointer(op, "frame_lengths", p.frame_lengths, p.batch > 0);
+    check_pointer(op, "label_lengths", p.label_lengths, p.batch > 0);
+    check_pointer(op, "logits", logits, p.batch > 0 && p.frames > 0);
+    check_pointer(op, "targets", p.targets, p.batch > 0 && p.labels > 0);
+    check_lengths(op, "frame_lengths", p.frame_lengths, p.batch, p.frames);
+    check_lengths(op, "label_lengths", p.label_lengths, p.batch, p.labels);
+    check_targets(op, {p.targets, p.targets_stride, p.label_lengths, p.batch, p.classes, p.blank});
+}
 
 // Whether `grad` overwrites the logits: then it has to have their strides. No axis of a gradient
 // may have stride 0, unless it has one element.

@@ -13,26 +13,10 @@ namespace {
 constexpr const char* kOp = "rnnt";
 
 void check(const sf_rnnt_problem* problem, const void* logits) {
-    check_pointer(kOp, "problem", problem, true);
+    check_sizes(kOp, problem);
     const sf_rnnt_problem& p = *problem;
-    check_size(kOp, "batch", p.batch);
-    check_size(kOp, "frames", p.frames);
-    check_size(kOp, "labels", p.labels);
-    check_size(kOp, "classes", p.classes);
-    check_dtype(kOp, p.dtype);
-    check_threads(kOp, p.threads);
-    if (p.blank < 0 || p.blank >= p.classes) {
-        invalid("%s: blank is %lld, needed 0..%lld", kOp, static_cast<long long>(p.blank),
-                static_cast<long long>(p.classes) - 1);
-    }
     element_count(kOp, {p.batch, p.frames, p.labels + 1, p.classes + 3});
-    check_pointer(kOp, "frame_lengths", p.frame_lengths, p.batch > 0);
-    check_pointer(kOp, "label_lengths", p.label_lengths, p.batch > 0);
-    check_pointer(kOp, "logits", logits, p.batch > 0 && p.frames > 0);
-    check_pointer(kOp, "targets", p.targets, p.batch > 0 && p.labels > 0);
-    check_lengths(kOp, "frame_lengths", p.frame_lengths, p.batch, p.frames);
-    check_lengths(kOp, "label_lengths", p.label_lengths, p.batch, p.labels);
-    check_targets(kOp, {p.targets, p.targets_stride, p.label_lengths, p.batch, p.classes, p.blank});
+    check_arrays(kOp, p, logits);
 }
 
 // A sequence of a checked problem.

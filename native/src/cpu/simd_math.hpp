@@ -142,7 +142,8 @@ struct Probability {
 // exp(x), for any x but NaN and +inf.
 template <class L>
 SF_INLINE Probability<L> probability(V<L> log_prob) {
-    const V<L> n = (log_prob * kLog2e<L> + kRound<L>)-kRound<L>;
+    const V<L> rounded = log_prob * kLog2e<L> + kRound<L>;
+    const V<L> n = rounded - kRound<L>;
     V<L> r = (log_prob - n * Ln2<L>::high) - n * Ln2<L>::low;
     r = maximum(r, fill<L>(static_cast<L>(-0.35)));  // -inf - -inf, or n is beyond its precision
     r = minimum(r, fill<L>(static_cast<L>(0.35)));
