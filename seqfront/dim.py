@@ -59,7 +59,6 @@ class Dim:
     """
 
     name: str
-    size: int | None
     expr: DimExpr | None
     """How this dim was derived; None for one that was made."""
     origin: str
@@ -71,7 +70,7 @@ class Dim:
         if size is not None and (not _is_int(size) or size < 0):
             raise errors.bad_dim_size(name, size)
         self.name = name
-        self.size = size
+        self._size = size
         self.expr = None
         self.origin = _caller()
         self.serial = _next_serial()
@@ -154,6 +153,12 @@ class Dim:
         return getattr(expr.dims[owner], key)
 
     # -- inspection -------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int | None:
+        """Number of positions; None: dynamic."""
+        # `index` makes a constant of what a tracer (`dynamic=True`) would take for a variable
+        return None if self._size is None else index(self._size)
 
     @property
     def is_static(self) -> bool:
@@ -256,7 +261,7 @@ def _derive(expr: DimExpr) -> Dim:
     derived.expr = expr
     sizes = tuple(dim.size for dim in expr.dims)
     known = all(size is not None for size in sizes)
-    derived.size = int(evaluate(expr, sizes, max)) if known else None
+    derived._size = int(evaluate(expr, sizes, max)) if known else None  # pyright: ignore[reportPrivateUsage]
     derived.name = _describe(expr)
     derived.origin = expr.dims[0].origin
     derived.serial = _next_serial()

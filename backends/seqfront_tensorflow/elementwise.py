@@ -59,7 +59,7 @@ def _floor_div(a: Any, b: Any) -> Raw:
 
 
 def _halved_ties(chosen: Raw, a: Raw, b: Raw) -> Raw:
-    """`chosen`, but where both are equal each gets half the gradient: TensorFlow gives it to one."""
+    """`chosen`; where both are equal each gets half the gradient, which TensorFlow gives to one."""
     if not chosen.dtype.is_floating:
         return chosen
     half = tf.constant(0.5, chosen.dtype)

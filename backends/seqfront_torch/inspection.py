@@ -74,7 +74,7 @@ class Inspection:
         target = None if dtype is None else torch_dtype(dtype)
         if isinstance(value, torch.Tensor):
             return value.to(device=device, dtype=target)
-        if isinstance(value, np.ndarray | np.generic):
+        if isinstance(value, (np.ndarray, np.generic)):
             return _from_numpy(np.asarray(value)).to(device=device, dtype=target)
         if target is None:
             target = _default_dtype(value)

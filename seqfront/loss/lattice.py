@@ -93,7 +93,9 @@ def _class_dim(op: str, logits: Tensor, targets: Tensor, rows: tuple[Dim, ...]) 
 
 
 def _blank(op: str, logits: Tensor, classes: Dim, blank: int) -> int:
-    size = logits.backend.static_shape(logits.raw)[logits.axis(classes)]
+    size = classes.size
+    if size is None:
+        size = logits.backend.static_shape(logits.raw)[logits.axis(classes)]
     if size is None:
         raise errors.size_unknown(op, classes)
     if not -size <= blank < size:

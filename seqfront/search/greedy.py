@@ -90,9 +90,7 @@ def greedy_transducer(
 
 
 def _chosen(condition: Tensor, new: LSTMState, old: LSTMState) -> LSTMState:
-    return LSTMState(
-        *(elementwise.where(condition, a, b) for a, b in zip(new, old, strict=True))
-    )
+    return LSTMState(*(elementwise.where(condition, a, b) for a, b in zip(new, old, strict=True)))
 
 
 def _transcript(
