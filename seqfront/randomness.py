@@ -25,6 +25,9 @@ from seqfront.backend import Backend, RandomName, Raw, Size
 _recording: ContextVar[list[Any] | None] = ContextVar("seqfront_recording", default=None)
 _replaying: ContextVar[Iterator[Any] | None] = ContextVar("seqfront_replaying", default=None)
 
+_watched = False
+"""Whether draws were ever recorded or replayed in this process."""
+
 _seed = 0
 _streams = 0
 
@@ -44,6 +47,8 @@ def next_stream() -> np.random.Generator:
 
 def draw(backend: Backend, kind: RandomName, shape: Sequence[Size], dtype: str, device: str) -> Raw:
     """Random numbers for an operation: drawn, or replayed."""
+    if not _watched:  # TorchDynamo does not read context variables
+        return backend.random(kind, shape, dtype, device)
     replay_from = _replaying.get()
     if replay_from is not None:
         try:
@@ -61,6 +66,8 @@ def draw(backend: Backend, kind: RandomName, shape: Sequence[Size], dtype: str, 
 @contextlib.contextmanager
 def record() -> Generator[list[Any]]:
     """Keep every draw of a `with` block, as NumPy arrays in order. Eager only."""
+    global _watched
+    _watched = True
     draws: list[Any] = []
     token = _recording.set(draws)
     try:
@@ -72,6 +79,8 @@ def record() -> Generator[list[Any]]:
 @contextlib.contextmanager
 def replay(draws: Sequence[Any]) -> Generator[None]:
     """Give recorded draws again, in order, on whatever backend."""
+    global _watched
+    _watched = True
     token = _replaying.set(iter(draws))
     try:
         yield

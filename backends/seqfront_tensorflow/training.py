@@ -49,7 +49,9 @@ class Trainer(training.Trainer):
     def _graph(self, rate: tf.Tensor, count: tf.Tensor, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             values = {name: value.raw for name, value in self.losses(*inputs).items()}
-        grads = tape.gradient(values["loss"], self._variables, unconnected_gradients="zero")
+        grads = tape.gradient(
+            values["loss"], self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
         grads = [tf.convert_to_tensor(grad) for grad in grads]
         if math.isfinite(self.clip_norm):
             grads, _ = tf.clip_by_global_norm(grads, self.clip_norm)

@@ -166,14 +166,18 @@ def _check_labels(
 
 def _first_wrong(labels: Any, counts: Any, size: int | None, blank: int) -> Any:
     """(sequence, position, value) of the first label that is no label; None if there is none."""
-    data = np.arange(labels.shape[1]) < counts[:, None]
-    wrong = data & ((labels < 0) | (labels == blank))
+    wrong = (labels < 0) | (labels == blank)
     if size is not None:
-        wrong = wrong | (data & (labels >= size))
-    if not wrong.any():
+        wrong = wrong | (labels >= size)
+    found = np.argwhere(wrong & (_range(labels.shape[1]) < counts[:, None]))
+    if not len(found):
         return None
-    sequence, position = (int(i) for i in np.argwhere(wrong)[0])
+    sequence, position = (int(i) for i in found[0])
     return sequence, position, int(labels[sequence, position])
+
+
+def _range(count: int) -> Any:
+    return np.arange(count)
 
 
 def per_sequence(op: str, p: Problem, loss: Raw, logits: Tensor, infeasible: Infeasible) -> Tensor:

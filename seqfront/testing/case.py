@@ -54,8 +54,8 @@ class Case:
     """Why there is none, or none that means anything."""
     no_finite_difference: str = ""
     """Why the gradient is not the limit of differences."""
-    eager_only: str = ""
-    """Why it cannot be compiled."""
+    not_compiled: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Why it cannot be compiled, by backend."""
     unsafe_output: str = ""
     """Why the result may hold anything in its padding; else that is finite."""
     tolerance: float = 1.0

@@ -29,7 +29,7 @@ CREATE = [
         covers=("full",),
         oracle=lambda: (np.full((4, 7), 3), np.full(4, True), np.full((), 0.5)),
         no_gradient=_NONE,
-        eager_only="it has no input, so there is nothing to trace",
+        not_compiled=dict.fromkeys(("torch", "tensorflow"), "there is no input to trace"),
     ),
     Case(
         "zeros",
@@ -140,8 +140,8 @@ CONVERT += [
         covers=("to_backend",),
         batch=(batch,),
         oracle=lambda x: x,
-        no_gradient="detached",
-        eager_only="values of another framework are not there while tracing",
+        no_gradient="it is detached",
+        not_compiled=dict.fromkeys(("torch", "tensorflow"), "values are not there while tracing"),
         unsafe_output="the tensor is as it was",
     ),
 ]
@@ -189,6 +189,7 @@ GRADIENT = [
     ),
 ]
 
+_NOT_REPLAYED = "TorchDynamo does not read the context variable that draws are replayed from"
 _DRAWN = "draws go to positions in physical order"
 RANDOM = [
     Case(
@@ -200,7 +201,7 @@ RANDOM = [
         batch=(),
         draws=True,
         extent_matters="other draws are made for another extent",
-        eager_only="replayed numbers are constants",
+        not_compiled={"torch": _NOT_REPLAYED},
     )
     for kind in ("uniform", "normal")
 ]
@@ -214,6 +215,7 @@ RANDOM += [
         draws=rate not in (0.0, 1.0),
         extent_matters="other draws are made for another extent",
         order_matters=_DRAWN,
+        not_compiled={"torch": _NOT_REPLAYED} if rate not in (0.0, 1.0) else {},
         unsafe_output="" if rate else "the tensor itself",
     )
     for name, rate, axis in [

@@ -143,6 +143,7 @@ SIMPLE = [
         covers=("nn.Dropout",),
         module=lambda: sf.nn.Dropout(0.5),
         draws=True,
+        not_compiled={"torch": "draws are replayed from a context variable, see creating.py"},
         order_matters="draws go to positions in physical order",
         extent_matters="other draws are made for another extent",
     ),

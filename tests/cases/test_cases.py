@@ -23,7 +23,9 @@ def _eager() -> Iterator[object]:
 def _compiled() -> Iterator[object]:
     for case in CASES:
         for mode in modes.COMPILED:
-            if case.eager_only or (mode.name == "compile" and case.name not in COMPILED_FULLY):
+            if mode.backend in case.not_compiled:
+                continue
+            if mode.name == "compile" and case.name not in COMPILED_FULLY:
                 continue
             quick = mode.backend == "tensorflow" or case.name in COMPILED_FULLY
             marks = () if quick else (pytest.mark.slow,)
