@@ -20,13 +20,14 @@ def rnnt_forward(
     threads: int = 0,
 ) -> None:
     """
-    RNN-T loss of each sequence, and `saved` [batch, frames, labels + 1, 3] for the gradient.
+    RNN-T loss of each sequence, and `saved` [batch, frames, labels + 1, 3] for the
+    gradient.
 
     `shape` is (batch, frames, labels, classes); the logits have labels + 1 positions, and
     strides for batch, frame and position. `dtype`: 0 float32, 1 float64, 2 bfloat16, 3
-    float16. Loss and saved are float64 for float64 logits, else float32; targets and lengths
-    are int32. `threads` 0 is the default. Raises ValueError for lengths or targets out of
-    range.
+    float16. Loss and saved are float64 for float64 logits, else float32; targets and
+    lengths are int32. `threads` 0 is the default. Raises ValueError for lengths or targets
+    out of range.
     """
 
 def rnnt_backward(
@@ -115,8 +116,8 @@ def edit_distance(
     threads: int = 0,
 ) -> None:
     """
-    Levenshtein distance of each pair of rows of `a` [batch, a_size] and `b` [batch, b_size],
-    up to their lengths, into `distance` [batch]. All are int32.
+    Levenshtein distance of each pair of rows of `a` [batch, a_size] and `b`
+    [batch, b_size], up to their lengths, into `distance` [batch]. All are int32.
     """
 
 def version() -> str:

@@ -25,8 +25,8 @@ from seqfront.backend import Backend, RandomName, Raw, Size
 _recording: ContextVar[list[Any] | None] = ContextVar("seqfront_recording", default=None)
 _replaying: ContextVar[Iterator[Any] | None] = ContextVar("seqfront_replaying", default=None)
 
-_watched = False
-"""Whether draws were ever recorded or replayed in this process."""
+_watchers = 0
+"""How many `with` blocks record or replay now, in any thread."""
 
 _seed = 0
 _streams = 0
@@ -47,7 +47,7 @@ def next_stream() -> np.random.Generator:
 
 def draw(backend: Backend, kind: RandomName, shape: Sequence[Size], dtype: str, device: str) -> Raw:
     """Random numbers for an operation: drawn, or replayed."""
-    if not _watched:  # TorchDynamo does not read context variables
+    if not _watchers:  # TorchDynamo does not read context variables
         return backend.random(kind, shape, dtype, device)
     replay_from = _replaying.get()
     if replay_from is not None:
@@ -66,23 +66,25 @@ def draw(backend: Backend, kind: RandomName, shape: Sequence[Size], dtype: str, 
 @contextlib.contextmanager
 def record() -> Generator[list[Any]]:
     """Keep every draw of a `with` block, as NumPy arrays in order. Eager only."""
-    global _watched
-    _watched = True
+    global _watchers
     draws: list[Any] = []
     token = _recording.set(draws)
+    _watchers += 1
     try:
         yield draws
     finally:
+        _watchers -= 1
         _recording.reset(token)
 
 
 @contextlib.contextmanager
 def replay(draws: Sequence[Any]) -> Generator[None]:
     """Give recorded draws again, in order, on whatever backend."""
-    global _watched
-    _watched = True
+    global _watchers
     token = _replaying.set(iter(draws))
+    _watchers += 1
     try:
         yield
     finally:
+        _watchers -= 1
         _replaying.reset(token)

@@ -175,7 +175,9 @@ class Tensor:
         return Tensor(self.raw, dims, table, sparse_dim, backend=backend, untrusted=untrusted)
 
     def numpy(self, *dims: Dim) -> Any:
-        """As a NumPy array, detached; axes in the order of `dims` if given."""
+        """As a NumPy array, detached; axes in the order of `dims` if given. Not while tracing."""
+        if self.backend.is_tracing():
+            raise errors.needs_values("numpy", self, "the value of a tensor")
         return self.backend.to_numpy(self.raw_in(dims) if dims else self.raw)
 
     # -- operators (bound by seqfront.ops.elementwise) --------------------------------------------

@@ -14,7 +14,6 @@ from seqfront.lengths import FULL, Entry, Lengths
 from seqfront.ops.mask import clean, without_poles
 from seqfront.tensor import Operand, Tensor, operators
 
-_COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 _LOGICAL = frozenset({"and", "or", "xor"})
 _FLOAT_FUNCTIONS = frozenset(
     {"exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tanh", "sigmoid", "erf"}
@@ -73,7 +72,7 @@ def _operand_dtype(name: str, a: Tensor, b: Tensor, promoted: str) -> str:
     if name in _LOGICAL:
         if promoted != "bool":
             raise errors.wrong_dtype(name, "b" if a.dtype == "bool" else "a", b, "bool")
-    elif promoted == "bool" and name not in _COMPARISONS:
+    elif promoted == "bool" and name not in ("eq", "ne"):
         return dtypes.DEFAULT_INT
     return promoted
 

@@ -157,9 +157,16 @@ NUMBERS = [
     _number("builtin-abs", lambda x: abs(x)),
     _number("compare", lambda x: x > 0.4, no_gradient=_BOOL),
     _number("compare-int", lambda x: x >= 4, _INT, no_gradient=_BOOL),
-    Case("number-invert", lambda x: ~x, {"x": booleans(batch, time)}, RAGGED, batch=(batch,),
-         oracle=np.invert, no_gradient=_BOOL,
-         not_compiled={"torch": "TorchDynamo has no ~ of objects; sf.logical_not is the same"}),
+    Case(
+        "number-invert",
+        lambda x: ~x,
+        {"x": booleans(batch, time)},
+        RAGGED,
+        batch=(batch,),
+        oracle=np.invert,
+        no_gradient=_BOOL,
+        not_compiled={"torch": "TorchDynamo has no ~ of objects; sf.logical_not is the same"},
+    ),
     _number("bool-plus-one", lambda x: x + 1, booleans(batch, time), _NONE),
 ]
 

@@ -76,8 +76,8 @@ typedef struct sf_rnnt_problem {
     int32_t threads;              /* 0: the default */
 } sf_rnnt_problem;
 
-/* loss [batch] and saved [batch, frames, labels + 1, 3] are of the lattice type. How `saved` is laid
- * out is private. */
+/* loss [batch] and saved [batch, frames, labels + 1, 3] are of the lattice type. The layout of
+ * `saved` is private. */
 SF_API sf_status sf_rnnt_forward(const sf_rnnt_problem* problem, const void* logits, void* loss,
                                  void* saved);
 

@@ -1,0 +1,1 @@
+"""Every message of seqfront: how to get it, and its full text."""

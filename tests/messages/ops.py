@@ -1,0 +1,226 @@
+"""Messages of operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from messages.message import Make, Message
+
+import seqfront as sf
+from seqfront import DimError, DTypeError, TraceError, randomness
+
+batch, time, mel = sf.Dim("batch"), sf.Dim("time"), sf.Dim("mel", 4)
+nine, vocab = sf.Dim("nine", 9), sf.Dim("vocab", 5)
+
+
+def ragged(w: Make) -> sf.Tensor:
+    return w.zeros(batch, time, lengths={time: [3, 2, 1]})
+
+
+def replayed(w: Make) -> Any:
+    with randomness.replay([]):
+        return sf.random_normal((mel,), like=w.zeros(mel))
+
+
+def parameter(w: Make) -> sf.nn.Parameter:
+    with sf.use_backend(w.backend.name):
+        return sf.nn.Parameter((mel,))
+
+
+MESSAGES = [
+    Message(
+        "size_unknown",
+        DimError,
+        lambda w: sf.zeros((batch, mel)),
+        (
+            "full: the size of batch is not known.\n"
+            "  batch  dynamic, made at <string>:13\n"
+            "  fix: give a tensor that has it, as in like=x; or a static size, Dim('batch', 120)."
+        ),
+        only="any",
+    ),
+    Message(
+        "size_unknown",
+        DimError,
+        lambda w: sf.one_hot(w.ints(batch, of=time)),
+        (
+            "one_hot: the size of time is not known.\n"
+            "  time  dynamic, made at <string>:13\n"
+            "  fix: give a tensor that has it, as in like=x; or a static size, Dim('time', 120)."
+        ),
+    ),
+    Message(
+        "ragged_dim",
+        DimError,
+        lambda w: sf.merge_dims(ragged(w), (batch, time)),
+        (
+            "merge_dims: time is ragged, so padding would lie between the data.\n"
+            "  x        float32[batch≤3, time≤3] numpy:cpu\n"
+            "  lengths  int32[batch≤3] numpy:cpu\n"
+            "  fix: mask it (sf.mask_padding) and drop the lengths (x.with_lengths) if that is meant."
+        ),
+        eager="the lengths are printed",
+    ),
+    Message(
+        "nothing_to_merge",
+        DimError,
+        lambda w: sf.merge_dims(w.zeros(batch, mel), ()),
+        (
+            "merge_dims: no dim is named.\n"
+            "  x  float32[batch≤3, mel:4] numpy:cpu\n"
+            "  fix: name at least one dim of x."
+        ),
+    ),
+    Message(
+        "cannot_split",
+        DimError,
+        lambda w: sf.split_dim(w.zeros(batch, mel), mel, (time, sf.Dim("three", 3))),
+        (
+            "split_dim: mel:4 cannot be split into time, three:3.\n"
+            "  x  float32[batch≤3, mel:4] numpy:cpu\n"
+            "  fix: the sizes have to multiply to that of the dim; one of them may be dynamic."
+        ),
+    ),
+    Message(
+        "nothing_to_join",
+        DimError,
+        lambda w: sf.concat(),
+        ("concat: no tensor is given.\n  fix: give at least one."),
+        only="any",
+    ),
+    Message(
+        "nothing_to_join",
+        DimError,
+        lambda w: sf.stack([], batch),
+        ("stack: no tensor is given.\n  fix: give at least one."),
+        only="any",
+    ),
+    Message(
+        "negative_padding",
+        DimError,
+        lambda w: sf.pad(w.zeros(batch, time), axis=time, left=-1),
+        (
+            "pad: time cannot be padded by a negative number of positions.\n"
+            "  x      float32[batch≤3, time≤3] numpy:cpu\n"
+            "  left   -1\n"
+            "  right  0\n"
+            "  fix: numbers of at least 0."
+        ),
+    ),
+    Message(
+        "foreign_labels",
+        DimError,
+        lambda w: sf.gather(w.zeros(vocab, mel), indices=w.ints(batch, of=mel), axis=vocab),
+        (
+            "gather: the indices are labels of mel:4, not of vocab:5.\n"
+            "  indices  int32[batch≤3] of mel:4 numpy:cpu\n"
+            "  axis     vocab:5 made at <string>:14\n"
+            "  fix: if they mean the same, say so: indices.labels_of(axis)."
+        ),
+    ),
+    Message(
+        "no_labels",
+        DimError,
+        lambda w: sf.one_hot(w.ints(batch)),
+        (
+            "one_hot: it is not said which dim the values are labels of.\n"
+            "  x  int32[batch≤3] numpy:cpu\n"
+            "  fix: sf.wrap(..., sparse_dim=vocab), or x.labels_of(vocab)."
+        ),
+    ),
+    Message(
+        "index_out_of_range",
+        DimError,
+        lambda w: sf.gather(w.zeros(vocab, mel), indices=w([1, 5, 2], batch), axis=vocab),
+        (
+            "gather: an index lies outside of vocab:5.\n"
+            "  x        float32[vocab:5, mel:4] numpy:cpu\n"
+            "  indices  1 to 5\n"
+            "  needed   0 to 4\n"
+            "  fix: check the labels against the vocabulary that they were made with."
+        ),
+        eager="values of indices are not looked at",
+    ),
+    Message(
+        "index_out_of_range",
+        DimError,
+        lambda w: sf.gather(w.zeros(batch, mel), indices=4, axis=mel),
+        (
+            "gather: an index lies outside of mel:4.\n"
+            "  x        float32[batch≤3, mel:4] numpy:cpu\n"
+            "  indices  4 to 4\n"
+            "  needed   0 to 3\n"
+            "  fix: check the labels against the vocabulary that they were made with."
+        ),
+    ),
+    Message(
+        "window_beyond_data",
+        DimError,
+        lambda w: sf.conv(
+            w.zeros(batch, mel, vocab),
+            w.zeros(nine, vocab, mel),
+            spatial=[(mel, nine)],
+            in_dim=vocab,
+            out_dim=mel,
+        ),
+        (
+            "conv: the window over mel:4 is longer than the data.\n"
+            "  x       float32[batch≤3, mel:4, vocab:5] numpy:cpu\n"
+            "  size    4\n"
+            "  window  9\n"
+            '  fix: padding="same", or longer input.'
+        ),
+    ),
+    Message(
+        "nothing_to_differentiate",
+        DTypeError,
+        lambda w: sf.value_and_grad(lambda: w.zeros(), []),
+        (
+            "value_and_grad: there is nothing to differentiate by.\n"
+            "  fix: give at least one parameter or tensor."
+        ),
+    ),
+    Message(
+        "bad_rate",
+        DimError,
+        lambda w: sf.dropout(w.zeros(batch), 1.5),
+        ("dropout: the rate has to be between 0 and 1.\n  rate  1.5"),
+    ),
+    Message(
+        "nothing_to_replay",
+        DimError,
+        lambda w: replayed(w),
+        (
+            "replay: more random numbers are drawn than were recorded.\n"
+            "  fix: replay the same computation that was recorded."
+        ),
+        eager="TorchDynamo does not read the context",
+    ),
+    Message(
+        "wrong_value_shape",
+        DimError,
+        lambda w: parameter(w).assign(np.zeros((4, 5))),
+        (
+            "assign: the value does not have the dims of the parameter.\n"
+            "  parameter  float32[mel:4] numpy:cpu\n"
+            "  value      (4, 5)\n"
+            "  fix: an array with one axis for each dim, in their order; or a Tensor over the same dims."
+        ),
+        eager="it is done between steps",
+    ),
+    Message(
+        "needs_values",
+        TraceError,
+        lambda w: w.backend.compile(lambda raw: sf.wrap(raw, (batch, mel)).numpy())(
+            w.raw(np.zeros((3, 4)))
+        ),
+        (
+            "numpy: the value of a tensor is not known while tracing.\n"
+            "  x  float32[batch≤3, mel:4] numpy:cpu\n"
+            "  fix: compute it outside of the compiled function, or keep it as a tensor."
+        ),
+        only="tensorflow",
+        eager="it is the one that only tracing raises",
+    ),
+]
