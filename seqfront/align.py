@@ -16,10 +16,43 @@ from typing import TYPE_CHECKING, NamedTuple
 from seqfront import checks, errors
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Lengths, merged
+from seqfront.tensor import Tensor
 
 if TYPE_CHECKING:
     from seqfront.backend import Backend, Raw
-    from seqfront.tensor import Tensor
+
+
+def check(op: str, x: Tensor, *dims: Dim, name: str = "x") -> None:
+    """What every operation asks of an argument first: that it is a tensor, and has some dims."""
+    if not isinstance(x, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise errors.not_wrapped(op, name, x)
+    for dim in dims:
+        if dim not in x.dims:
+            raise errors.missing_dim(op, x, dim, name)
+
+
+def distinct(op: str, dims: Sequence[Dim]) -> tuple[Dim, ...]:
+    """Dims given by the user, as a tuple: dims indeed, and none twice."""
+    if not isinstance(dims, (tuple, list)):
+        raise errors.not_a_dim(op, dims)
+    for axis, dim in enumerate(dims):
+        if not isinstance(dim, Dim):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.not_a_dim(op, dim)
+        if dim in dims[:axis]:
+            raise errors.repeated_dim(op, dims, dim)
+    return tuple(dims)
+
+
+def check_sizes(op: str, xs: Sequence[Tensor], apart: Sequence[Dim] = ()) -> None:
+    """That a dim has one extent in all operands, as far as it is known; except dims `apart`."""
+    seen: dict[Dim, tuple[Tensor, int]] = {}
+    for x in xs:
+        for dim, size in zip(x.dims, x.backend.static_shape(x.raw), strict=True):
+            if size is None or dim.size is not None or dim in apart:
+                continue
+            other, known = seen.setdefault(dim, (x, size))
+            if known != size:
+                raise errors.sizes_differ(op, dim, other, x)
 
 
 class Move(NamedTuple):
@@ -108,6 +141,8 @@ def moved(backend: Backend, raw: Raw, move: Move | None) -> Raw:
 
 def common_backend(op: str, xs: Sequence[Tensor]) -> Backend:
     """The one backend of all operands; `BackendError` if there are two."""
+    for name, x in zip("abcdefgh" if len(xs) > 1 else "x", xs, strict=False):
+        check(op, x, name=name)
     backend = xs[0].backend
     for x in xs[1:]:
         if x.backend is not backend:

@@ -87,6 +87,8 @@ class Dim:
 
     def __sub__(self, other: int) -> Dim:
         """`time - 2`: without the last two positions (never fewer than none)."""
+        if not _is_int(other):
+            raise errors.bad_dim_operand(self, "-", other)
         return self.pad(0, -other)
 
     def __mul__(self, other: Dim | int) -> Dim:
@@ -107,7 +109,7 @@ class Dim:
     def pad(self, left: int, right: int) -> Dim:
         """With `left` more positions at the start and `right` at the end; negative: fewer."""
         if not _is_int(left) or not _is_int(right):
-            raise errors.bad_dim_operand(self, "+", right)
+            raise errors.bad_dim_operand(self, "+", right if _is_int(left) else left)
         base = self
         if self.expr is not None and self.expr.op == "pad":
             inner_left, inner_right = self.expr.args

@@ -71,6 +71,13 @@ def number(value: float, dtype: str) -> float:
     return value if kind == 2 else int(value) if kind == 1 else bool(value)
 
 
+def check_number(op: str, name: str, value: object, dtype: str) -> None:
+    """That a Python number loses nothing in a dtype but precision; else `DTypeError`."""
+    whole = isinstance(value, (bool, int)) or (isinstance(value, float) and value.is_integer())
+    if not whole and not (isinstance(value, float) and is_float(dtype)):
+        raise errors.not_a_number(op, name, value, dtype)
+
+
 def to_float(dtype: str) -> str:
     """Dtype of a function that has no meaning on integers (`exp`, `/`)."""
     return dtype if _KIND[dtype] == 2 else DEFAULT_FLOAT

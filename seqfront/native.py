@@ -130,6 +130,7 @@ def backward(
 
 def edit_distance(inputs: Sequence[Buffer], distance: Buffer, threads: int = 0) -> None:
     """Write the distance [batch] of pairs of rows of `a` and `b`."""
+    _check_shapes("edit_distance", inputs)
     a, a_lengths, b, b_lengths = inputs
     function = library().edit_distance
     try:
@@ -141,6 +142,18 @@ def edit_distance(inputs: Sequence[Buffer], distance: Buffer, threads: int = 0) 
         raise errors.native_refused("edit_distance", str(error)) from None
 
 
+def _check_shapes(op: str, inputs: Sequence[Buffer]) -> None:
+    """Refuse arrays that disagree: the library believes the extents of the first."""
+    shapes = {name: buffer.shape for name, buffer in zip(OPS[op].inputs, inputs, strict=True)}
+    first, *others = shapes.values()
+    fits = all(shape[:1] == first[:1] for shape in others)
+    if op == "rnnt":
+        fits = fits and first[2] == shapes["targets"][1] + 1
+    if not fits:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise errors.native_refused(op, f"the shapes do not fit together: {listed}.")
+
+
 def _run(
     op: str,
     half: str,
@@ -148,6 +161,7 @@ def _run(
     attributes: Mapping[str, int | bool],
     **addresses: Any,
 ) -> None:
+    _check_shapes(op, inputs)
     logits, targets, frame_lengths, label_lengths = inputs
     batch, frames, classes = logits.shape[0], logits.shape[1], logits.shape[-1]
     function = getattr(library(), f"{op}_{half}")

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, Union
 
 from typing_extensions import Self
 
-from seqfront import errors, show
+from seqfront import dtypes, errors, show
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Lengths
 
@@ -107,11 +107,15 @@ class Tensor:
 
     def size(self, dim: Dim) -> Size:
         """Padded extent of a dim: an int, or a symbol of the trace (SymInt, scalar tensor)."""
+        if not isinstance(dim, Dim):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.not_a_dim("size", dim)
         return dim.size if dim.size is not None else self.backend.size(self.raw, self.axis(dim))
 
     def lengths(self, dim: Dim) -> Tensor:
         """How many positions of a dim are data, over the dims this depends on; for a full dim a
         scalar, its size. Integers."""
+        if not isinstance(dim, Dim):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.not_a_dim("lengths", dim)
         entry = self._lengths.of(dim, self.backend)
         if entry is not None:
             return Tensor(entry.raw, entry.dims, self._lengths, backend=self.backend)
@@ -130,6 +134,8 @@ class Tensor:
 
     def is_ragged(self, dim: Dim) -> bool:
         """Whether a dim has lengths of its own here, so that there may be padding."""
+        if not isinstance(dim, Dim):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.not_a_dim("is_ragged", dim)
         return self._lengths.of(dim, self.backend) is not None
 
     @property
@@ -141,6 +147,8 @@ class Tensor:
 
     def raw_in(self, dims: Sequence[Dim]) -> Raw:
         """The framework's tensor with its axes in the order of `dims`, which are all of them."""
+        if not isinstance(dims, (tuple, list)):
+            raise errors.not_a_dim("raw_in", dims)
         wanted = tuple(dims)
         if wanted == self.dims:
             return self.raw
@@ -153,6 +161,8 @@ class Tensor:
         axis = self.axis(old)
         if new is old:
             return self
+        if not isinstance(new, Dim):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.not_a_dim("rename", new)
         if new in self.dims:
             raise errors.repeated_dim("rename", (*self.dims, new), new)
         size = self.backend.static_shape(self.raw)[axis]
@@ -164,6 +174,10 @@ class Tensor:
 
     def labels_of(self, dim: Dim | None) -> Tensor:
         """The same integers as indices into `dim`; None: plain numbers."""
+        if dim is not None and not isinstance(dim, Dim):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.not_a_dim("labels_of", dim)
+        if dim is not None and not dtypes.is_int(self.dtype):
+            raise errors.wrong_dtype("labels_of", "x", self, "an integer type")
         return self._same(self.dims, self._lengths, dim)
 
     def with_lengths(self, table: Lengths) -> Tensor:
@@ -264,6 +278,7 @@ class Tensor:
         return operators.unary("not", self)
 
     __hash__ = object.__hash__
+    __array_ufunc__ = None  # NumPy leaves `array + tensor` to the tensor, which refuses it
 
     # -- what it is not ---------------------------------------------------------------------------
 
@@ -287,6 +302,9 @@ class Tensor:
 
     def __iter__(self) -> NoReturn:
         raise errors.no_indexing(self)
+
+    def __array__(self, *options: object, **more: object) -> NoReturn:
+        raise errors.no_array(self)
 
     def __repr__(self) -> str:
         return show.tensor(self)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from seqfront import backends
+from seqfront import backends, errors
 from seqfront.nn.module import Module
 from seqfront.tensor import Tensor
 
@@ -70,6 +70,10 @@ class Trainer(abc.ABC):
 def trainer(backend: str, model: Module, losses: LossFunction, **options: Any) -> Trainer:
     """The trainer of a backend; options as for `Trainer`."""
     package = type(backends.get(backend)).__module__.partition(".")[0]
+    if not backends.get(backend).has_gradients:
+        raise errors.no_gradients("trainer", backend)
+    if not isinstance(model, Module):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise errors.not_a_module("trainer", model)
     return import_module(f"{package}.training").Trainer(model, losses, **options)
 
 

@@ -77,7 +77,7 @@ class Control:
         self, fn: Callable[[], tuple[np.ndarray, Any]], wrt: Sequence[np.ndarray]
     ) -> NoReturn:
         """Not possible: `BackendError`."""
-        raise errors.no_gradients("numpy")
+        raise errors.no_gradients("value_and_grad", "numpy")
 
     def no_grad(self, fn: Callable[[], Any]) -> Any:
         """`fn()`."""

@@ -102,12 +102,12 @@ def default_device() -> str:
 
 @functools.lru_cache(maxsize=256)
 def _placement(device: str) -> str:
-    kind, _, index = device.partition(":")
+    kind, _, index = str(device).partition(":")
     placement = f"{'GPU' if kind == 'cuda' else kind.upper()}:{index or 0}"
     known = [d.name.rpartition("device:")[2] for d in tf.config.list_logical_devices()]
     if placement not in known:
         raise errors.unknown_device(
-            "tensorflow", device, ", ".join(dict.fromkeys(map(device_name, known)))
+            "tensorflow", str(device), ", ".join(dict.fromkeys(map(device_name, known)))
         )
     return placement
 

@@ -46,6 +46,11 @@ def greatest(dtype: torch.dtype) -> float:
     return math.inf if dtype.is_floating_point else torch.iinfo(dtype).max
 
 
+def _unknown_device(device: object) -> errors.BackendError:
+    known = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    return errors.unknown_device("torch", str(device), ", ".join(known))
+
+
 class Inspection:
     """Groups *inspect and convert*, *create* and *parameters* of the seam, and the seed."""
 
@@ -95,7 +100,12 @@ class Inspection:
 
     def to_device(self, x: torch.Tensor, device: str) -> torch.Tensor:
         """Copy to a device, if it is not there."""
-        return x.to(device)
+        if torch.compiler.is_compiling():
+            return x.to(device)
+        try:
+            return x.to(torch.device(device))
+        except (RuntimeError, AssertionError, TypeError):  # an assertion says: built without CUDA
+            raise _unknown_device(device) from None
 
     def full(self, shape: Sequence[Size], value: float, dtype: str, device: str) -> torch.Tensor:
         """Constant of a shape."""

@@ -12,8 +12,7 @@ extern "C" SF_API void ideal_two_pass(const float* x, float* y, int64_t rows, in
                                       int32_t threads, int32_t gradient) {
     const seqfront::RowKernels<float>& kernels = seqfront::kernels().float32;
     std::vector<float> lse(static_cast<std::size_t>(rows));
-    const int64_t chunk = 1 + 32768 / classes;
-    seqfront::parallel_for(rows, chunk, threads, [&](int32_t, int64_t begin, int64_t end) {
+    seqfront::parallel_for(rows, classes, threads, [&](int32_t, int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
             float maximum, log_sum;
             kernels.normalisers(x + i * classes, classes, 1, classes, &maximum, &log_sum);
@@ -21,7 +20,7 @@ extern "C" SF_API void ideal_two_pass(const float* x, float* y, int64_t rows, in
         }
     });
     if (gradient != 0) {
-        seqfront::parallel_for(rows, chunk, threads, [&](int32_t, int64_t begin, int64_t end) {
+        seqfront::parallel_for(rows, classes, threads, [&](int32_t, int64_t begin, int64_t end) {
             for (int64_t i = begin; i < end; ++i) {
                 kernels.softmax_gradient(x + i * classes, y + i * classes, classes,
                                          lse[static_cast<std::size_t>(i)], 0.5f);

@@ -44,7 +44,14 @@ SEQFRONT_TEST(errors, rnnt) {
     expect(rnnt_with([](P, D d) { d.dtype = 9; }),
            "rnnt: dtype is 9, needed 0 (float32), 1 (float64), 2 (bfloat16) or 3 (float16)");
     expect(rnnt_with([](P, D d) { d.batch = d.frames = int64_t{1} << 40; }),
-           "rnnt: the sizes are too large: more than 2^58 elements");
+           "rnnt: the sizes are too large: more than 2^56 elements");
+    expect(rnnt_with([](P, D d) { d.labels = std::numeric_limits<int64_t>::max(); }),
+           "rnnt: labels is 9223372036854775807, needed 0..72057594037927936");
+    expect(rnnt_with([](P, D d) {
+               d.batch = 0;
+               d.frames = d.labels = int64_t{1} << 56;
+           }),
+           "rnnt: the sizes are too large: more than 2^56 elements");
     CHECK(rnnt_with([](P, D) {}) == SF_OK);
     CHECK_TEXT(sf_last_error(), "");
 }
@@ -69,6 +76,10 @@ SEQFRONT_TEST(errors, ctc) {
     expect(sf_ctc_forward(&d, p.logits.data(), loss, saved),
            "ctc: targets[1, 0] is 4, needed 0..4 and not the blank 4");
     expect(sf_ctc_forward(&d, nullptr, loss, saved), "ctc: logits is a null pointer");
+    sf_ctc_problem large = d;
+    large.labels = large.classes = std::numeric_limits<int64_t>::max();
+    expect(sf_ctc_forward(&large, p.logits.data(), loss, saved),
+           "ctc: labels is 9223372036854775807, needed 0..72057594037927936");
     p.frame_lengths[0] = 77;
     expect(sf_ctc_forward(&d, p.logits.data(), loss, saved),
            "ctc: frame_lengths[0] is 77, needed 0..3");
@@ -79,6 +90,9 @@ SEQFRONT_TEST(errors, edit_distance) {
     int32_t distance[2];
     expect(sf_edit_distance(2, tokens, 2, 2, lengths, tokens, 2, 2, lengths, distance, 0),
            "edit_distance: a_lengths[1] is 3, needed 0..2");
+    constexpr int64_t large = int64_t{1} << 56;
+    expect(sf_edit_distance(0, nullptr, 0, large, nullptr, nullptr, 0, large, nullptr, nullptr, 0),
+           "edit_distance: the sizes are too large: more than 2^56 elements");
 }
 
 SEQFRONT_TEST(errors, settings) {

@@ -67,10 +67,10 @@ def wrong_keras_backend(name: str) -> BackendError:
     )
 
 
-def no_gradients(backend: str) -> BackendError:
+def no_gradients(op: str, backend: str) -> BackendError:
     """Differentiation where there is none."""
     return BackendError(
-        f"value_and_grad: the backend {backend!r} computes no gradients.",
+        f"{op}: the backend {backend!r} computes no gradients.",
         fix='use "torch" or "tensorflow"; the NumPy backend is the reference for values.',
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from seqfront.errors.base import DimError, DTypeError, TraceError
+from seqfront.errors.base import DimError, DTypeError, SeqfrontError, TraceError
 
 if TYPE_CHECKING:
     from seqfront.dim import Dim
@@ -53,8 +53,19 @@ def bad_dim_operand(dim: Dim, operator: str, operand: object) -> DTypeError:
 # -- dims of tensors -------------------------------------------------------------------------------
 
 
-def missing_dim(op: str, x: Tensor, dim: Dim, name: str = "x") -> DimError:
+def not_a_dim(op: str, value: object) -> DTypeError:
+    """Something else where a dim is wanted, for example its name."""
+    return DTypeError(
+        f"{op}: dims are given as Dim objects.",
+        [("came", f"{type(value).__name__} {_short(value)}")],
+        'make a dim once, time = sf.Dim("time"), and pass that object; several as a tuple.',
+    )
+
+
+def missing_dim(op: str, x: Tensor, dim: Dim, name: str = "x") -> SeqfrontError:
     """A tensor without a dim that the operation needs."""
+    if not hasattr(dim, "origin"):
+        return not_a_dim(op, dim)
     namesake = next((d for d in x.dims if d.name == dim.name), None)
     if namesake is not None:
         return DimError(
@@ -95,6 +106,15 @@ def wrong_size(op: str, x: Tensor, dim: Dim, size: object) -> DimError:
         f"{op}: {dim!r} does not fit an axis of size {size}.",
         [("x", x)],
         f"a dim of size {size}, or a dynamic one without size.",
+    )
+
+
+def sizes_differ(op: str, dim: Dim, a: Tensor, b: Tensor) -> DimError:
+    """Two operands that disagree on the extent of a dim."""
+    return DimError(
+        f"{op}: the operands have different extents of {dim!r}.",
+        [("a", a), ("b", b)],
+        f"two axes of different extents are two dims: make the second one {dim.name}.clone().",
     )
 
 
@@ -146,6 +166,15 @@ def wrong_extent(
     )
 
 
+def bad_lengths_table(value: object) -> DTypeError:
+    """Lengths that do not say which dim they are of."""
+    return DTypeError(
+        "wrap: lengths are given for each ragged dim.",
+        [("lengths", f"{type(value).__name__} {_short(value)}")],
+        "say which dim they are of: lengths={time: n}.",
+    )
+
+
 def foreign_lengths(dim: Dim, dims: Sequence[Dim]) -> DimError:
     """Lengths of a dim that is not there."""
     return DimError(
@@ -183,6 +212,29 @@ def lengths_out_of_range(dim: Dim, low: int, high: int, size: int) -> DimError:
     )
 
 
+def already_wrapped(x: Tensor) -> DTypeError:
+    """A tensor of ours where one of a framework is wanted."""
+    return DTypeError(
+        "wrap: this is a Tensor already.",
+        [("raw", x)],
+        "use it as it is; x.rename(old, new) gives it other dims.",
+    )
+
+
+def not_convertible(value: object) -> DTypeError:
+    """A value that no array can be made of."""
+    return DTypeError(
+        "wrap: no tensor can be made of this value.",
+        [("value", f"{type(value).__name__} {_short(value)}")],
+        "pass an array or tensor, a number, or a nested list of numbers in equal rows.",
+    )
+
+
+def _short(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def _shape(shape: Sequence[object]) -> str:
     return f"({', '.join('?' if size is None else str(size) for size in shape)})"
 
@@ -213,8 +265,17 @@ def no_indexing(x: Tensor) -> DTypeError:
     return DTypeError(
         "indexing: a tensor has no first axis, so x[...] has no meaning.",
         [("x", x)],
-        "sf.gather(x, indices=i, axis=dim) or sf.slice_axis(x, axis=dim, ...); x.raw_in(dims) for "
-        "the plain tensor.",
+        "sf.gather(x, indices=i, axis=dim); x.raw_in(dims) is the plain tensor.",
+    )
+
+
+def no_array(x: Tensor) -> DTypeError:
+    """`np.asarray(x)`, `torch.as_tensor(x)` and the like."""
+    return DTypeError(
+        "array: a tensor has no order of axes, so it does not become an array by itself.",
+        [("x", x)],
+        "x.numpy(batch, time) is the array with the axes in that order, x.raw_in(dims) the raw "
+        "tensor.",
     )
 
 
@@ -223,7 +284,34 @@ def not_an_operand(op: str, value: object) -> DTypeError:
     return DTypeError(
         f"{op}: an operand is neither a Tensor nor a number.",
         [("operand", f"{type(value).__module__}.{type(value).__name__}")],
+        "wrap plain tensors with their dims first, sf.wrap(raw, dims); numbers are Python's.",
+    )
+
+
+def not_wrapped(op: str, name: str, value: object) -> DTypeError:
+    """A plain tensor, or anything else, where a Tensor is wanted."""
+    return DTypeError(
+        f"{op}: {name} has to be a Tensor.",
+        [(name, f"{type(value).__module__}.{type(value).__name__}")],
         "wrap plain tensors with their dims first: sf.wrap(raw, dims).",
+    )
+
+
+def not_a_number(op: str, name: str, value: object, dtype: str) -> DTypeError:
+    """A value that a tensor of the dtype cannot hold."""
+    return DTypeError(
+        f"{op}: {name} is no number that {dtype} can hold.",
+        [(name, f"{type(value).__name__} {_short(value)}")],
+        "a Python number of the kind of the dtype; sf.cast(x, dtype) converts a tensor.",
+    )
+
+
+def bad_integer_operand(op: str, x: Tensor, number: float) -> DTypeError:
+    """Arithmetic that integers do not have."""
+    return DTypeError(
+        f"{op}: {number!r} has no meaning as the second operand of integers.",
+        [("x", x)],
+        'sf.cast(x, "float32") first, if infinity or a fraction is meant.',
     )
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def unknown_choice(op: str, name: str, value: object, known: Sequence[str]) -> DimError:
     """A name that is none of those an argument may have."""
     return DimError(
-        f"{op}: {name} is {value!r}.", [("known", ", ".join(map(repr, known)))], "use one of these."
+        f"{op}: {name} is {value!r}.",
+        [("known", ", ".join(map(repr, known)))],
+        "give one of these.",
     )
 
 
@@ -37,10 +39,10 @@ def vocabularies_differ(op: str, logits: Tensor, targets: Tensor, classes: Dim) 
     )
 
 
-def bad_blank(op: str, logits: Tensor, classes: Dim, blank: int, size: int) -> DimError:
+def bad_blank(op: str, logits: Tensor, classes: Dim, blank: object, size: int) -> DimError:
     """A blank that is no class."""
     return DimError(
-        f"{op}: blank_index {blank} is no class of {classes!r}.",
+        f"{op}: blank_index {blank!r} is no class of {classes!r}.",
         [("logits", logits), ("needed", f"{-size} to {size - 1}")],
         "the index of the blank among the classes; negative counts from the end.",
     )
@@ -59,6 +61,17 @@ def bad_label(
             ("needed", f"0 to {'?' if size is None else size - 1}, without the blank {blank}"),
         ],
         "check the labels against the vocabulary, and blank_index.",
+    )
+
+
+def wrong_label_states(
+    logits: Tensor, targets: Tensor, states: Dim, came: int, needed: int
+) -> DimError:
+    """Transducer logits for another number of labels."""
+    return DimError(
+        f"rnnt_loss: the extent of {states!r} has to be one more than that of the targets.",
+        [("logits", logits), ("targets", targets), ("came", came), ("needed", needed)],
+        "cut or pad logits and targets to the same number of labels.",
     )
 
 
@@ -84,6 +97,15 @@ def infeasible(op: str, rows: Sequence[tuple[int, int, int]], count: int) -> Nat
         f"{op}: {len(rows)} of {count} sequences have fewer frames than their labels need.",
         shown,
         'less subsampling, or infeasible="zero" to give them loss 0.',
+    )
+
+
+def needs_lengths(op: str, x: Tensor, dim: Dim) -> DimError:
+    """A search over a dim without lengths, which say what the batch is."""
+    return DimError(
+        f"{op}: {dim!r} has no lengths over a batch dim.",
+        [("x", x)],
+        "wrap with lengths, all equal if need be: sf.wrap(raw, dims, lengths={dim: n}).",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from seqfront.errors.base import DimError, DTypeError
+from seqfront.errors.base import BackendError, DimError, DTypeError
 
 if TYPE_CHECKING:
     from seqfront.dim import Dim
@@ -26,7 +26,7 @@ def ragged_dim(op: str, x: Tensor, dim: Dim) -> DimError:
     return DimError(
         f"{op}: {dim!r} is ragged, so padding would lie between the data.",
         [("x", x), ("lengths", x.lengths(dim))],
-        "mask it (sf.mask_padding) and drop the lengths (x.with_lengths) if that is meant.",
+        "sf.mask_padding(x) and then x.with_lengths(seqfront.lengths.FULL), if that is meant.",
     )
 
 
@@ -49,12 +49,26 @@ def nothing_to_join(op: str) -> DimError:
     return DimError(f"{op}: no tensor is given.", fix="give at least one.")
 
 
-def negative_padding(x: Tensor, axis: Dim, left: int, right: int) -> DimError:
+def bad_counts(op: str, name: str, value: object, needed: str) -> DimError:
+    """Numbers of positions, steps or parts that make no sense."""
+    return DimError(f"{op}: {name} is {value!r}.", [("needed", needed)], f"give {name} as that.")
+
+
+def kernel_misfit(x: Tensor, kernel: Tensor, in_dim: Dim, groups: int) -> DimError:
+    """A kernel for another number of features."""
+    return DimError(
+        "conv: the features of the kernel do not fit those of x.",
+        [("x", x), ("kernel", kernel), ("in_dim", repr(in_dim)), ("groups", groups)],
+        "the kernel has in_dim / groups input features, and groups divides both features.",
+    )
+
+
+def negative_padding(x: Tensor, axis: Dim, left: object, right: object) -> DimError:
     """Fewer than no positions to add."""
     return DimError(
-        f"pad: {axis!r} cannot be padded by a negative number of positions.",
-        [("x", x), ("left", left), ("right", right)],
-        "numbers of at least 0.",
+        f"pad: {axis!r} can be padded by whole numbers of positions only, of at least 0.",
+        [("x", x), ("left", repr(left)), ("right", repr(right))],
+        "to shorten a dim, give shorter lengths to sf.wrap.",
     )
 
 
@@ -81,7 +95,7 @@ def index_out_of_range(op: str, x: Tensor, axis: Dim, low: int, high: int, size:
     return DimError(
         f"{op}: an index lies outside of {axis!r}.",
         [("x", x), ("indices", f"{low} to {high}"), ("needed", f"0 to {size - 1}")],
-        "check the labels against the vocabulary that they were made with.",
+        "positions start at 0; labels have to be made with the vocabulary of this dim.",
     )
 
 
@@ -90,7 +104,7 @@ def window_beyond_data(op: str, x: Tensor, dim: Dim, size: int, window: int) -> 
     return DimError(
         f"{op}: the window over {dim!r} is longer than the data.",
         [("x", x), ("size", size), ("window", window)],
-        'padding="same", or longer input.',
+        'padding="same" or "causal", or longer input.',
     )
 
 
@@ -102,9 +116,31 @@ def nothing_to_differentiate() -> DTypeError:
     )
 
 
-def bad_rate(op: str, rate: float) -> DimError:
+def not_differentiable(name: str, value: object, needed: str) -> DTypeError:
+    """A result or a parameter that has no gradient."""
+    return DTypeError(
+        f"value_and_grad: {name} has to be {needed}.",
+        [(name, value if hasattr(value, "dims") else type(value).__name__)],
+        "fn gives a scalar Tensor, or a pair of one and anything else; wrt are float Tensors.",
+    )
+
+
+def foreign_gradient(value: Tensor, wrt: Tensor) -> BackendError:
+    """Differentiation across frameworks."""
+    return BackendError(
+        "value_and_grad: the value and what it is differentiated by are of two backends.",
+        [("value", value), ("wrt", wrt)],
+        f'move one of them first: sf.to_backend(x, "{wrt.backend.name}").',
+    )
+
+
+def bad_rate(op: str, rate: object) -> DimError:
     """A probability that is none."""
-    return DimError(f"{op}: the rate has to be between 0 and 1.", [("rate", rate)])
+    return DimError(
+        f"{op}: the rate has to be between 0 and 1.",
+        [("rate", repr(rate))],
+        "it is a probability: 0.1 for one in ten.",
+    )
 
 
 def nothing_to_replay() -> DimError:

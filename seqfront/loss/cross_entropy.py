@@ -9,6 +9,7 @@ from seqfront.dim import Dim
 from seqfront.ops import elementwise, reduce
 from seqfront.ops.index import check_range, gather, one_hot
 from seqfront.ops.mask import clean, mask_padding
+from seqfront.ops.noise import check_rate
 from seqfront.ops.softmax import log_softmax
 from seqfront.tensor import Tensor
 
@@ -38,15 +39,17 @@ def cross_entropy(
         raise errors.unknown_choice(
             "cross_entropy", "estimated_type", estimated_type, ("probs", "log-probs", "logits")
         )
-    if axis not in estimated.dims:
-        raise errors.missing_dim("cross_entropy", estimated, axis, "estimated")
+    align.check("cross_entropy", estimated, axis, name="estimated")
+    align.check("cross_entropy", target, name="target")
     if not dtypes.is_float(estimated.dtype):
         raise errors.wrong_dtype("cross_entropy", "estimated", estimated, "floating point")
     align.common_backend("cross_entropy", (estimated, target))
+    align.check_sizes("cross_entropy", (estimated, target))
     if dtypes.is_int(target.dtype):
         return _sparse(estimated, target, axis, estimated_type)
-    if axis not in target.dims:
-        raise errors.missing_dim("cross_entropy", target, axis, "target")
+    align.check("cross_entropy", target, axis, name="target")
+    if not dtypes.is_float(target.dtype):
+        raise errors.wrong_dtype("cross_entropy", "target", target, "labels or probabilities")
     return _dense(estimated, target, axis, estimated_type)
 
 
@@ -96,11 +99,12 @@ def label_smoothing(target: Tensor, smoothing: float, axis: Dim | None = None) -
     Returns:
         float over the dims of `target` and `axis`.
     """
-    if not 0.0 <= smoothing <= 1.0:
-        raise errors.bad_rate("label_smoothing", smoothing)
+    align.check("label_smoothing", target, name="target")
+    check_rate("label_smoothing", smoothing)
     axis = target.sparse_dim if axis is None else axis
     if axis is None:
         raise errors.no_labels("label_smoothing", target)
+    align.distinct("label_smoothing", (axis,))
     if axis.size is None:
         raise errors.size_unknown("label_smoothing", axis)
     if dtypes.is_int(target.dtype):

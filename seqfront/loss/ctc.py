@@ -57,9 +57,9 @@ def ctc_loss(
     )
     attributes = {
         "blank": p.blank,
-        "normalized": logits_normalized,
-        "max_approx": max_approx,
-        "label_loop": label_loop,
+        "normalized": bool(logits_normalized),
+        "max_approx": bool(max_approx),
+        "label_loop": bool(label_loop),
     }
     loss = p.backend.native_call("ctc", p.inputs, attributes)
     return lattice.per_sequence("ctc_loss", p, loss, logits, infeasible)

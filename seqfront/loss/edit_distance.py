@@ -27,13 +27,13 @@ def edit_distance(
         Distances over the batch dims; no gradient.
     """
     for name, x, dim in (("a", a, a_spatial_dim), ("b", b, b_spatial_dim)):
-        if dim not in x.dims:
-            raise errors.missing_dim("edit_distance", x, dim, name)
+        align.check("edit_distance", x, dim, name=name)
         if not dtypes.is_int(x.dtype):
             raise errors.wrong_dtype("edit_distance", name, x, "an integer type")
     if a.sparse_dim is not None and b.sparse_dim is not None and a.sparse_dim is not b.sparse_dim:
         raise errors.foreign_labels("edit_distance", b, a.sparse_dim)
     backend = align.common_backend("edit_distance", (a, b))
+    align.check_sizes("edit_distance", (a, b), (a_spatial_dim, b_spatial_dim))
     table = align.common_lengths("edit_distance", (a, b))
     batch_a = tuple(dim for dim in a.dims if dim is not a_spatial_dim)
     batch_b = tuple(dim for dim in b.dims if dim is not b_spatial_dim)

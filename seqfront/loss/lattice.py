@@ -50,11 +50,8 @@ def problem(
     rows: tuple[Dim, ...],
 ) -> Problem:
     """Check the arguments of a loss and lay them out; `rows` are the dims of the lattice."""
-    for dim in rows:
-        if dim not in logits.dims:
-            raise errors.missing_dim(op, logits, dim, "logits")
-    if labels_dim not in targets.dims:
-        raise errors.missing_dim(op, targets, labels_dim, "targets")
+    align.check(op, logits, *rows, name="logits")
+    align.check(op, targets, labels_dim, name="targets")
     if not dtypes.is_float(logits.dtype):
         raise errors.wrong_dtype(op, "logits", logits, "floating point")
     if not dtypes.is_int(targets.dtype):
@@ -67,6 +64,7 @@ def problem(
     for dim in targets.dims:
         if dim is not labels_dim and dim not in batch:
             raise errors.missing_dim(op, logits, dim, "logits")
+    align.check_sizes(op, (logits, targets))
     flat_logits = flattened(logits, batch, (*rows, classes))
     frames = lengths_of(logits.with_lengths(table), input_dim, batch)
     counts = lengths_of(_over(targets.with_lengths(table), logits, batch), labels_dim, batch)
@@ -98,7 +96,7 @@ def _blank(op: str, logits: Tensor, classes: Dim, blank: int) -> int:
         size = logits.backend.static_shape(logits.raw)[logits.axis(classes)]
     if size is None:
         raise errors.size_unknown(op, classes)
-    if not -size <= blank < size:
+    if not isinstance(blank, int) or not -size <= blank < size:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise errors.bad_blank(op, logits, classes, blank, size)
     return blank % size
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqfront import errors
+from seqfront import align, errors
 from seqfront.dim import Dim
 from seqfront.loss import lattice
 from seqfront.loss.lattice import Infeasible
@@ -44,11 +44,14 @@ def rnnt_loss(
         NativeError: With `infeasible="raise"`, sequences that have no alignment.
     """
     lattice.check_choice("rnnt_loss", infeasible)
+    align.check("rnnt_loss", logits, name="logits")
+    align.check("rnnt_loss", targets, targets_spatial_dim, name="targets")
     states = next(
         (d for d in (targets_spatial_dim + 1, 1 + targets_spatial_dim) if d in logits.dims), None
     )
     if states is None:
         raise errors.missing_label_states(logits, targets_spatial_dim)
+    _check_states(logits, targets, states, targets_spatial_dim)
     p = lattice.problem(
         "rnnt_loss",
         logits,
@@ -58,6 +61,13 @@ def rnnt_loss(
         blank_index,
         (input_spatial_dim, states),
     )
-    attributes = {"blank": p.blank, "normalized": logits_normalized}
+    attributes = {"blank": p.blank, "normalized": bool(logits_normalized)}
     loss = p.backend.native_call("rnnt", p.inputs, attributes)
     return lattice.per_sequence("rnnt_loss", p, loss, logits, infeasible)
+
+
+def _check_states(logits: Tensor, targets: Tensor, states: Dim, labels: Dim) -> None:
+    came = logits.backend.static_shape(logits.raw)[logits.axis(states)]
+    count = targets.backend.static_shape(targets.raw)[targets.axis(labels)]
+    if came is not None and count is not None and came != count + 1:
+        raise errors.wrong_label_states(logits, targets, states, came, count + 1)

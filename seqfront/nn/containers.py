@@ -13,7 +13,11 @@ class Sequential(Module):
     """One after another: modules, or any functions from tensor to tensor.
 
     Example:
+        >>> import seqfront as sf
+        >>> mel, hidden, out = sf.Dim("mel", 80), sf.Dim("hidden", 64), sf.Dim("out", 10)
         >>> net = sf.nn.Sequential(sf.nn.Linear(mel, hidden), sf.relu, sf.nn.Linear(hidden, out))
+        >>> net(sf.zeros((mel,)))
+        float32[out:10] numpy:cpu
     """
 
     def __init__(self, *layers: Callable[..., Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seqfront import errors
 from seqfront.dim import Dim
 from seqfront.nn.init import GlorotUniform, Initializer
 from seqfront.nn.module import Module
@@ -41,6 +42,8 @@ class Conv1d(Module):
         self.in_dim = in_dim
         self.out_dim = out_dim
         self.window = Dim("window", window)
+        if not isinstance(groups, int) or groups < 1 or (in_dim.size or 0) % groups:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.bad_counts("Conv1d", "groups", groups, f"a divisor of {in_dim!r}")
         self.stride = stride
         self.padding: Padding = padding
         self.dilation = dilation

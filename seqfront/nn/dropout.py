@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqfront import errors
 from seqfront.dim import Dim
 from seqfront.nn.module import Module
 from seqfront.ops import noise
@@ -20,8 +19,7 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float, *, axis: Sequence[Dim] | None = None) -> None:
-        if not 0.0 <= rate <= 1.0:
-            raise errors.bad_rate("Dropout", rate)
+        noise.check_rate("Dropout", rate)
         self.rate = rate
         self.axis = axis
 

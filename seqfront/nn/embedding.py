@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqfront import dtypes, errors
+from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
 from seqfront.nn.init import Initializer, Normal
 from seqfront.nn.module import Module
@@ -32,6 +32,7 @@ class Embedding(Module):
 
         Padding may hold anything. Labels out of range are an error on the CPU outside a trace.
         """
+        align.check("Embedding", x)
         if not dtypes.is_int(x.dtype):
             raise errors.wrong_dtype("Embedding", "x", x, "an integer type")
         if x.sparse_dim is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqfront import dtypes, errors
+from seqfront import align, dtypes
 from seqfront.dim import Dim
 from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
@@ -27,8 +27,7 @@ class LayerNorm(Module):
 
     def __call__(self, x: Tensor) -> Tensor:
         """[..., dim] -> the same dims, float."""
-        if self.dim not in x.dims:
-            raise errors.missing_dim("LayerNorm", x, self.dim)
+        align.check("LayerNorm", x, self.dim)
         rest = tuple([dim for dim in x.dims if dim is not self.dim])
         backend = x.backend
         raw = clean(x).raw_in((*rest, self.dim))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from seqfront import backends, dtypes, errors, randomness
+from seqfront import align, backends, dtypes, errors, randomness
 from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.lengths import FULL
@@ -53,17 +53,17 @@ class Parameter(Tensor):
         dtype: str = "float32",
         trainable: bool = True,
     ) -> None:
-        dims = tuple(dims)
-        shape = tuple(_static(dim) for dim in dims)
-        for i, dim in enumerate(dims):
-            if dim in dims[:i]:
-                raise errors.repeated_dim("Parameter", dims, dim)
+        dims = align.distinct("Parameter", dims)
+        shape = tuple([_static(dim) for dim in dims])
         dtypes.check(dtype, "Parameter")
+        if trainable and not dtypes.is_float(dtype):
+            raise errors.unknown_dtype("Parameter", dtype, dtypes.FLOATS)
         backend = backends.default()
         super().__init__(None, dims, FULL, backend=backend)
         if isinstance(initial, Initializer):
             value = initial(dims, randomness.next_stream())
         else:
+            dtypes.check_number("Parameter", "initial", initial, dtype)
             value = np.full(shape, initial)
         raw = backend.convert(np.asarray(value, np.float64 if dtype == "float64" else np.float32))
         if backend.dtype(raw) != dtype:
@@ -97,7 +97,9 @@ class Parameter(Tensor):
         """Overwrite the value: a Tensor over the same dims, or an array in their order."""
         if isinstance(value, Tensor):
             value = value.backend.to_numpy(value.raw_in(self.dims))
-        array = np.asarray(value)
+        array: Any = np.asarray(value)
+        if array.dtype.kind not in "biufV":  # V: bfloat16, which NumPy has not
+            raise errors.unknown_dtype("assign", str(array.dtype), dtypes.ALL)
         shape = tuple(dim.size for dim in self.dims)
         if array.shape != shape:
             raise errors.wrong_value_shape(self, array.shape)

@@ -11,6 +11,7 @@ from seqfront.nn.init import GlorotUniform, LSTMBias
 from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
 from seqfront.ops import create
+from seqfront.ops.dtype import cast
 from seqfront.ops.mask import clean, own_lengths
 from seqfront.tensor import Tensor
 
@@ -40,6 +41,7 @@ class LSTM(Module):
 
     def initial_state(self, x: Tensor, axis: Dim | None = None) -> LSTMState:
         """Zeros over the batch dims of `x`."""
+        align.check("LSTM", x)
         dims = (*self._batch(x, axis), self.out_dim)
         zeros = create.zeros(dims, dtype=dtypes.to_float(x.dtype), like=x)
         return LSTMState(zeros, zeros)
@@ -51,18 +53,19 @@ class LSTM(Module):
 
         Args:
             x: [batch..., axis, in_dim], any number of batch dims; without `axis` for one step.
+                Converted to the dtype of the parameters.
             axis: The dim to run along, which may be ragged. None: one step.
             state: Where to start from; default zeros.
 
         Returns:
             [batch..., axis, out_dim] and the state at each sequence's own end.
         """
-        if self.in_dim not in x.dims:
-            raise errors.missing_dim("LSTM", x, self.in_dim)
-        if axis is not None and axis not in x.dims:
-            raise errors.missing_dim("LSTM", x, axis)
-        state = self.initial_state(x, axis) if state is None else state
+        align.check("LSTM", x, self.in_dim, *(() if axis is None else (axis,)))
+        align.distinct("LSTM", (self.in_dim, *(() if axis is None else (axis,))))
+        x = self._as_float(x)
         batch = self._batch(x, axis)
+        align.distinct("LSTM", (*batch, self.out_dim))
+        state = self.initial_state(x, axis) if state is None else self._checked(state, x, batch)
         time = () if axis is None else (axis,)
         weights = [p.raw for p in (self.input_weight, self.hidden_weight, self.bias)]
         raw = clean(x).raw_in((*time, *batch, self.in_dim))
@@ -93,6 +96,22 @@ class LSTM(Module):
             Tensor(cell, (*batch, *features), table, backend=backend),
         )
         return Tensor(y, (*time, *batch, *features), table, backend=backend), last
+
+    def _as_float(self, x: Tensor) -> Tensor:
+        """The input in the dtype of the weights."""
+        dtype = self.hidden_weight.dtype
+        return x if dtypes.is_float(x.dtype) and x.dtype == dtype else cast(x, dtype)
+
+    def _checked(self, state: LSTMState, x: Tensor, batch: tuple[Dim, ...]) -> LSTMState:
+        if not isinstance(state, tuple) or len(state) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+            raise errors.not_wrapped("LSTM", "state", state)
+        for name, part in zip(("hidden", "cell"), state, strict=True):
+            align.check("LSTM", part, *batch, self.out_dim, name=name)
+            if len(part.dims) != len(batch) + 1:
+                raise errors.wrong_dims("LSTM", part, (*batch, self.out_dim))
+            align.common_backend("LSTM", (x, part))
+            align.check_sizes("LSTM", (x, part))
+        return state
 
     def _batch(self, x: Tensor, axis: Dim | None) -> tuple[Dim, ...]:
         return tuple(dim for dim in x.dims if dim is not axis and dim is not self.in_dim)

@@ -29,16 +29,19 @@ def dot(a: Tensor, b: Tensor, *, reduce: Dim | Sequence[Dim]) -> Tensor:
         Dims of `a` without `reduce`, then those that only `b` has.
 
     Example:
-        >>> energy = sf.dot(query, key, reduce=head_feature)   # [batch, time] . [batch, key_time]
+        >>> import seqfront as sf
+        >>> time, keys, feature = sf.Dim("time", 5), sf.Dim("keys", 7), sf.Dim("feature", 64)
+        >>> sf.dot(sf.ones((time, feature)), sf.ones((keys, feature)), reduce=feature)
+        float32[time:5, keys:7] numpy:cpu
     """
-    dims = (reduce,) if isinstance(reduce, Dim) else tuple(reduce)
-    for dim in dims:
-        for name, x in (("a", a), ("b", b)):
-            if dim not in x.dims:
-                raise errors.missing_dim("dot", x, dim, name)
+    dims = align.distinct("dot", (reduce,) if isinstance(reduce, Dim) else reduce)
+    for name, x in (("a", a), ("b", b)):
+        align.check("dot", x, *dims, name=name)
     backend = align.common_backend("dot", (a, b))
+    align.check_sizes("dot", (a, b))
     table = align.common_lengths("dot", (a, b))
     dtype = dtypes.promote(a.dtype, b.dtype)
+    dtype = dtypes.DEFAULT_INT if dtype == "bool" else dtype
     raw_a, raw_b = (_operand(backend, x, dims, dtype) for x in (a, b))
     kept = [dim for dim in a.dims if dim not in dims]
     kept += [dim for dim in b.dims if dim not in a.dims]
@@ -62,14 +65,26 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
 
     What `dot(x, weight, reduce=in_dim) + bias` computes, as one fused call.
     """
-    if in_dim not in x.dims:
-        raise errors.missing_dim("linear", x, in_dim)
+    align.check("linear", x, in_dim)
+    align.check("linear", weight, in_dim, out_dim, name="weight")
     backend = align.common_backend("linear", (x, weight))
     rest = tuple([dim for dim in x.dims if dim is not in_dim])
+    if out_dim in rest:
+        raise errors.repeated_dim("linear", (*rest, out_dim), out_dim)
     raw = mask_padding(clean(x), 0.0, (in_dim,)).raw_in((*rest, in_dim))
     dtype = dtypes.promote(x.dtype, weight.dtype)
     if backend.dtype(raw) != dtype:
         raw = backend.cast(raw, dtype)
-    raw_bias = None if bias is None else bias.raw
-    result = backend.linear(raw, weight.raw_in((in_dim, out_dim)), raw_bias)
+    raw_weight = weight.raw_in((in_dim, out_dim))
+    raw_weight = raw_weight if weight.dtype == dtype else backend.cast(raw_weight, dtype)
+    result = backend.linear(raw, raw_weight, _bias(x, bias, out_dim, dtype))
     return Tensor(result, (*rest, out_dim), x.lengths_table, backend=backend)
+
+
+def _bias(x: Tensor, bias: Tensor | None, out_dim: Dim, dtype: str) -> Raw | None:
+    if bias is None:
+        return None
+    align.check("linear", bias, out_dim, name="bias")
+    backend = align.common_backend("linear", (x, bias))
+    raw = bias.raw_in((out_dim,))
+    return raw if backend.dtype(raw) == dtype else backend.cast(raw, dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
@@ -45,14 +45,16 @@ def conv(
         Batch dims, spatial dims as derived from those of `x` (`time.ceil_div(2)` for stride 2 and
         "same"), `out_dim`. Each sequence gives what it gives alone.
     """
-    steps = tuple(strides) if strides is not None else (1,) * len(spatial)
-    gaps = tuple(dilations) if dilations is not None else (1,) * len(spatial)
-    dims = tuple(dim for dim, _ in spatial)
-    for dim in (*dims, in_dim):
-        if dim not in x.dims:
-            raise errors.missing_dim("conv", x, dim)
+    dims = _spatial_dims(spatial)
+    steps = _counts("strides", strides, len(dims))
+    gaps = _counts("dilations", dilations, len(dims))
+    align.check("conv", x, *align.distinct("conv", (*dims, in_dim)))
+    align.check("conv", kernel, *(window for _, window in spatial), out_dim, name="kernel")
     backend = align.common_backend("conv", (x, kernel))
     batch = tuple(d for d in x.dims if d not in dims and d is not in_dim)
+    align.distinct("conv", (*batch, out_dim))
+    weight_dims = (*(window for _, window in spatial), *_features(kernel, spatial, out_dim))
+    _check_groups(x, kernel, in_dim, weight_dims[-2], out_dim, groups)
     raw = mask_padding(x, 0.0, x.dims).raw_in((*batch, *dims, in_dim))
     dtype = dtypes.promote(x.dtype, kernel.dtype)
     raw = backend.cast(raw, dtype)
@@ -77,7 +79,6 @@ def conv(
     for size in shape[: len(batch)]:
         count = count * size
     raw = backend.reshape(raw, (count, *flat[len(batch) :])) if len(batch) != 1 else raw
-    weight_dims = (*(window for _, window in spatial), *_features(kernel, spatial, out_dim))
     weight = backend.cast(kernel.raw_in(weight_dims), dtype)
     result = backend.conv(raw, weight, steps, gaps, groups)
     for axis, (size, (left, right), span) in enumerate(zip(sizes, margins, spans, strict=True)):
@@ -97,10 +98,50 @@ def _features(kernel: Tensor, spatial: Sequence[tuple[Dim, Dim]], out_dim: Dim) 
     return rest[0], out_dim
 
 
+def _spatial_dims(spatial: Sequence[tuple[Dim, Dim]]) -> tuple[Dim, ...]:
+    given: Any = spatial
+    if not isinstance(given, (tuple, list)) or not 1 <= len(spatial) <= 3 or not _pairs(given):
+        needed = "one to three pairs (dim of x, window dim of the kernel)"
+        raise errors.bad_counts("conv", "spatial", spatial, needed)
+    return tuple([dim for dim, _ in spatial])
+
+
+def _pairs(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, tuple) and len(list(value)) == 2 for value in values)
+
+
+def _counts(name: str, values: Sequence[int] | None, count: int) -> tuple[int, ...]:
+    """Steps or distances, one for each spatial dim."""
+    if values is None:
+        return (1,) * count
+    whole = isinstance(values, (tuple, list)) and all(type(n) is int and n > 0 for n in values)
+    if not whole or len(values) != count:
+        needed = f"{count} int of at least 1" if count == 1 else f"{count} ints of at least 1"
+        raise errors.bad_counts("conv", name, values, f"{needed}, one for each spatial dim")
+    return tuple(values)
+
+
+def _check_groups(
+    x: Tensor, kernel: Tensor, in_dim: Dim, group_dim: Dim, out_dim: Dim, groups: int
+) -> None:
+    if not isinstance(groups, int) or groups < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise errors.bad_counts("conv", "groups", groups, "an int of at least 1")
+    sizes = [
+        t.backend.static_shape(t.raw)[t.axis(dim)]
+        for t, dim in ((x, in_dim), (kernel, group_dim), (kernel, out_dim))
+    ]
+    features, group, out = sizes
+    fits = features is None or group is None or features == group * groups
+    if not fits or (out is not None and out % groups):
+        raise errors.kernel_misfit(x, kernel, in_dim, groups)
+
+
 def _span(window: Dim, gap: int) -> int:
     if window.size is None:
         raise errors.size_unknown("conv", window)
-    return (window.size - 1) * gap + 1 if window.size else 0
+    if window.size == 0:
+        raise errors.bad_counts("conv", "window", 0, "at least one position")
+    return (window.size - 1) * gap + 1
 
 
 def _margins(padding: Padding, span: int) -> tuple[int, int]:
@@ -110,6 +151,10 @@ def _margins(padding: Padding, span: int) -> tuple[int, int]:
         return (span - 1) // 2, span - 1 - (span - 1) // 2
     if padding == "causal":
         return span - 1, 0
+    numbers = isinstance(padding, tuple) and len(padding) == 2  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+    if not numbers or not all(isinstance(n, int) and n >= 0 for n in padding):  # pyright: ignore[reportUnnecessaryIsInstance]
+        needed = "'valid', 'same', 'causal', or a pair of ints of at least 0"
+        raise errors.bad_counts("conv", "padding", padding, needed)
     return padding
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqfront import backends, checks, dtypes, errors
+from seqfront import align, backends, checks, dtypes, errors
 from seqfront.backend import Backend, Raw, Size
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry, Lengths
@@ -39,19 +39,33 @@ def wrap(
         >>> sf.wrap(np.zeros((2, 5), "float32"), (batch, time), lengths={time: [5, 3]})
         float32[batch≤2, time≤5] numpy:cpu
     """
+    if isinstance(raw, Tensor):
+        raise errors.already_wrapped(raw)
     backend = backends.of(raw) if backends.is_raw(raw) else backends.default()
     if not backends.is_raw(raw):
-        raw = backend.convert(raw)
-    dims = tuple(dims)
+        raw = _converted(backend, raw)
+    dims = align.distinct("wrap", dims)
+    dtypes.check(backend.dtype(raw), "wrap")
     _check_axes(backend, raw, dims)
+    if sparse_dim is not None:
+        align.distinct("wrap", (sparse_dim,))
     if sparse_dim is not None and not dtypes.is_int(backend.dtype(raw)):
         bare = Tensor(raw, dims, backend=backend)
         raise errors.wrong_dtype("wrap", "raw", bare, "an integer type, as it has a sparse_dim")
     table = FULL
+    if lengths is not None and not isinstance(lengths, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise errors.bad_lengths_table(lengths)
     if lengths:
         table = Lengths({d: _entry(backend, raw, dims, d, n) for d, n in lengths.items()})
     untrusted = bool(table.entries) and backend.dtype(raw) != "bool"
     return Tensor(raw, dims, table, sparse_dim, backend=backend, untrusted=untrusted)
+
+
+def _converted(backend: Backend, value: Any, device: str | None = None) -> Raw:
+    try:
+        return backend.convert(value, None, device)
+    except (TypeError, ValueError, RuntimeError):  # what frameworks say differs
+        raise errors.not_convertible(value) from None
 
 
 def _check_axes(backend: Backend, raw: Raw, dims: tuple[Dim, ...]) -> None:
@@ -59,8 +73,6 @@ def _check_axes(backend: Backend, raw: Raw, dims: tuple[Dim, ...]) -> None:
     if len(shape) != len(dims):
         raise errors.wrong_rank(shape, backend.dtype(raw), dims)
     for axis, (dim, size) in enumerate(zip(dims, shape, strict=True)):
-        if dim in dims[:axis]:
-            raise errors.repeated_dim("wrap", dims, dim)
         if dim.size is not None and size is not None and dim.size != size:
             raise errors.wrong_extent(shape, backend.dtype(raw), dims, axis, size)
 
@@ -69,16 +81,18 @@ def _entry(backend: Backend, raw: Raw, dims: tuple[Dim, ...], dim: Dim, lengths:
     if dim not in dims:
         raise errors.foreign_lengths(dim, dims)
     if isinstance(lengths, Tensor):
+        if lengths.backend is not backend:
+            raise errors.two_backends("wrap", Tensor(raw, dims, backend=backend), lengths)
         over, values = lengths.dims, lengths.raw
         if any(d not in dims or d is dim for d in over):
             raise errors.bad_lengths_shape(dim, lengths.backend.static_shape(values), dims)
     else:
         own = backends.is_raw(lengths) and backends.of(lengths) is backend
-        values = lengths if own else backend.convert(lengths, None, backend.device(raw))
+        values = lengths if own else _converted(backend, lengths, backend.device(raw))
         others = tuple(d for d in dims if d is not dim)
         over = others[: len(backend.static_shape(values))]
     dtype = backend.dtype(values)
-    if not dtypes.is_int(dtype):
+    if dtype not in dtypes.INTS:
         raise errors.bad_lengths_dtype(dim, dtype)
     _check_lengths(backend, raw, dims, dim, values, over)
     values = backend.to_device(values, backend.device(raw))
@@ -113,11 +127,18 @@ def full(
         dtype: Default: the dtype of `like`, else that of the number.
         like: Where sizes and lengths of dynamic dims, backend and device come from.
     """
-    backend = backends.default() if like is None else like.backend
+    return _full("full", dims, value, dtype, like)
+
+
+def _full(
+    op: str, dims: Sequence[Dim], value: float, dtype: str | None, like: Tensor | None
+) -> Tensor:
+    dims = align.distinct(op, dims)
+    backend = _backend(op, like)
     if dtype is None:
         dtype = like.dtype if like is not None else dtypes.promote_scalar("bool", value)
-    dtypes.check(dtype, "full")
-    shape = tuple(size_of("full", dim, like) for dim in dims)
+    dtypes.check_number(op, "value", value, dtypes.check(dtype, op))
+    shape = tuple([size_of(op, dim, like) for dim in dims])
     raw = backend.full(shape, value, dtype, "cpu" if like is None else like.device)
     table = FULL if like is None else like.lengths_table
     return Tensor(raw, tuple(dims), table, backend=backend)
@@ -125,17 +146,18 @@ def full(
 
 def zeros(dims: Sequence[Dim], *, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
     """Zeros over dims; float32 unless said otherwise."""
-    return full(dims, 0.0, dtype=dtype, like=like)
+    return _full("zeros", dims, 0.0, dtype, like)
 
 
 def ones(dims: Sequence[Dim], *, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
     """Ones over dims; float32 unless said otherwise."""
-    return full(dims, 1.0, dtype=dtype, like=like)
+    return _full("ones", dims, 1.0, dtype, like)
 
 
 def range_over(dim: Dim, *, dtype: str = "int32", like: Tensor | None = None) -> Tensor:
     """0, 1, 2, ... along a dim, as labels of it; `like` gives the extent of a dynamic one."""
-    backend = backends.default() if like is None else like.backend
+    align.distinct("range_over", (dim,))
+    backend = _backend("range_over", like)
     size = size_of("range_over", dim, like)
     raw = backend.arange(
         size, dtypes.check(dtype, "range_over"), "cpu" if like is None else like.device
@@ -143,6 +165,13 @@ def range_over(dim: Dim, *, dtype: str = "int32", like: Tensor | None = None) ->
     labels = dim if dtypes.is_int(dtype) else None
     table = FULL if like is None else like.lengths_table
     return Tensor(raw, (dim,), table, labels, backend=backend)
+
+
+def _backend(op: str, like: Tensor | None) -> Backend:
+    if like is None:
+        return backends.default()
+    align.check(op, like, name="like")
+    return like.backend
 
 
 def size_of(op: str, dim: Dim, like: Tensor | None) -> Size:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqfront import backends, dtypes
+from seqfront import align, backends, dtypes
 from seqfront.lengths import Entry, Lengths
 from seqfront.ops.mask import clean
 from seqfront.tensor import Tensor
@@ -10,6 +10,7 @@ from seqfront.tensor import Tensor
 
 def cast(x: Tensor, dtype: str) -> Tensor:
     """Values in another dtype; floats to integers truncate towards zero."""
+    align.check("cast", x)
     dtypes.check(dtype, "cast")
     if x.dtype == dtype:
         return x
@@ -20,6 +21,7 @@ def cast(x: Tensor, dtype: str) -> Tensor:
 
 def to_device(x: Tensor, device: str) -> Tensor:
     """Copied to a device, lengths too; the same tensor if it is there."""
+    align.check("to_device", x)
     backend = x.backend
     entries = {
         dim: Entry(backend.to_device(entry.raw, device), entry.dims)
@@ -32,6 +34,7 @@ def to_device(x: Tensor, device: str) -> Tensor:
 
 def to_backend(x: Tensor, name: str) -> Tensor:
     """The same values as a tensor of another framework, detached, on the CPU."""
+    align.check("to_backend", x)
     source, target = x.backend, backends.get(name)
     if target is source:
         return x

@@ -38,7 +38,13 @@ def binary(name: BinaryName, a: Operand, b: Operand, *, allow_broadcast: bool = 
     dims, table = a.dims, a.lengths_table
     if b.lengths_table is not table:
         table = align.common_lengths(name, (a, b))
-    if not align.is_suffix(b.dims, dims):
+    if align.is_suffix(b.dims, dims):
+        if b.dims:
+            extents, others = backend.static_shape(raw_a), backend.static_shape(raw_b)
+            if extents[len(extents) - len(others) :] != others:
+                align.check_sizes(name, (a, b))
+    else:
+        align.check_sizes(name, (a, b))
         plan = align.plan(name, (a, b), allow_broadcast)
         raw_a = align.moved(backend, raw_a, plan.moves[0])
         raw_b = align.moved(backend, raw_b, plan.moves[1])
@@ -60,10 +66,17 @@ def _with_number(name: BinaryName, x: Any, number: Any, reverse: bool) -> Tensor
         raw = without_poles(x)
     dtype = backend.dtype(raw)
     wanted = _operand_dtype(name, x, x, dtypes.promote_scalar(dtype, number))
+    if not reverse and dtypes.is_int(wanted) and _undefined(name, number):
+        raise errors.bad_integer_operand(name, x, number)
     if dtype != wanted:
         raw = backend.cast(raw, wanted)
     result = backend.binary(name, number, raw) if reverse else backend.binary(name, raw, number)
     return Tensor(result, x.dims, x.lengths_table, backend=backend)
+
+
+def _undefined(name: str, number: float) -> bool:
+    """Whether integers have no such power, quotient or rest."""
+    return number < 0 if name == "pow" else number == 0 and name in ("floor_div", "mod")
 
 
 def _operand_dtype(name: str, a: Tensor, b: Tensor, promoted: str) -> str:
@@ -88,6 +101,8 @@ def unary(name: UnaryName, x: Tensor) -> Tensor:
         raise errors.wrong_dtype(name, "x", x, "bool")
     if name in _FLOAT_FUNCTIONS and not dtypes.is_float(dtype):
         raw = backend.cast(raw, dtypes.to_float(dtype))
+    elif dtype == "bool" and name != "not":
+        raw = backend.cast(raw, dtypes.DEFAULT_INT)
     return Tensor(backend.unary(name, raw), x.dims, x.lengths_table, backend=backend)
 
 
@@ -100,10 +115,15 @@ def where(condition: Tensor, a: Operand, b: Operand, *, allow_broadcast: bool = 
         b: A tensor, or a number.
         allow_broadcast: Let dims multiply if no operand has all of them.
     """
+    align.check("where", condition, name="condition")
     if condition.dtype != "bool":
         raise errors.wrong_dtype("where", "condition", condition, "bool")
+    for x in (a, b):
+        if not isinstance(x, (Tensor, bool, int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.not_an_operand("where", x)
     tensors = [condition, *(x for x in (a, b) if isinstance(x, Tensor))]
     backend = align.common_backend("where", tensors)
+    align.check_sizes("where", tensors)
     table = align.common_lengths("where", tensors)
     plan = align.plan("where", tensors, allow_broadcast)
     raws = [
@@ -175,6 +195,7 @@ def minimum(a: Operand, b: Operand, *, allow_broadcast: bool = False) -> Tensor:
 def logaddexp(a: Tensor, b: Tensor, *, allow_broadcast: bool = False) -> Tensor:
     """log(exp(a) + exp(b)), without overflow; -inf of two -inf."""
     backend = align.common_backend("logaddexp", (a, b))
+    align.check_sizes("logaddexp", (a, b))
     plan = align.plan("logaddexp", (a, b), allow_broadcast)
     dtype = dtypes.to_float(dtypes.promote(a.dtype, b.dtype))
     raws = [
@@ -286,6 +307,7 @@ def logical_not(x: Tensor) -> Tensor:
 
 
 def _composed(method: str, x: Tensor) -> Tensor:
+    align.check(method, x)
     backend = x.backend
     raw = _as(backend, clean(x).raw, dtypes.to_float(x.dtype))
     return Tensor(getattr(backend, method)(raw), x.dims, x.lengths_table, backend=backend)

@@ -26,12 +26,14 @@ def gather(x: Tensor, *, indices: Tensor | int, axis: Dim) -> Tensor:
     Returns:
         Common dims, then the others of `indices`, then those of `x` without `axis`.
     """
-    if axis not in x.dims:
-        raise errors.missing_dim("gather", x, axis)
+    align.check("gather", x, axis)
     x, backend = clean(x), x.backend
-    if isinstance(indices, int):
+    if type(indices) is int:
         return _take(x, indices, axis)
+    if not isinstance(indices, Tensor):
+        raise errors.not_wrapped("gather", "indices", indices)
     align.common_backend("gather", (x, indices))
+    align.check_sizes("gather", (x, indices), (axis,))
     if not dtypes.is_int(indices.dtype):
         raise errors.wrong_dtype("gather", "indices", indices, "an integer type")
     if indices.sparse_dim is not None and indices.sparse_dim is not axis:
@@ -83,9 +85,11 @@ def one_hot(labels: Tensor, *, dtype: str = "float32") -> Tensor:
 
     A label out of range, and padding, give a row that is no label's; nothing is checked.
     """
+    align.check("one_hot", labels, name="labels")
     if labels.sparse_dim is None:
         raise errors.no_labels("one_hot", labels)
     dim = labels.sparse_dim
+    align.distinct("one_hot", (*labels.dims, dim))
     if dim.size is None:
         raise errors.size_unknown("one_hot", dim)
     raw = labels.backend.one_hot(labels.raw, dim.size, dtypes.check(dtype, "one_hot"))

@@ -28,16 +28,21 @@ def concat(*parts: tuple[Tensor, Dim], out_dim: Dim | None = None) -> Tensor:
         joined, without gaps, and lengths add up.
 
     Example:
-        >>> y = sf.concat((x, time), (z, other_time))      # over time + other_time
+        >>> import seqfront as sf
+        >>> start, end = sf.Dim("start", 2), sf.Dim("end", 3)
+        >>> sf.concat((sf.zeros((start,)), start), (sf.ones((end,)), end))
+        float32[start+end:5] numpy:cpu
     """
-    parts = tuple((clean(x), dim) for x, dim in parts)
-    xs = [x for x, _ in parts]
     if not parts:
         raise errors.nothing_to_join("concat")
+    for part in parts:
+        if not isinstance(part, tuple) or len(part) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+            raise errors.bad_counts("concat", "a part", part, "a pair (tensor, dim to join)")
+        align.check("concat", *part)
+    parts = tuple((clean(x), dim) for x, dim in parts)
+    xs = [x for x, _ in parts]
     backend = align.common_backend("concat", xs)
-    for x, dim in parts:
-        if dim not in x.dims:
-            raise errors.missing_dim("concat", x, dim)
+    align.check_sizes("concat", xs, [dim for _, dim in parts])
     first, first_dim = parts[0]
     others = [d for d in first.dims if d is not first_dim]
     for x, dim in parts:
@@ -47,6 +52,7 @@ def concat(*parts: tuple[Tensor, Dim], out_dim: Dim | None = None) -> Tensor:
         out_dim = first_dim
         for _, dim in parts[1:]:
             out_dim = out_dim + dim
+    align.distinct("concat", (*others, out_dim))
     table = _joined_lengths(align.common_lengths("concat", xs), parts, out_dim)
     dtype = first.dtype
     for x in xs[1:]:
@@ -59,6 +65,9 @@ def concat(*parts: tuple[Tensor, Dim], out_dim: Dim | None = None) -> Tensor:
     joined = Tensor(
         backend.concat(raws, first.axis(first_dim)), dims, table, first.sparse_dim, backend=backend
     )
+    size = backend.static_shape(joined.raw)[joined.axis(out_dim)]
+    if out_dim.size is not None and size is not None and out_dim.size != size:
+        raise errors.wrong_size("concat", first, out_dim, size)
     if all(own_lengths(x, dim) is None for x, dim in parts):
         return joined
     return _closed_up(joined, parts, out_dim)
@@ -116,10 +125,14 @@ def _closed_up(joined: Tensor, parts: Sequence[tuple[Tensor, Dim]], out_dim: Dim
 
 def stack(xs: Sequence[Tensor], dim: Dim) -> Tensor:
     """Tensors with the same dims as positions of a new first dim."""
+    if not isinstance(xs, (tuple, list)):
+        raise errors.not_wrapped("stack", "each of a list", xs)
     if not xs:
         raise errors.nothing_to_join("stack")
-    xs = [clean(x) for x in xs]
     backend = align.common_backend("stack", xs)
+    xs = [clean(x) for x in xs]
+    align.distinct("stack", (dim, *xs[0].dims))
+    align.check_sizes("stack", xs)
     if any(set(x.dims) != set(xs[0].dims) for x in xs):
         raise errors.no_common_dims("stack", xs)
     if dim.size is not None and dim.size != len(xs):
@@ -145,10 +158,10 @@ def pad(x: Tensor, *, axis: Dim, left: int = 0, right: int = 0, value: float = 0
     Returns:
         The same dims, with `axis.pad(left, right)` for `axis` (also `left + axis + right`).
     """
-    if axis not in x.dims:
-        raise errors.missing_dim("pad", x, axis)
-    if left < 0 or right < 0:
+    align.check("pad", x, axis)
+    if not all(isinstance(n, int) and n >= 0 for n in (left, right)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise errors.negative_padding(x, axis, left, right)
+    dtypes.check_number("pad", "value", value, x.dtype)
     x = clean(x)
     backend, physical = x.backend, x.axis(axis)
     out_dim = axis.pad(left, right)

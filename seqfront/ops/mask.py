@@ -32,6 +32,12 @@ def mask_padding(x: Tensor, value: float = 0.0, dims: Sequence[Dim] | None = Non
         value: What to put there, converted to the dtype of `x`.
         dims: Only padding that mixing these dims would see. None: all padding.
     """
+    if not isinstance(x, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise errors.not_wrapped("mask_padding", "x", x)
+    if dims is not None:
+        align.distinct("mask_padding", dims)
+    if not isinstance(value, (bool, int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise errors.not_a_number("mask_padding", "value", value, x.dtype)
     mask = padding_mask(x, dims)
     if mask is None:
         return x
@@ -115,6 +121,5 @@ def own_lengths(x: Tensor, dim: Dim) -> Entry | None:
 
 def sequence_mask(x: Tensor, axis: Dim) -> Tensor:
     """bool over `axis` and what its lengths depend on: true where `x` has data."""
-    if axis not in x.dims:
-        raise errors.missing_dim("sequence_mask", x, axis)
+    align.check("sequence_mask", x, axis)
     return x.mask(axis)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqfront import backends, dtypes, errors, randomness
+from seqfront import align, backends, dtypes, errors, randomness
 from seqfront.backend import RandomName
 from seqfront.dim import Dim
 from seqfront.lengths import FULL
@@ -27,12 +27,23 @@ def random_normal(
 
 
 def _random(kind: RandomName, dims: Sequence[Dim], dtype: str, like: Tensor | None) -> Tensor:
+    if like is not None:
+        align.check(f"random_{kind}", like, name="like")
     backend = backends.default() if like is None else like.backend
+    dims = align.distinct(f"random_{kind}", dims)
+    if not dtypes.is_float(dtypes.check(dtype, f"random_{kind}")):
+        raise errors.unknown_dtype(f"random_{kind}", dtype, dtypes.FLOATS)
     shape = [size_of(f"random_{kind}", dim, like) for dim in dims]
     device = "cpu" if like is None else like.device
     raw = randomness.draw(backend, kind, shape, dtypes.check(dtype, f"random_{kind}"), device)
     table = FULL if like is None else like.lengths_table
     return Tensor(raw, tuple(dims), table, backend=backend)
+
+
+def check_rate(op: str, rate: float) -> None:
+    """That a number is a probability."""
+    if not isinstance(rate, (int, float)) or not 0.0 <= rate <= 1.0:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise errors.bad_rate(op, rate)
 
 
 def dropout(x: Tensor, rate: float, *, axis: Sequence[Dim] | None = None) -> Tensor:
@@ -44,8 +55,8 @@ def dropout(x: Tensor, rate: float, *, axis: Sequence[Dim] | None = None) -> Ten
         axis: Dims along which draws are independent; along all others one draw is shared.
             None: all dims.
     """
-    if not 0.0 <= rate <= 1.0:
-        raise errors.bad_rate("dropout", rate)
+    align.check("dropout", x, *(() if axis is None else align.distinct("dropout", axis)))
+    check_rate("dropout", rate)
     if rate == 0.0:
         return x
     if not dtypes.is_float(x.dtype):

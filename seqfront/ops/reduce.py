@@ -42,10 +42,7 @@ def sum(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
         >>> sf.sum(x, axis=time).raw
         array([5., 3.], dtype=float32)
     """
-    if x.dtype == "bool":
-        raw = x.backend.cast(x.raw, dtypes.DEFAULT_INT)
-        x = Tensor(raw, x.dims, x.lengths_table, backend=x.backend)
-    return _reduce("sum", x, axis, 0, mask)
+    return _reduce("sum", _as_number("sum", x), axis, 0, mask)
 
 
 def mean(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
@@ -73,21 +70,24 @@ def mean(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
 
 def max(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
     """Greatest value over dims; -inf, or the least of an integer type, where there is none."""
+    x = _as_number("max", x)
     return _reduce("max", x, axis, _least(x.dtype), mask)
 
 
 def min(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
     """Least value over dims; +inf, or the greatest of an integer type, where there is none."""
+    x = _as_number("min", x)
     return _reduce("min", x, axis, _greatest(x.dtype), mask)
 
 
 def prod(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
-    """Product over dims."""
-    return _reduce("prod", x, axis, 1, mask)
+    """Product over dims; bool counts as int, as in `sum`, `max` and `min`."""
+    return _reduce("prod", _as_number("prod", x), axis, 1, mask)
 
 
 def any(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
     """Whether any is true."""
+    align.check("any", x)
     if x.dtype != "bool":
         raise errors.wrong_dtype("any", "x", x, "bool")
     return _reduce("any", x, axis, False, mask)
@@ -95,6 +95,7 @@ def any(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
 
 def all(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
     """Whether all are true."""
+    align.check("all", x)
     if x.dtype != "bool":
         raise errors.wrong_dtype("all", "x", x, "bool")
     return _reduce("all", x, axis, True, mask)
@@ -120,7 +121,10 @@ def argmin(x: Tensor, *, axis: Dim, mask: bool = True) -> Tensor:
 
 
 def _arg_reduce(name: str, x: Tensor, axis: Dim, mask: bool) -> Tensor:
+    if not isinstance(axis, Dim):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise errors.not_a_dim(name, axis)
     (dim,) = _axes(name, x, axis)
+    x = _as_number(name, x)
     fill = _least(x.dtype) if name == "argmax" else _greatest(x.dtype)
     raw = _filled(x, (dim,), fill) if mask else clean(x).raw
     index = x.backend.arg_reduce("argmax" if name == "argmax" else "argmin", raw, x.axis(dim))
@@ -134,6 +138,14 @@ def _reduce(name: ReduceName, x: Tensor, axis: Axes, neutral: float, mask: bool)
     return _without(x, axes, x.backend.reduce(name, raw, physical))
 
 
+def _as_number(op: str, x: Tensor) -> Tensor:
+    align.check(op, x)
+    if x.dtype != "bool":
+        return x
+    raw = x.backend.cast(x.raw, dtypes.DEFAULT_INT)
+    return Tensor(raw, x.dims, x.lengths_table, backend=x.backend)
+
+
 def _as_float(x: Tensor) -> Tensor:
     if dtypes.is_float(x.dtype):
         return x
@@ -142,12 +154,8 @@ def _as_float(x: Tensor) -> Tensor:
 
 
 def _axes(op: str, x: Tensor, axis: Axes) -> tuple[Dim, ...]:
-    axes = (axis,) if isinstance(axis, Dim) else tuple(axis)
-    for i, dim in enumerate(axes):
-        if dim not in x.dims:
-            raise errors.missing_dim(op, x, dim)
-        if dim in axes[:i]:
-            raise errors.repeated_dim(op, axes, dim)
+    axes = align.distinct(op, (axis,) if isinstance(axis, Dim) else axis)
+    align.check(op, x, *axes)
     return axes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqfront import errors
+from seqfront import align, errors
 from seqfront.backend import Size
 from seqfront.dim import Dim
 from seqfront.ops.carry import carried
@@ -23,10 +23,9 @@ def merge_dims(x: Tensor, dims: Sequence[Dim], out_dim: Dim | None = None) -> Te
     Raises:
         DimError: One of them is ragged, so that padding would lie between the data.
     """
-    dims = tuple(dims)
+    dims = align.distinct("merge_dims", dims)
+    align.check("merge_dims", x, *dims)
     for dim in dims:
-        if dim not in x.dims:
-            raise errors.missing_dim("merge_dims", x, dim)
         if own_lengths(x, dim) is not None:
             raise errors.ragged_dim("merge_dims", x, dim)
     if not dims:
@@ -44,7 +43,9 @@ def merge_dims(x: Tensor, dims: Sequence[Dim], out_dim: Dim | None = None) -> Te
         size = size * x.size(dim)
     shape = [*(x.size(d) for d in head), size, *(x.size(d) for d in tail)]
     raw = x.backend.reshape(x.raw_in((*head, *dims, *tail)), shape)
-    merged = (*head, out_dim, *tail)
+    merged = align.distinct("merge_dims", (*head, out_dim, *tail))
+    if out_dim.size is not None and isinstance(size, int) and out_dim.size != size:
+        raise errors.wrong_size("merge_dims", x, out_dim, size)
     table = carried(x, dims, lambda n: merge_dims(_over_all(n, dims, x), dims, out_dim))
     return Tensor(raw, merged, table, x.sparse_dim, backend=x.backend)
 
@@ -65,8 +66,8 @@ def split_dim(x: Tensor, axis: Dim, into: Sequence[Dim]) -> Tensor:
         axis: The dim to split.
         into: The new dims, outermost first; their sizes multiply to that of `axis`.
     """
-    if axis not in x.dims:
-        raise errors.missing_dim("split_dim", x, axis)
+    align.check("split_dim", x, axis)
+    into = align.distinct("split_dim", into)
     if own_lengths(x, axis) is not None:
         raise errors.ragged_dim("split_dim", x, axis)
     x = clean(x)
@@ -83,15 +84,17 @@ def split_dim(x: Tensor, axis: Dim, into: Sequence[Dim]) -> Tensor:
     sizes = [dim.size if dim.size is not None else total // known for dim in into]
     rest = [x.size(dim) for dim in x.dims]
     raw = x.backend.reshape(x.raw, [*rest[:at], *sizes, *rest[at + 1 :]])
-    dims = (*x.dims[:at], *into, *x.dims[at + 1 :])
+    dims = align.distinct("split_dim", (*x.dims[:at], *into, *x.dims[at + 1 :]))
     table = carried(x, (axis,), lambda n: split_dim(n, axis, into))
     return Tensor(raw, dims, table, x.sparse_dim, backend=x.backend)
 
 
 def expand_dim(x: Tensor, dim: Dim, *, like: Tensor | None = None) -> Tensor:
     """Repeated along a new first dim; `like` gives the extent of a dynamic one."""
-    if dim in x.dims:
-        raise errors.repeated_dim("expand_dim", (dim, *x.dims), dim)
+    align.check("expand_dim", x)
+    align.distinct("expand_dim", (dim, *x.dims))
+    if like is not None and (dim.size is None or not isinstance(like, Tensor)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        align.check("expand_dim", like, dim, name="like")
     if dim.size is None and like is None:
         raise errors.size_unknown("expand_dim", dim)
     x = clean(x)
@@ -102,10 +105,8 @@ def expand_dim(x: Tensor, dim: Dim, *, like: Tensor | None = None) -> Tensor:
 
 def squeeze(x: Tensor, dim: Dim) -> Tensor:
     """Without a dim of size one."""
-    x = clean(x)
-    at = x.dims.index(dim) if dim in x.dims else None
-    if at is None:
-        raise errors.missing_dim("squeeze", x, dim)
+    align.check("squeeze", x, dim)
+    x, at = clean(x), x.dims.index(dim)
     size = x.backend.static_shape(x.raw)[at]
     if size is not None and size != 1:
         raise errors.wrong_size("squeeze", x, dim, size)

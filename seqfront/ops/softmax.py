@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from seqfront import dtypes, errors
+from seqfront import align, dtypes
 from seqfront.backend import Raw
 from seqfront.dim import Dim
 from seqfront.ops.mask import clean, padding_mask
@@ -29,8 +29,7 @@ def log_softmax(x: Tensor, *, axis: Dim, mask: bool = True) -> Tensor:
 
 
 def _over(x: Tensor, axis: Dim, mask: bool, name: str) -> Tensor:
-    if axis not in x.dims:
-        raise errors.missing_dim(name, x, axis)
+    align.check(name, x, axis)
     backend, raw = x.backend, clean(x).raw
     if not dtypes.is_float(backend.dtype(raw)):
         raw = backend.cast(raw, dtypes.DEFAULT_FLOAT)

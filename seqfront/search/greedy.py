@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from seqfront import align, errors
 from seqfront.dim import Dim
 from seqfront.nn.recurrent import LSTMState
 from seqfront.ops import create, elementwise
@@ -64,7 +65,10 @@ def greedy_transducer(
     Returns:
         Labels and their frames, as tensors of the same backend.
     """
-    batch = next(dim for dim in encoded.dims if dim in encoded.lengths(axis).dims)
+    align.check("greedy_transducer", encoded, axis, name="encoded")
+    batch = next((dim for dim in encoded.dims if dim in encoded.lengths(axis).dims), None)
+    if batch is None:
+        raise errors.needs_lengths("greedy_transducer", encoded, axis)
     count, frames = int(encoded.size(batch)), int(encoded.size(axis))
     lengths = encoded.lengths(axis)
     labels = create.full((batch,), blank_index, dtype="int32", like=encoded).labels_of(classes)

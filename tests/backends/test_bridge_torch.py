@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -364,7 +365,8 @@ def _train_on_two(rank: int, folder: str) -> None:
     y = parallel(sf.wrap(x, (batch, time, mel), lengths={time: n}))
     sf.sum(y, axis=y.dims).raw.backward()
     torch.save({k: p.grad for k, p in net.named_parameters()}, f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
+    torch.distributed.barrier()
+    os._exit(0)  # freeing DDP after its process group deadlocks at times (torch 2.13)
 
 
 def test_ddp_averages_gradients(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (texts are as long as they are)
 """Messages about backends."""
 
 from __future__ import annotations
@@ -7,9 +8,8 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
-from messages.message import Make, Message
-
 import seqfront as sf
+from messages.message import Make, Message
 from seqfront import BackendError, backends
 
 batch = sf.Dim("batch")

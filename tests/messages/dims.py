@@ -1,11 +1,12 @@
+# ruff: noqa: E501  (texts are as long as they are)
 """Messages about dims, lengths, values and dtypes."""
 
 from __future__ import annotations
 
 import numpy as np
-from messages.message import Message
 
 import seqfront as sf
+from messages.message import Message
 from seqfront import DimError, DTypeError
 
 batch, time, mel = sf.Dim("batch"), sf.Dim("time"), sf.Dim("mel", 4)
@@ -75,8 +76,8 @@ MESSAGES = [
         (
             "softmax: x has a dim called 'time', but not this one.\n"
             "  x       float32[batch≤3, time≤3] numpy:cpu\n"
-            "  x's     time made at <string>:11\n"
-            "  wanted  time made at <string>:12\n"
+            "  x's     time made at dims.py:LINE\n"
+            "  wanted  time made at dims.py:LINE\n"
             "  fix: dims match by identity, never by name: pass the same Dim object, or x.rename(old, new)."
         ),
     ),
@@ -252,7 +253,7 @@ MESSAGES = [
         (
             "indexing: a tensor has no first axis, so x[...] has no meaning.\n"
             "  x  float32[batch≤3, mel:4] numpy:cpu\n"
-            "  fix: sf.gather(x, indices=i, axis=dim) or sf.slice_axis(x, axis=dim, ...); x.raw_in(dims) for the plain tensor."
+            "  fix: sf.gather(x, indices=i, axis=dim); x.raw_in(dims) is the plain tensor."
         ),
     ),
     Message(
@@ -262,7 +263,7 @@ MESSAGES = [
         (
             "indexing: a tensor has no first axis, so x[...] has no meaning.\n"
             "  x  float32[batch≤3, mel:4] numpy:cpu\n"
-            "  fix: sf.gather(x, indices=i, axis=dim) or sf.slice_axis(x, axis=dim, ...); x.raw_in(dims) for the plain tensor."
+            "  fix: sf.gather(x, indices=i, axis=dim); x.raw_in(dims) is the plain tensor."
         ),
     ),
     Message(
@@ -272,7 +273,7 @@ MESSAGES = [
         (
             "add: an operand is neither a Tensor nor a number.\n"
             "  operand  numpy.ndarray\n"
-            "  fix: wrap plain tensors with their dims first: sf.wrap(raw, dims)."
+            "  fix: wrap plain tensors with their dims first, sf.wrap(raw, dims); numbers are Python's."
         ),
     ),
     Message(
@@ -304,5 +305,98 @@ MESSAGES = [
             "  raw  float32[batch≤3] numpy:cpu\n"
             "  fix: sf.cast(x, dtype) converts values."
         ),
+    ),
+    Message(
+        "already_wrapped",
+        DTypeError,
+        lambda w: sf.wrap(w.zeros(batch), (batch,)),
+        (
+            "wrap: this is a Tensor already.\n"
+            "  raw  float32[batch≤3] numpy:cpu\n"
+            "  fix: use it as it is; x.rename(old, new) gives it other dims."
+        ),
+    ),
+    Message(
+        "bad_integer_operand",
+        DTypeError,
+        lambda w: w.ints(batch) ** -1,
+        (
+            "pow: -1 has no meaning as the second operand of integers.\n"
+            "  x  int32[batch≤3] numpy:cpu\n"
+            '  fix: sf.cast(x, "float32") first, if infinity or a fraction is meant.'
+        ),
+    ),
+    Message(
+        "bad_lengths_table",
+        DTypeError,
+        lambda w: sf.wrap(w.raw(np.zeros((3, 4))), (batch, mel), [3, 2, 1]),
+        (
+            "wrap: lengths are given for each ragged dim.\n"
+            "  lengths  list [3, 2, 1]\n"
+            "  fix: say which dim they are of: lengths={time: n}."
+        ),
+    ),
+    Message(
+        "no_array",
+        DTypeError,
+        lambda w: np.asarray(w.zeros(batch)),
+        (
+            "array: a tensor has no order of axes, so it does not become an array by itself.\n"
+            "  x  float32[batch≤3] numpy:cpu\n"
+            "  fix: x.numpy(batch, time) is the array with the axes in that order, x.raw_in(dims) the raw tensor."
+        ),
+    ),
+    Message(
+        "not_a_dim",
+        DTypeError,
+        lambda w: sf.argmax(w.zeros(batch, mel), axis=1),
+        (
+            "argmax: dims are given as Dim objects.\n"
+            "  came  int 1\n"
+            '  fix: make a dim once, time = sf.Dim("time"), and pass that object; several as a tuple.'
+        ),
+    ),
+    Message(
+        "not_a_number",
+        DTypeError,
+        lambda w: sf.mask_padding(w.zeros(batch), "0"),
+        (
+            "mask_padding: value is no number that float32 can hold.\n"
+            "  value  str '0'\n"
+            "  fix: a Python number of the kind of the dtype; sf.cast(x, dtype) converts a tensor."
+        ),
+    ),
+    Message(
+        "not_convertible",
+        DTypeError,
+        lambda w: sf.wrap([[1, 2], [3]], (batch,)),
+        (
+            "wrap: no tensor can be made of this value.\n"
+            "  value  list [[1, 2], [3]]\n"
+            "  fix: pass an array or tensor, a number, or a nested list of numbers in equal rows."
+        ),
+        only="any",
+    ),
+    Message(
+        "not_wrapped",
+        DTypeError,
+        lambda w: sf.softmax([1.0, 2.0], axis=mel),
+        (
+            "softmax: x has to be a Tensor.\n"
+            "  x  builtins.list\n"
+            "  fix: wrap plain tensors with their dims first: sf.wrap(raw, dims)."
+        ),
+    ),
+    Message(
+        "sizes_differ",
+        DimError,
+        lambda w: w(np.zeros((3, 4)), batch, time) + w(np.zeros((3, 5)), batch, time),
+        (
+            "add: the operands have different extents of time.\n"
+            "  a  float32[batch≤3, time≤4] numpy:cpu\n"
+            "  b  float32[batch≤3, time≤5] numpy:cpu\n"
+            "  fix: two axes of different extents are two dims: make the second one time.clone()."
+        ),
+        eager="extents of raw tensors may be unknown",
     ),
 ]

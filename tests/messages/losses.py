@@ -1,16 +1,19 @@
+# ruff: noqa: E501  (texts are as long as they are)
 """Messages of the losses."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from messages.message import Make, Message
+import numpy as np
 
 import seqfront as sf
+from messages.message import Make, Message
 from seqfront import DimError, DTypeError, NativeError
 
 batch, time, mel = sf.Dim("batch"), sf.Dim("time"), sf.Dim("mel", 4)
 nine, vocab, labels = sf.Dim("nine", 9), sf.Dim("vocab", 5), sf.Dim("labels", 2)
+states = sf.Dim("states")
 
 
 def ctc(
@@ -45,7 +48,7 @@ MESSAGES = [
         (
             "cross_entropy: estimated_type is 'probabilities'.\n"
             "  known  'probs', 'log-probs', 'logits'\n"
-            "  fix: use one of these."
+            "  fix: give one of these."
         ),
     ),
     Message(
@@ -55,7 +58,7 @@ MESSAGES = [
         (
             "ctc_loss: infeasible is 'ignore'.\n"
             "  known  'inf', 'zero', 'raise'\n"
-            "  fix: use one of these."
+            "  fix: give one of these."
         ),
     ),
     Message(
@@ -138,7 +141,7 @@ MESSAGES = [
         (
             "rnnt_loss: the logits have neither labels+1:3 nor 1+labels:3.\n"
             "  logits   float32[batch≤3, time≤3, vocab:5] numpy:cpu\n"
-            "  targets  over labels:2 made at <string>:13\n"
+            "  targets  over labels:2 made at losses.py:LINE\n"
             "  fix: a transducer predicts after 0, 1, ... all labels: run the prediction network on sf.pad(targets, axis=..., left=1)."
         ),
     ),
@@ -161,7 +164,7 @@ MESSAGES = [
         (
             "cross_entropy: the indices are labels of mel:4, not of vocab:5.\n"
             "  indices  int32[batch≤3] of mel:4 numpy:cpu\n"
-            "  axis     vocab:5 made at <string>:13\n"
+            "  axis     vocab:5 made at losses.py:LINE\n"
             "  fix: if they mean the same, say so: indices.labels_of(axis)."
         ),
     ),
@@ -184,5 +187,25 @@ MESSAGES = [
             "  targets  float32[batch≤3, labels:2] numpy:cpu\n"
             "  fix: sf.cast(x, dtype) converts values."
         ),
+    ),
+    Message(
+        "wrong_label_states",
+        DimError,
+        lambda w: sf.rnnt_loss(
+            logits=w(np.zeros((3, 3, 5, 5)), batch, time, states + 1, vocab),
+            targets=w(np.ones((3, 2), np.int32), batch, states),
+            input_spatial_dim=time,
+            targets_spatial_dim=states,
+            blank_index=0,
+        ),
+        (
+            "rnnt_loss: the extent of states+1 has to be one more than that of the targets.\n"
+            "  logits   float32[batch≤3, time≤3, states+1≤5, vocab:5] numpy:cpu\n"
+            "  targets  int32[batch≤3, states≤2] numpy:cpu\n"
+            "  came     5\n"
+            "  needed   3\n"
+            "  fix: cut or pad logits and targets to the same number of labels."
+        ),
+        eager="extents of raw tensors may be unknown",
     ),
 ]

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (texts are as long as they are)
 """Messages of operations."""
 
 from __future__ import annotations
@@ -5,13 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from messages.message import Make, Message
 
 import seqfront as sf
-from seqfront import DimError, DTypeError, TraceError, randomness
+from messages.message import Make, Message
+from seqfront import BackendError, DimError, DTypeError, TraceError, randomness
 
 batch, time, mel = sf.Dim("batch"), sf.Dim("time"), sf.Dim("mel", 4)
-nine, vocab = sf.Dim("nine", 9), sf.Dim("vocab", 5)
+nine, vocab, also = sf.Dim("nine", 9), sf.Dim("vocab", 5), sf.Dim("also", 4)
 
 
 def ragged(w: Make) -> sf.Tensor:
@@ -34,8 +35,8 @@ MESSAGES = [
         DimError,
         lambda w: sf.zeros((batch, mel)),
         (
-            "full: the size of batch is not known.\n"
-            "  batch  dynamic, made at <string>:13\n"
+            "zeros: the size of batch is not known.\n"
+            "  batch  dynamic, made at ops.py:LINE\n"
             "  fix: give a tensor that has it, as in like=x; or a static size, Dim('batch', 120)."
         ),
         only="any",
@@ -46,7 +47,7 @@ MESSAGES = [
         lambda w: sf.one_hot(w.ints(batch, of=time)),
         (
             "one_hot: the size of time is not known.\n"
-            "  time  dynamic, made at <string>:13\n"
+            "  time  dynamic, made at ops.py:LINE\n"
             "  fix: give a tensor that has it, as in like=x; or a static size, Dim('time', 120)."
         ),
     ),
@@ -58,7 +59,7 @@ MESSAGES = [
             "merge_dims: time is ragged, so padding would lie between the data.\n"
             "  x        float32[batch≤3, time≤3] numpy:cpu\n"
             "  lengths  int32[batch≤3] numpy:cpu\n"
-            "  fix: mask it (sf.mask_padding) and drop the lengths (x.with_lengths) if that is meant."
+            "  fix: sf.mask_padding(x) and then x.with_lengths(seqfront.lengths.FULL), if that is meant."
         ),
         eager="the lengths are printed",
     ),
@@ -101,11 +102,11 @@ MESSAGES = [
         DimError,
         lambda w: sf.pad(w.zeros(batch, time), axis=time, left=-1),
         (
-            "pad: time cannot be padded by a negative number of positions.\n"
+            "pad: time can be padded by whole numbers of positions only, of at least 0.\n"
             "  x      float32[batch≤3, time≤3] numpy:cpu\n"
             "  left   -1\n"
             "  right  0\n"
-            "  fix: numbers of at least 0."
+            "  fix: to shorten a dim, give shorter lengths to sf.wrap."
         ),
     ),
     Message(
@@ -115,7 +116,7 @@ MESSAGES = [
         (
             "gather: the indices are labels of mel:4, not of vocab:5.\n"
             "  indices  int32[batch≤3] of mel:4 numpy:cpu\n"
-            "  axis     vocab:5 made at <string>:14\n"
+            "  axis     vocab:5 made at ops.py:LINE\n"
             "  fix: if they mean the same, say so: indices.labels_of(axis)."
         ),
     ),
@@ -138,7 +139,7 @@ MESSAGES = [
             "  x        float32[vocab:5, mel:4] numpy:cpu\n"
             "  indices  1 to 5\n"
             "  needed   0 to 4\n"
-            "  fix: check the labels against the vocabulary that they were made with."
+            "  fix: positions start at 0; labels have to be made with the vocabulary of this dim."
         ),
         eager="values of indices are not looked at",
     ),
@@ -151,7 +152,7 @@ MESSAGES = [
             "  x        float32[batch≤3, mel:4] numpy:cpu\n"
             "  indices  4 to 4\n"
             "  needed   0 to 3\n"
-            "  fix: check the labels against the vocabulary that they were made with."
+            "  fix: positions start at 0; labels have to be made with the vocabulary of this dim."
         ),
     ),
     Message(
@@ -169,8 +170,9 @@ MESSAGES = [
             "  x       float32[batch≤3, mel:4, vocab:5] numpy:cpu\n"
             "  size    4\n"
             "  window  9\n"
-            '  fix: padding="same", or longer input.'
+            '  fix: padding="same" or "causal", or longer input.'
         ),
+        eager="extents of raw tensors may be unknown",
     ),
     Message(
         "nothing_to_differentiate",
@@ -185,7 +187,11 @@ MESSAGES = [
         "bad_rate",
         DimError,
         lambda w: sf.dropout(w.zeros(batch), 1.5),
-        ("dropout: the rate has to be between 0 and 1.\n  rate  1.5"),
+        (
+            "dropout: the rate has to be between 0 and 1.\n"
+            "  rate  1.5\n"
+            "  fix: it is a probability: 0.1 for one in ten."
+        ),
     ),
     Message(
         "nothing_to_replay",
@@ -222,5 +228,80 @@ MESSAGES = [
         ),
         only="tensorflow",
         eager="it is the one that only tracing raises",
+    ),
+    Message(
+        "bad_counts",
+        DimError,
+        lambda w: sf.conv(
+            w.zeros(batch, time, vocab),
+            w.zeros(nine, vocab, mel),
+            spatial=[],
+            in_dim=vocab,
+            out_dim=mel,
+        ),
+        (
+            "conv: spatial is [].\n"
+            "  needed  one to three pairs (dim of x, window dim of the kernel)\n"
+            "  fix: give spatial as that."
+        ),
+    ),
+    Message(
+        "foreign_gradient",
+        BackendError,
+        lambda w: sf.value_and_grad(lambda: sf.zeros((), dtype="float32"), [w.zeros(mel)]),
+        (
+            "value_and_grad: the value and what it is differentiated by are of two backends.\n"
+            "  value  float32[] 0.0 numpy:cpu\n"
+            "  wrt    float32[mel:4] numpy:cpu\n"
+            '  fix: move one of them first: sf.to_backend(x, "torch").'
+        ),
+        only="torch",
+    ),
+    Message(
+        "kernel_misfit",
+        DimError,
+        lambda w: sf.conv(
+            w.zeros(batch, time, mel),
+            w.zeros(nine, vocab, also),
+            spatial=[(time, nine)],
+            in_dim=mel,
+            out_dim=also,
+        ),
+        (
+            "conv: the features of the kernel do not fit those of x.\n"
+            "  x       float32[batch≤3, time≤3, mel:4] numpy:cpu\n"
+            "  kernel  float32[nine:9, vocab:5, also:4] numpy:cpu\n"
+            "  in_dim  mel:4\n"
+            "  groups  1\n"
+            "  fix: the kernel has in_dim / groups input features, and groups divides both features."
+        ),
+        eager="extents of raw tensors may be unknown",
+    ),
+    Message(
+        "not_differentiable",
+        DTypeError,
+        lambda w: sf.value_and_grad(lambda: w.zeros(), w.zeros(mel)),
+        (
+            "value_and_grad: wrt has to be a list of float Tensors.\n"
+            "  wrt  float32[mel:4] numpy:cpu\n"
+            "  fix: fn gives a scalar Tensor, or a pair of one and anything else; wrt are float Tensors."
+        ),
+    ),
+    Message(
+        "needs_lengths",
+        DimError,
+        lambda w: sf.search.greedy_transducer(
+            encoded=w.zeros(batch, time, mel),
+            axis=time,
+            predict=sf.relu,
+            join=sf.add,
+            classes=vocab,
+            blank_index=0,
+        ),
+        (
+            "greedy_transducer: time has no lengths over a batch dim.\n"
+            "  x  float32[batch≤3, time≤3, mel:4] numpy:cpu\n"
+            "  fix: wrap with lengths, all equal if need be: sf.wrap(raw, dims, lengths={dim: n})."
+        ),
     ),
 ]

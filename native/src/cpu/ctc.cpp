@@ -18,8 +18,8 @@ constexpr const char* kOp = "ctc";
 void check(const sf_ctc_problem* problem, const void* logits) {
     check_sizes(kOp, problem);
     const sf_ctc_problem& p = *problem;
-    element_count(kOp, {p.batch, p.frames, p.classes});
-    element_count(kOp, {p.batch, p.frames, p.labels + 2});
+    check_element_count(kOp, {p.batch, p.frames, p.classes});
+    check_element_count(kOp, {p.batch, p.frames, p.labels + 2});
     check_arrays(kOp, p, logits);
 }
 
@@ -38,7 +38,8 @@ struct Sequence {
 };
 
 int64_t saved_size(const sf_ctc_problem& p) { return p.frames * (p.labels + 2); }
-int64_t lattice_chunk(const sf_ctc_problem& p) { return chunk_of(8 * saved_size(p)); }
+int64_t row_work(const sf_ctc_problem& p) { return p.classes + 2 * p.labels + 64; }
+int64_t lattice_work(const sf_ctc_problem& p) { return 8 * saved_size(p); }
 
 // Memory of one thread for the lattices of one sequence after another.
 template <class L>
@@ -101,9 +102,9 @@ class Workspace {
 template <class L>
 std::vector<Workspace<L>> workspaces(const sf_ctc_problem& p, int32_t threads) {
     std::vector<Workspace<L>> all;
-    const auto count = std::min<int64_t>(threads, p.batch);
+    const int32_t count = useful_threads(p.batch, lattice_work(p), threads);
     all.reserve(static_cast<size_t>(count));
-    for (int64_t i = 0; i < count; ++i) all.emplace_back(p);
+    for (int32_t i = 0; i < count; ++i) all.emplace_back(p);
     return all;
 }
 
@@ -136,19 +137,18 @@ void forward(const sf_ctc_problem& p, const T* logits, L* loss, L* saved) {
     const Kernels& table = kernels();
     const int32_t threads = usable_threads(p.threads);
     const int64_t size = saved_size(p);
-    parallel_for(p.batch * p.frames, chunk_of(p.classes + 2 * p.labels + 64), threads,
-                 [&](int32_t, int64_t begin, int64_t end) {
-                     while (begin < end) {
-                         const int64_t b = begin / p.frames, t = begin % p.frames;
-                         const Sequence s(p, b);
-                         save_frames(p, RowKernelsOf<T>::in(table), s,
-                                     logits + b * p.logits_stride[0], t,
-                                     std::min(t + end - begin, s.frames), saved + b * size);
-                         begin += p.frames - t;
-                     }
-                 });
+    parallel_for(
+        p.batch * p.frames, row_work(p), threads, [&](int32_t, int64_t begin, int64_t end) {
+            while (begin < end) {
+                const int64_t b = begin / p.frames, t = begin % p.frames;
+                const Sequence s(p, b);
+                save_frames(p, RowKernelsOf<T>::in(table), s, logits + b * p.logits_stride[0], t,
+                            std::min(t + end - begin, s.frames), saved + b * size);
+                begin += p.frames - t;
+            }
+        });
     std::vector<Workspace<L>> workspace = workspaces<L>(p, threads);
-    parallel_for(p.batch, lattice_chunk(p), threads, [&](int32_t slot, int64_t begin, int64_t end) {
+    parallel_for(p.batch, lattice_work(p), threads, [&](int32_t slot, int64_t begin, int64_t end) {
         for (int64_t b = begin; b < end; ++b) {
             const Sequence s(p, b);
             if (s.frames == 0) {
@@ -198,7 +198,7 @@ void backward(const sf_ctc_problem& p, const T* logits, const L* saved, const L*
     {
         std::vector<Workspace<L>> workspace = workspaces<L>(p, threads);
         parallel_for(
-            p.batch, lattice_chunk(p), threads, [&](int32_t slot, int64_t begin, int64_t end) {
+            p.batch, lattice_work(p), threads, [&](int32_t slot, int64_t begin, int64_t end) {
                 for (int64_t b = begin; b < end; ++b) {
                     some[b] =
                         sequence_gradient(p, lattice_kernels<L>(table), Sequence(p, b),
@@ -210,7 +210,7 @@ void backward(const sf_ctc_problem& p, const T* logits, const L* saved, const L*
     const bool dense = stride[1] == p.classes && stride[0] == p.frames * p.classes;
     const int64_t bytes = p.batch * p.frames * p.classes * static_cast<int64_t>(sizeof(T));
     const GradientRows<T> rows(table, grad, logits, p.classes, bytes, dense);
-    parallel_for(p.batch * p.frames, chunk_of(p.classes + 2 * p.labels + 64), threads,
+    parallel_for(p.batch * p.frames, row_work(p), threads,
                  [&](int32_t, int64_t begin, int64_t end) {
                      for (int64_t i = begin; i < end; ++i) {
                          const int64_t b = i / p.frames, t = i % p.frames;

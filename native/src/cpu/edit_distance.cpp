@@ -158,8 +158,7 @@ sf_status sf_edit_distance(int64_t batch, const int32_t* a, int64_t a_stride, in
         check_size(kOp, "a_size", a_size);
         check_size(kOp, "b_size", b_size);
         check_threads(kOp, threads);
-        element_count(kOp, {batch, a_size});
-        element_count(kOp, {batch, b_size});
+        check_element_count(kOp, {batch, a_size, b_size});  // of the matrices
         check_pointer(kOp, "a", a, batch > 0 && a_size > 0);
         check_pointer(kOp, "b", b, batch > 0 && b_size > 0);
         check_pointer(kOp, "a_lengths", a_lengths, batch > 0);
@@ -169,19 +168,16 @@ sf_status sf_edit_distance(int64_t batch, const int32_t* a, int64_t a_stride, in
         check_lengths(kOp, "b_lengths", b_lengths, batch, b_size);
         if (a_size == 0) a_stride = 0;  // the pointer may be null
         if (b_size == 0) b_stride = 0;
-        threads = usable_threads(threads);
         const int64_t shorter = std::min(a_size, b_size), longer = std::max(a_size, b_size);
-        std::vector<Workspace> work;
-        for (int64_t i = 0; i < std::min<int64_t>(threads, batch); ++i) {
-            work.emplace_back(shorter, longer);
-        }
-        const int64_t chunk =
-            std::max<int64_t>(1, 65536 / (1 + (shorter / kWord + 1) * longer * 4));
-        parallel_for(batch, chunk, threads, [&](int32_t slot, int64_t begin, int64_t end) {
+        const int64_t work = 1 + (shorter / kWord + 1) * longer * 2;
+        threads = useful_threads(batch, work, usable_threads(threads));
+        std::vector<Workspace> workspaces;
+        for (int32_t i = 0; i < threads; ++i) workspaces.emplace_back(shorter, longer);
+        parallel_for(batch, work, threads, [&](int32_t slot, int64_t begin, int64_t end) {
             for (int64_t i = begin; i < end; ++i) {
-                distances[i] = static_cast<int32_t>(distance({a + i * a_stride, a_lengths[i]},
-                                                             {b + i * b_stride, b_lengths[i]},
-                                                             work[static_cast<size_t>(slot)]));
+                distances[i] = static_cast<int32_t>(
+                    distance({a + i * a_stride, a_lengths[i]}, {b + i * b_stride, b_lengths[i]},
+                             workspaces[static_cast<size_t>(slot)]));
             }
         });
     });

@@ -73,12 +73,6 @@ L loss_of(const Likelihood<L>& likelihood) {
     return static_cast<L>(0.0 - (log_mantissa + exponent * 0.69314718055994530942));
 }
 
-// Items per chunk, so that a chunk has enough work to be worth another thread.
-inline int64_t chunk_of(int64_t work_per_item) {
-    constexpr int64_t kWork = 32768;  // elements of logits, about 10 microseconds
-    return work_per_item <= 0 ? kWork : std::max<int64_t>(1, kWork / work_per_item);
-}
-
 }  // namespace seqfront
 
 #endif  // SEQFRONT_CPU_GRADIENT_ROWS_HPP_

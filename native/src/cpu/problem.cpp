@@ -1,6 +1,7 @@
 // Checks of arguments; each message names the argument, where, what it is and what it may be.
 #include "problem.hpp"
 
+#include <algorithm>
 #include <cinttypes>
 
 #include "status.hpp"
@@ -9,6 +10,9 @@ namespace seqfront {
 
 void check_size(const char* op, const char* name, int64_t value) {
     if (value < 0) invalid("%s: %s is %" PRId64 ", needed 0 or more", op, name, value);
+    if (value > kMaxElements) {
+        invalid("%s: %s is %" PRId64 ", needed 0..%" PRId64, op, name, value, kMaxElements);
+    }
 }
 
 void check_pointer(const char* op, const char* name, const void* pointer, bool needed) {
@@ -32,17 +36,14 @@ void check_blank(const char* op, int64_t blank, int64_t classes) {
     }
 }
 
-int64_t element_count(const char* op, std::initializer_list<int64_t> sizes) {
+void check_element_count(const char* op, std::initializer_list<int64_t> sizes) {
     int64_t count = 1;
     for (const int64_t size : sizes) {
-        if (size == 0) return 0;
-    }
-    for (const int64_t size : sizes) {
-        if (__builtin_mul_overflow(count, size, &count) || count > int64_t{1} << 58) {
-            invalid("%s: the sizes are too large: more than 2^58 elements", op);
+        const bool overflow = __builtin_mul_overflow(count, std::max<int64_t>(1, size), &count);
+        if (overflow || count > kMaxElements) {
+            invalid("%s: the sizes are too large: more than 2^56 elements", op);
         }
     }
-    return count;
 }
 
 void check_lengths(const char* op, const char* name, const int32_t* lengths, int64_t batch,

@@ -13,14 +13,19 @@
 
 namespace seqfront {
 
+// The most elements an array may have, and so the largest size of an axis: what is computed from
+// sizes (bytes, scratch memory, work) stays within 64 bits.
+constexpr int64_t kMaxElements = int64_t{1} << 56;
+
 void check_size(const char* op, const char* name, int64_t value);
 void check_pointer(const char* op, const char* name, const void* pointer, bool needed);
 void check_threads(const char* op, int32_t threads);
 void check_dtype(const char* op, int32_t dtype);
 void check_blank(const char* op, int64_t blank, int64_t classes);
 
-// The product of sizes, which must fit 60 bits.
-int64_t element_count(const char* op, std::initializer_list<int64_t> sizes);
+// The product of checked sizes is within kMaxElements. (An axis of size 0 counts as one element: no
+// product of some of them overflows, whichever is empty.)
+void check_element_count(const char* op, std::initializer_list<int64_t> sizes);
 
 // Each of the `batch` lengths is within 0..limit.
 void check_lengths(const char* op, const char* name, const int32_t* lengths, int64_t batch,

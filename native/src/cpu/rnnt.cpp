@@ -15,7 +15,7 @@ constexpr const char* kOp = "rnnt";
 void check(const sf_rnnt_problem* problem, const void* logits) {
     check_sizes(kOp, problem);
     const sf_rnnt_problem& p = *problem;
-    element_count(kOp, {p.batch, p.frames, p.labels + 1, p.classes + 3});
+    check_element_count(kOp, {p.batch, p.frames, p.labels + 1, p.classes + 3});
     check_arrays(kOp, p, logits);
 }
 
@@ -36,7 +36,9 @@ struct Sequence {
 };
 
 int64_t largest_cells(const sf_rnnt_problem& p) { return p.frames * (p.labels + 1); }
-int64_t row_work(const sf_rnnt_problem& p) { return (p.labels + 1) * (p.classes + 64); }
+int64_t forward_work(const sf_rnnt_problem& p) { return 8 * largest_cells(p); }
+int64_t backward_work(const sf_rnnt_problem& p) { return 16 * largest_cells(p); }
+int64_t frame_work(const sf_rnnt_problem& p) { return (p.labels + 1) * (p.classes + 64); }
 
 template <class L>
 RnntLattice<L> lattice_of(const Sequence& s, const L* saved, L* scratch) {
@@ -73,31 +75,30 @@ void forward(const sf_rnnt_problem& p, const T* logits, L* loss, L* saved) {
     const Kernels& table = kernels();
     const int64_t cells = largest_cells(p);
     const int32_t threads = usable_threads(p.threads);
-    parallel_for(p.batch * p.frames, chunk_of(row_work(p)), threads,
-                 [&](int32_t, int64_t begin, int64_t end) {
-                     for (int64_t i = begin; i < end; ++i) {
-                         const int64_t b = i / p.frames, t = i % p.frames;
-                         const Sequence s(p, b);
-                         if (t >= s.frames) continue;
-                         const T* frame = logits + b * p.logits_stride[0] + t * p.logits_stride[1];
-                         save_frame(p, RowKernelsOf<T>::in(table), s, t, frame,
-                                    saved + b * 3 * cells);
-                     }
-                 });
-    const int64_t scratch_size = rnnt_scratch(p.frames, p.labels + 1);
-    const Buffer<L> scratch = allocate<L>(std::min<int64_t>(threads, p.batch) * scratch_size);
     parallel_for(
-        p.batch, chunk_of(cells * 16), threads, [&](int32_t slot, int64_t begin, int64_t end) {
-            for (int64_t b = begin; b < end; ++b) {
+        p.batch * p.frames, frame_work(p), threads, [&](int32_t, int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) {
+                const int64_t b = i / p.frames, t = i % p.frames;
                 const Sequence s(p, b);
-                if (s.frames == 0) {
-                    loss[b] = s.labels == 0 ? 0 : std::numeric_limits<L>::infinity();
-                    continue;
-                }
-                loss[b] = loss_of(lattice_kernels<L>(table).rnnt_likelihood(
-                    lattice_of(s, saved + b * 3 * cells, scratch.get() + slot * scratch_size)));
+                if (t >= s.frames) continue;
+                const T* frame = logits + b * p.logits_stride[0] + t * p.logits_stride[1];
+                save_frame(p, RowKernelsOf<T>::in(table), s, t, frame, saved + b * 3 * cells);
             }
         });
+    const int64_t scratch_size = rnnt_scratch(p.frames, p.labels + 1);
+    const int32_t used = useful_threads(p.batch, forward_work(p), threads);
+    const Buffer<L> scratch = allocate<L>(used * scratch_size);
+    parallel_for(p.batch, forward_work(p), used, [&](int32_t slot, int64_t begin, int64_t end) {
+        for (int64_t b = begin; b < end; ++b) {
+            const Sequence s(p, b);
+            if (s.frames == 0) {
+                loss[b] = s.labels == 0 ? 0 : std::numeric_limits<L>::infinity();
+                continue;
+            }
+            loss[b] = loss_of(lattice_kernels<L>(table).rnnt_likelihood(
+                lattice_of(s, saved + b * 3 * cells, scratch.get() + slot * scratch_size)));
+        }
+    });
 }
 
 // What one sequence contributes; `cells` tables of three, and whether there is anything in them.
@@ -127,8 +128,9 @@ void backward(const sf_rnnt_problem& p, const T* logits, const L* saved, const L
     const Buffer<bool> some = allocate<bool>(p.batch);
     {
         const int64_t scratch_size = rnnt_scratch(p.frames, p.labels + 1);
-        const Buffer<L> scratch = allocate<L>(std::min<int64_t>(threads, p.batch) * scratch_size);
-        parallel_for(p.batch, chunk_of(cells * 32), threads,
+        const int32_t used = useful_threads(p.batch, backward_work(p), threads);
+        const Buffer<L> scratch = allocate<L>(used * scratch_size);
+        parallel_for(p.batch, backward_work(p), used,
                      [&](int32_t slot, int64_t begin, int64_t end) {
                          for (int64_t b = begin; b < end; ++b) {
                              some[b] = sequence_gradient(p, lattice_kernels<L>(table),
@@ -142,27 +144,26 @@ void backward(const sf_rnnt_problem& p, const T* logits, const L* saved, const L
                        stride[0] == cells * p.classes;
     const int64_t bytes = p.batch * cells * p.classes * static_cast<int64_t>(sizeof(T));
     const GradientRows<T> rows(table, grad, logits, p.classes, bytes, dense);
-    parallel_for(p.batch * p.frames, chunk_of(row_work(p)), threads,
-                 [&](int32_t, int64_t begin, int64_t end) {
-                     for (int64_t i = begin; i < end; ++i) {
-                         const int64_t b = i / p.frames, t = i % p.frames;
-                         const Sequence s(p, b);
-                         const L* of = tables.get() + b * 3 * cells;
-                         const L* normaliser =
-                             saved + b * 3 * cells + 2 * s.cells() + t * s.positions();
-                         const T* x = logits + b * p.logits_stride[0] + t * p.logits_stride[1];
-                         T* g = grad + b * stride[0] + t * stride[1];
-                         const int64_t used = t < s.frames && some[b] ? s.positions() : 0;
-                         for (int64_t u = 0; u < used; ++u) {
-                             const int64_t cell = s.diagonal_cell(t, u);
-                             T* row = g + u * stride[2];
-                             rows.write(x + u * p.logits_stride[2], row, normaliser[u], of[cell]);
-                             narrow(of[s.cells() + cell], row[p.blank]);
-                             if (u < s.labels) narrow(of[2 * s.cells() + cell], row[s.targets[u]]);
-                         }
-                         rows.clear(g + used * stride[2], p.labels + 1 - used, stride[2]);
-                     }
-                 });
+    parallel_for(
+        p.batch * p.frames, frame_work(p), threads, [&](int32_t, int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) {
+                const int64_t b = i / p.frames, t = i % p.frames;
+                const Sequence s(p, b);
+                const L* of = tables.get() + b * 3 * cells;
+                const L* normaliser = saved + b * 3 * cells + 2 * s.cells() + t * s.positions();
+                const T* x = logits + b * p.logits_stride[0] + t * p.logits_stride[1];
+                T* g = grad + b * stride[0] + t * stride[1];
+                const int64_t used = t < s.frames && some[b] ? s.positions() : 0;
+                for (int64_t u = 0; u < used; ++u) {
+                    const int64_t cell = s.diagonal_cell(t, u);
+                    T* row = g + u * stride[2];
+                    rows.write(x + u * p.logits_stride[2], row, normaliser[u], of[cell]);
+                    narrow(of[s.cells() + cell], row[p.blank]);
+                    if (u < s.labels) narrow(of[2 * s.cells() + cell], row[s.targets[u]]);
+                }
+                rows.clear(g + used * stride[2], p.labels + 1 - used, stride[2]);
+            }
+        });
 }
 
 }  // namespace

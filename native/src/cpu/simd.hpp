@@ -85,29 +85,79 @@ SF_INLINE void store(L* to, V<L> v) {
     __builtin_memcpy(to, &v, sizeof(v));
 }
 
-// The first `count` lanes; the others are `rest`.
+// Partial vectors: the first `count` lanes, from none to all, are in memory, and nothing beyond
+// them is touched. They never pass through a buffer: loading a vector from what smaller stores have
+// just written has to wait for them, and where rows are short that is most of the time.
 template <class L>
-SF_INLINE V<L> load_part(const L* from, int64_t count, L rest) {
-    V<L> v = fill<L>(rest);
-    memcpy(&v, from, static_cast<size_t>(count) * sizeof(L));
-    return v;
-}
-
+SF_INLINE V<L> load_part(const L* from, int64_t count, L rest);  // the other lanes are `rest`
 template <class L>
-SF_INLINE void store_part(L* to, V<L> v, int64_t count) {
-    memcpy(to, &v, static_cast<size_t>(count) * sizeof(L));
-}
+SF_INLINE void store_part(L* to, V<L> v, int64_t count);
 
 #if defined(__AVX512F__)
+
+SF_INLINE __mmask16 lanes_below(int64_t count) { return static_cast<__mmask16>((1u << count) - 1); }
+
 template <>
 SF_INLINE V<float> load_part<float>(const float* from, int64_t count, float rest) {
-    const auto mask = static_cast<__mmask16>((1u << count) - 1);
-    return (V<float>)_mm512_mask_loadu_ps((__m512)fill<float>(rest), mask, from);
+    return (V<float>)_mm512_mask_loadu_ps((__m512)fill<float>(rest), lanes_below(count), from);
 }
 template <>
 SF_INLINE void store_part<float>(float* to, V<float> v, int64_t count) {
-    _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), (__m512)v);
+    _mm512_mask_storeu_ps(to, lanes_below(count), (__m512)v);
 }
+template <>
+SF_INLINE V<double> load_part<double>(const double* from, int64_t count, double rest) {
+    const auto mask = static_cast<__mmask8>(lanes_below(count));
+    return (V<double>)_mm512_mask_loadu_pd((__m512d)fill<double>(rest), mask, from);
+}
+template <>
+SF_INLINE void store_part<double>(double* to, V<double> v, int64_t count) {
+    _mm512_mask_storeu_pd(to, static_cast<__mmask8>(lanes_below(count)), (__m512d)v);
+}
+
+#elif defined(__AVX2__)
+
+template <class L>
+SF_INLINE I<L> lanes_below(int64_t count) {
+    I<L> lane;
+    for (int i = 0; i < Simd<L>::lanes; ++i) lane[i] = i;
+    return lane < static_cast<int>(count);
+}
+
+template <>
+SF_INLINE V<float> load_part<float>(const float* from, int64_t count, float rest) {
+    const I<float> mask = lanes_below<float>(count);
+    return mask ? (V<float>)_mm256_maskload_ps(from, (__m256i)mask) : fill<float>(rest);
+}
+template <>
+SF_INLINE void store_part<float>(float* to, V<float> v, int64_t count) {
+    _mm256_maskstore_ps(to, (__m256i)lanes_below<float>(count), (__m256)v);
+}
+template <>
+SF_INLINE V<double> load_part<double>(const double* from, int64_t count, double rest) {
+    const I<double> mask = lanes_below<double>(count);
+    return mask ? (V<double>)_mm256_maskload_pd(from, (__m256i)mask) : fill<double>(rest);
+}
+template <>
+SF_INLINE void store_part<double>(double* to, V<double> v, int64_t count) {
+    _mm256_maskstore_pd(to, (__m256i)lanes_below<double>(count), (__m256d)v);
+}
+
+#else
+
+template <class L>
+SF_INLINE V<L> load_part(const L* from, int64_t count, L rest) {
+    V<L> v;
+    for (int i = 0; i < Simd<L>::lanes; ++i) v[i] = i < count ? from[i] : rest;
+    return v;
+}
+template <class L>
+SF_INLINE void store_part(L* to, V<L> v, int64_t count) {
+    for (int i = 0; i < Simd<L>::lanes; ++i) {
+        if (i < count) to[i] = v[i];
+    }
+}
+
 #endif
 
 // maximum(a, b) is b if either is NaN, and so is minimum. (As intrinsics, for GCC 12 makes a

@@ -8,34 +8,6 @@
 namespace seqfront {
 namespace SF_ISA {
 
-// The last, partial vector of a row: `count` elements, the other lanes are -inf.
-template <class T>
-SF_INLINE V<Lattice<T>> read_part(const T* from, int64_t count) {
-    using L = Lattice<T>;
-    T part[Simd<L>::lanes];
-    write(part, fill<L>(-infinity<L>()));
-    memcpy(part, from, static_cast<size_t>(count) * sizeof(T));
-    return read(part);
-}
-
-template <class T>
-SF_INLINE void write_part(T* to, V<Lattice<T>> v, int64_t count) {
-    T part[Simd<Lattice<T>>::lanes];
-    write(part, v);
-    memcpy(to, part, static_cast<size_t>(count) * sizeof(T));
-}
-
-#if defined(__AVX512F__)
-template <>
-SF_INLINE V<float> read_part<float>(const float* from, int64_t count) {
-    return load_part<float>(from, count, -infinity<float>());
-}
-template <>
-SF_INLINE void write_part<float>(float* to, V<float> v, int64_t count) {
-    store_part<float>(to, v, count);
-}
-#endif
-
 template <class T>
 SF_INLINE Lattice<T> row_maximum(const T* x, int64_t count) {
     using L = Lattice<T>;

@@ -24,6 +24,13 @@ namespace seqfront {
 namespace {
 
 constexpr int32_t kMaxThreads = 256;
+constexpr int64_t kChunkWork = int64_t{1} << 15;   // about 10 microseconds
+constexpr int64_t kThreadWork = int64_t{1} << 17;  // the least a thread is woken for
+
+// Items that make `amount` of work; at least one.
+int64_t items_of(int64_t amount, int64_t work) {
+    return std::max<int64_t>(1, amount / std::max<int64_t>(1, work));
+}
 
 struct Job {
     ParallelBody body;
@@ -49,15 +56,17 @@ struct Job {
 class Pool {
   public:
     void run(Job& job) {
+        bool all;
         {
             std::lock_guard<std::mutex> lock(mutex_);
             grow(job.threads - 1);
+            all = workers_ < job.threads;
             jobs_.push_back(&job);
         }
-        if (job.threads == 2) {
-            work_.notify_one();
-        } else {
+        if (all) {
             work_.notify_all();
+        } else {
+            for (int32_t i = 1; i < job.threads; ++i) work_.notify_one();
         }
         job.run(0);
         std::unique_lock<std::mutex> lock(mutex_);
@@ -151,13 +160,16 @@ int32_t usable_threads(int32_t threads) noexcept {
     return threads > 0 ? std::min(threads, kMaxThreads) : default_threads();
 }
 
-void parallel_for_raw(int64_t count, int64_t chunk, int32_t threads, ParallelBody body,
+int32_t useful_threads(int64_t count, int64_t work, int32_t threads) noexcept {
+    const int64_t useful = std::max<int64_t>(1, count / items_of(kThreadWork, work));
+    return static_cast<int32_t>(std::min<int64_t>({threads, kMaxThreads, useful, count}));
+}
+
+void parallel_for_raw(int64_t count, int64_t work, int32_t threads, ParallelBody body,
                       void* context) {
     if (count <= 0) return;
-    chunk = std::max<int64_t>(chunk, 1);
-    const int64_t chunks = (count - 1) / chunk + 1;
-    threads = static_cast<int32_t>(std::min<int64_t>({threads, kMaxThreads, chunks}));
-    if (threads <= 1) {
+    threads = useful_threads(count, work, threads);
+    if (threads == 1) {
         body(context, 0, 0, count);
         return;
     }
@@ -165,7 +177,7 @@ void parallel_for_raw(int64_t count, int64_t chunk, int32_t threads, ParallelBod
     job.body = body;
     job.context = context;
     job.count = count;
-    job.chunk = chunk;
+    job.chunk = items_of(kChunkWork, work);
     job.threads = threads;
     pool().run(job);
 }

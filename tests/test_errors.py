@@ -1,0 +1,174 @@
+"""Every message in full, through public API, on every backend, eager and traced."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import INSTALLED
+from messages import backends as about_backends
+from messages import dims, losses, ops
+from messages.message import Make, Message, covered, said
+
+import seqfront as sf
+from seqfront import errors
+
+MESSAGES: list[Message] = [
+    *dims.MESSAGES,
+    *ops.MESSAGES,
+    *losses.MESSAGES,
+    *about_backends.MESSAGES,
+]
+
+DIRECT: dict[str, tuple[Callable[[], Exception], str]] = {
+    "native_missing": (
+        lambda: errors.native_missing("No module named 'seqfront._native'"),
+        "the native library is not part of this installation.\n"
+        "  import  No module named 'seqfront._native'\n"
+        "  fix: install with a C++17 compiler at hand: pip install .",
+    ),
+    "native_device": (
+        lambda: errors.native_device("ctc", "cuda:0"),
+        "ctc: the native library was built for the CPU only.\n"
+        "  device  cuda:0\n"
+        '  fix: move the tensors: sf.to_device(x, "cpu").',
+    ),
+    "native_refused": (
+        lambda: errors.native_refused("ctc", "a label is out of range"),
+        "ctc: a label is out of range",
+    ),
+    "no_second_derivative": (
+        lambda: errors.no_second_derivative("rnnt"),
+        "rnnt: the native op has no second derivative.\n"
+        "  fix: compute the loss in frontend operations if you need one.",
+    ),
+    "extra_missing": (
+        lambda: errors.extra_missing("the recipe", "soundfile", "audio"),
+        "the recipe needs the module 'soundfile', which is not installed.\n"
+        '  fix: pip install "seqfront[audio]".',
+    ),
+    "not_a_module": (
+        lambda: errors.not_a_module("module", 3),
+        "module: this is no seqfront module.\n  model  builtins.int\n  fix: pass an sf.nn.Module.",
+    ),
+    "wrong_keras_backend": (
+        lambda: errors.wrong_keras_backend("jax"),
+        "keras_layer: Keras does not run on TensorFlow here.\n"
+        "  Keras runs on  jax\n"
+        '  fix: set the environment variable KERAS_BACKEND="tensorflow" before importing Keras.',
+    ),
+}
+"""Messages that this machine cannot be brought to (a missing package, a GPU), or that the tests of
+the bridges and of the native ops raise."""
+
+ELSEWHERE = {
+    "bad_metadata": "tests/test_checkpoint.py",
+    "checkpoint_misfit": "tests/test_checkpoint.py",
+    "not_a_checkpoint": "tests/test_checkpoint.py",
+}
+
+
+def _on_backends() -> list[Any]:
+    found: list[Any] = []
+    for number, message in enumerate(MESSAGES):
+        names = [message.only] if message.only else INSTALLED
+        names = ["numpy"] if message.only == "any" else names
+        found += [
+            pytest.param(message, name, id=f"{message}-{number}-{name}")
+            for name in names
+            if name in INSTALLED
+        ]
+    return found
+
+
+@pytest.mark.parametrize(("message", "backend"), _on_backends())
+def test_full_text(message: Message, backend: str) -> None:
+    with pytest.raises(message.error) as caught:
+        message.call(Make(backend))
+    assert type(caught.value) is message.error
+    assert said(caught.value, backend) == message.text
+
+
+def _compilers() -> dict[str, Callable[..., Any]]:
+    """As users compile. (With `fullgraph=True`, PyTorch turns every exception into its own.)"""
+
+    def torch_compile(fn: Callable[..., Any]) -> Callable[..., Any]:
+        import torch
+
+        torch._dynamo.reset()
+        return torch.compile(fn, backend="eager")
+
+    def tf_function(fn: Callable[..., Any]) -> Callable[..., Any]:
+        import tensorflow as tf
+
+        return tf.function(fn)
+
+    return {"torch": torch_compile, "tensorflow": tf_function}
+
+
+def _traced() -> list[Any]:
+    return [
+        pytest.param(message, name, id=f"{message}-{number}-{name}")
+        for number, message in enumerate(MESSAGES)
+        for name in ("torch", "tensorflow")
+        if not message.only and not message.eager and name in INSTALLED
+    ]
+
+
+@pytest.mark.parametrize(("message", "backend"), _traced())
+def test_first_line_while_tracing(message: Message, backend: str) -> None:
+    """The type and the sentence are the same in a graph; extents may be unknown there."""
+    make = Make(backend)
+    compiled = _compilers()[backend]
+
+    def fails(raw: Any) -> Any:
+        message.call(make)
+        return raw
+
+    with pytest.raises(message.error) as caught:
+        compiled(fails)(make.raw([1.0]))
+    assert said(caught.value, backend).splitlines()[0] == message.text.splitlines()[0]
+
+
+@pytest.mark.parametrize("builder", DIRECT)
+def test_text_of_what_cannot_happen_here(builder: str) -> None:
+    make, text = DIRECT[builder]
+    assert str(make()) == text
+
+
+def test_every_builder_has_its_text_tested() -> None:
+    builders = {name for name, value in vars(errors).items() if inspect.isfunction(value)}
+    tested = covered(MESSAGES) | set(DIRECT) | set(ELSEWHERE)
+    assert builders - tested == set()
+    assert tested - builders == set()
+
+
+def test_form_of_messages() -> None:
+    """One sentence that ends in a stop, aligned facts, at most one fix, which comes last."""
+    for message in MESSAGES:
+        first, *rest = message.text.split("\n")
+        assert first.endswith("."), first
+        assert all(line.startswith("  ") for line in rest)
+        fixes = [i for i, line in enumerate(rest) if line.startswith("  fix: ")]
+        assert fixes in ([], [len(rest) - 1])
+
+
+def test_classes() -> None:
+    parents = {
+        sf.DimError: ValueError, sf.DTypeError: TypeError, sf.BackendError: TypeError,
+        sf.TraceError: RuntimeError, sf.NativeError: RuntimeError, sf.CheckpointError: ValueError,
+    }  # fmt: skip
+    for cls, parent in parents.items():
+        assert issubclass(cls, parent)
+        assert issubclass(cls, sf.SeqfrontError)
+
+
+def test_errors_can_be_pickled() -> None:
+    error = sf.DimError("what is wrong.", [("x", 3)], "mend it.")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is sf.DimError
+    assert str(again) == str(error) == "what is wrong.\n  x  3\n  fix: mend it."
+    assert (again.what, again.facts, again.fix) == (error.what, error.facts, error.fix)
