@@ -1,30 +1,25 @@
-"""The safetensors format (https://github.com/huggingface/safetensors): tensors by name in a file.
+"""Checkpoint files: the safetensors package, and a write that happens whole or not at all.
 
-Eight bytes with the length of the header, a JSON header with dtype, shape and place of every
-tensor, and their values, row by row, little-endian. That is all of it, so there is no need for a
-package to read and write it; and ours gives bfloat16, which NumPy has not, as its bits.
+NumPy has no bfloat16; here it goes by its bits, the upper half of a float32.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import os
 import secrets
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from seqfront import errors
 
-_CODES = {
-    "bool": "BOOL", "uint8": "U8", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64",
-    "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
+_NAMES = {
+    "BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64",
+    "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
 }  # fmt: skip
-_NAMES = {code: name for name, code in _CODES.items()}
-_METADATA = "__metadata__"
 
 
 class Stored(NamedTuple):
@@ -39,13 +34,14 @@ class Stored(NamedTuple):
 
 def write(path: str, tensors: Mapping[str, Stored], metadata: Mapping[str, str]) -> None:
     """Write a file. Whenever program or machine stop, it is the old one or the new one, whole."""
+    arrays = {key: _writable(stored) for key, stored in tensors.items()}
+    data: bytes = _package("safetensors.numpy").save(arrays, dict(metadata) or None)
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}")
     try:
         with open(temporary, "xb") as file:
-            for part in _parts(tensors, metadata):
-                file.write(part)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
@@ -56,20 +52,12 @@ def write(path: str, tensors: Mapping[str, Stored], metadata: Mapping[str, str])
     _flush_folder(folder)
 
 
-def _parts(tensors: Mapping[str, Stored], metadata: Mapping[str, str]) -> list[Any]:
-    """Header and values; wide dtypes first, so that all are aligned."""
-    header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
-    arrays: list[Any] = []
-    end = 0
-    for key, (dtype, array) in sorted(tensors.items(), key=lambda item: -item[1].array.itemsize):
-        shape = list(array.shape)
-        ordered: Any = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        start, end = end, end + ordered.nbytes
-        header[key] = {"dtype": _CODES[dtype], "shape": shape, "data_offsets": [start, end]}
-        arrays.append(ordered.reshape(-1).view(np.uint8))
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return [len(text).to_bytes(8, "little"), text, *arrays]
+def _writable(stored: Stored) -> Any:
+    """As the package takes it."""
+    array = stored.array
+    if not array.flags.c_contiguous:
+        array = array.copy("C")
+    return array.view(_package("ml_dtypes").bfloat16) if stored.dtype == "bfloat16" else array
 
 
 def _flush_folder(folder: str) -> None:
@@ -83,41 +71,31 @@ def _flush_folder(folder: str) -> None:
 
 
 def read(path: str) -> tuple[dict[str, Stored], dict[str, str]]:
-    """Tensors and metadata of a file; `CheckpointError` if it is broken.
-
-    Values are not read before they are used: the arrays are maps of the file.
-    """
-    size = os.path.getsize(path)
+    """Tensors and metadata of a file; `CheckpointError` if it is broken."""
+    package = _package("safetensors")
     with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > size - 8:
-            raise errors.not_a_checkpoint(path, "it ends within its header")
-        text = file.read(length)
+        data = file.read()
     try:
-        header: Any = json.loads(text)
-    except ValueError:
-        raise errors.not_a_checkpoint(path, "its header is no JSON") from None
-    if not isinstance(header, dict):
-        raise errors.not_a_checkpoint(path, "its header is no table")
-    header = cast("dict[str, Any]", header)
-    metadata: dict[str, str] = header.pop(_METADATA, None) or {}
-    values: Any = np.empty(0, np.uint8)
-    if size > 8 + length:
-        values = np.memmap(path, np.uint8, "r", 8 + length)
-    return {key: _stored(path, key, entry, values) for key, entry in header.items()}, metadata
+        entries = package.deserialize(data)
+        with package.safe_open(path, framework="np") as opened:
+            metadata: dict[str, str] = dict(opened.metadata() or {})
+    except package.SafetensorError as error:
+        raise errors.not_a_checkpoint(path, str(error)) from None
+    return {key: _stored(entry) for key, entry in entries}, metadata
 
 
-def _stored(path: str, key: str, entry: Any, values: Any) -> Stored:
-    try:
-        code, shape = str(entry["dtype"]), tuple(map(int, entry["shape"]))
-        start, end = map(int, entry["data_offsets"])
-    except (KeyError, TypeError, ValueError):
-        raise errors.not_a_checkpoint(path, f"its header is wrong about {key!r}") from None
-    raw = values[start:end]
+def _stored(entry: Mapping[str, Any]) -> Stored:
+    code, shape = str(entry["dtype"]), tuple(entry["shape"])
     dtype = _NAMES.get(code, code)
     if code not in _NAMES:  # of another program: reported by name, never read
         return Stored(dtype, np.broadcast_to(np.uint8(0), shape))
-    kind: Any = np.dtype("uint16" if dtype == "bfloat16" else dtype)
-    if not 0 <= start <= end or raw.size != math.prod(shape) * kind.itemsize:
-        raise errors.not_a_checkpoint(path, f"the values of {key!r} are cut off")
-    return Stored(dtype, raw.view(kind.newbyteorder("<")).reshape(shape))
+    array: Any = np.frombuffer(entry["data"], "uint16" if dtype == "bfloat16" else dtype)
+    array.shape = shape
+    return Stored(dtype, array)
+
+
+def _package(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        raise errors.extra_missing("a checkpoint", name, "checkpoint") from None

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors
 
 import seqfront as sf
 from seqfront import safetensors_file
@@ -83,7 +84,8 @@ def test_special_values_survive(path: Path) -> None:
 def _one(backend: str, dtype: str = "float32", dim: sf.Dim = columns, key: str = "only") -> Any:
     model = sf.nn.Module()
     with sf.use_backend(backend):
-        setattr(model, key, sf.nn.Parameter((dim,), 1.0, dtype=dtype))
+        trainable = "float" in dtype
+        setattr(model, key, sf.nn.Parameter((dim,), 1.0, dtype=dtype, trainable=trainable))
     return model
 
 
@@ -91,7 +93,6 @@ def _one(backend: str, dtype: str = "float32", dim: sf.Dim = columns, key: str =
 
 
 def test_the_safetensors_package_reads_it(path: Path) -> None:
-    safetensors = pytest.importorskip("safetensors")
     source = Model("numpy")
     sf.save(source, path, {"step": "1"})
     with safetensors.safe_open(path, "numpy") as file:
@@ -105,8 +106,9 @@ def test_the_safetensors_package_reads_it(path: Path) -> None:
 
 
 def test_pytorch_reads_it_and_we_read_it_from_pytorch(path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    files = pytest.importorskip("safetensors.torch")
+    import safetensors.torch as files
+    import torch
+
     source, target = Model("torch"), Model("torch", seed=1)
     sf.save(source, path)
     state = files.load_file(path)
@@ -247,32 +249,37 @@ def test_metadata_are_strings(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    "content",
     [
-        (b"", "it ends within its header"),
-        (b"\x10\0\0\0\0\0\0\0{}", "it ends within its header"),
-        (b"\x02\0\0\0\0\0\0\0{]", "its header is no JSON"),
-        (b"\x02\0\0\0\0\0\0\0[]", "its header is no table"),
-        (b'\x0a\0\0\0\0\0\0\0{"a": "b"}', "its header is wrong about 'a'"),
+        b"",
+        b"\x10\0\0\0\0\0\0\0{}",
+        b"\x02\0\0\0\0\0\0\0{]",
+        b"\x02\0\0\0\0\0\0\0[]",
+        b'\x0a\0\0\0\0\0\0\0{"a": "b"}',
     ],
 )
-def test_broken_files(content: bytes, reason: str, path: Path) -> None:
+def test_broken_files(content: bytes, path: Path) -> None:
     path.write_bytes(content)
+    with pytest.raises(safetensors.SafetensorError) as reason:
+        safetensors.deserialize(content)
     with pytest.raises(sf.CheckpointError) as caught:
         sf.load(_one("numpy"), path)
     assert _message(caught, path) == (
         "load: this is no safetensors file.\n"
         "  file    PATH\n"
-        f"  reason  {reason}\n"
+        f"  reason  {reason.value}\n"
         "  fix: sf.save writes one."
     )
 
 
 def test_a_file_that_was_cut_off(path: Path) -> None:
-    sf.save(_one("numpy"), path)
+    model = _one("numpy")
+    sf.save(model, path)
+    before = {name: p.numpy().copy() for name, p in model.named_parameters().items()}
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(sf.CheckpointError, match="the values of 'only' are cut off"):
-        sf.load(_one("numpy"), path)
+    with pytest.raises(sf.CheckpointError, match="this is no safetensors file"):
+        sf.load(model, path)
+    assert all((p.numpy() == before[name]).all() for name, p in model.named_parameters().items())
 
 
 def test_no_file(path: Path) -> None:
@@ -292,7 +299,8 @@ def test_only_models(call: Any, path: Path) -> None:
 
 
 def test_bridged_models(path: Path) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     import seqfront_torch
 
     model = Model("numpy")

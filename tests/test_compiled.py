@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import torch
 
 import seqfront as sf
 from seqfront import backends
-
-torch = pytest.importorskip("torch")
-tf = pytest.importorskip("tensorflow")
 
 batch, time = sf.Dim("batch"), sf.Dim("time")
 mel, hidden, vocab = sf.Dim("mel", 4), sf.Dim("hidden", 6), sf.Dim("vocab", 5)

@@ -25,20 +25,28 @@ class SeqfrontError(Exception):
 
     def __init__(self, what: str, facts: Sequence[tuple[str, Any]] = (), fix: str = "") -> None:
         self.what = what
-        self.facts = tuple((name, str(value)) for name, value in facts)
+        self.facts = tuple([(name, _said(value)) for name, value in facts])
         self.fix = fix
-        super().__init__(self._text())
+        self.args = (self._text(),)
 
     def _text(self) -> str:
-        width = max((len(name) for name, _ in self.facts), default=0)
+        width = max([0, *[len(name) for name, _ in self.facts]])
         lines = [self.what]
-        lines += [f"  {name:<{width}}  {value}" for name, value in self.facts]
+        for name, value in self.facts:
+            lines.append(f"  {name}{' ' * (width - len(name))}  {value}")
         if self.fix:
             lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.what, self.facts, self.fix)
+
+
+def _said(value: Any) -> str:
+    """`str(value)`, in words that a tracer (TorchDynamo) can follow into our own classes."""
+    if isinstance(value, str):
+        return value
+    return value.__repr__() if hasattr(value, "dims") else str(value)
 
 
 class DimError(SeqfrontError, ValueError):

@@ -82,12 +82,12 @@ def missing_dim(op: str, x: Tensor, dim: Dim, name: str = "x") -> SeqfrontError:
     return DimError(f"{op}: dim {dim!r} is not in {name}.", [(name, x)], hint)
 
 
-def wrong_dims(op: str, x: Tensor, wanted: Sequence[Dim]) -> DimError:
+def wrong_dims(op: str, x: Tensor, wanted: Sequence[Dim], name: str = "x") -> DimError:
     """Dims that are not a permutation of the tensor's."""
     return DimError(
-        f"{op}: the dims named are not those of x.",
-        [("x", x), ("named", _list(wanted))],
-        "name every dim of x once, in the order you want.",
+        f"{op}: the dims named are not those of {name}.",
+        [(name, x), ("named", _list(wanted))],
+        f"name every dim of {name} once, in the order you want.",
     )
 
 
@@ -288,10 +288,10 @@ def not_an_operand(op: str, value: object) -> DTypeError:
     )
 
 
-def not_wrapped(op: str, name: str, value: object) -> DTypeError:
+def not_wrapped(op: str, name: str, value: object, needed: str = "a Tensor") -> DTypeError:
     """A plain tensor, or anything else, where a Tensor is wanted."""
     return DTypeError(
-        f"{op}: {name} has to be a Tensor.",
+        f"{op}: {name} has to be {needed}.",
         [(name, f"{type(value).__module__}.{type(value).__name__}")],
         "wrap plain tensors with their dims first: sf.wrap(raw, dims).",
     )
@@ -302,7 +302,7 @@ def not_a_number(op: str, name: str, value: object, dtype: str) -> DTypeError:
     return DTypeError(
         f"{op}: {name} is no number that {dtype} can hold.",
         [(name, f"{type(value).__name__} {_short(value)}")],
-        "a Python number of the kind of the dtype; sf.cast(x, dtype) converts a tensor.",
+        "give a Python number of the kind of the dtype.",
     )
 
 
@@ -318,7 +318,9 @@ def bad_integer_operand(op: str, x: Tensor, number: float) -> DTypeError:
 def unknown_dtype(op: str, dtype: object, known: Sequence[str]) -> DTypeError:
     """A dtype that is none of ours."""
     return DTypeError(
-        f"{op}: {dtype!r} is no dtype.", [("known", ", ".join(known))], "dtypes go by these names."
+        f"{op}: the dtype cannot be {dtype!r}.",
+        [("known", ", ".join(known))],
+        "give one of these, by name.",
     )
 
 

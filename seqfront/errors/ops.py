@@ -49,9 +49,14 @@ def nothing_to_join(op: str) -> DimError:
     return DimError(f"{op}: no tensor is given.", fix="give at least one.")
 
 
-def bad_counts(op: str, name: str, value: object, needed: str) -> DimError:
-    """Numbers of positions, steps or parts that make no sense."""
-    return DimError(f"{op}: {name} is {value!r}.", [("needed", needed)], f"give {name} as that.")
+def bad_argument(op: str, name: str, value: object, needed: str, fix: str) -> DimError:
+    """An argument that is none of what it can be."""
+    text = " ".join(repr(value).split())
+    return DimError(
+        f"{op}: {name} cannot be {text if len(text) <= 60 else type(value).__name__}.",
+        [("needed", needed)],
+        fix,
+    )
 
 
 def kernel_misfit(x: Tensor, kernel: Tensor, in_dim: Dim, groups: int) -> DimError:
@@ -68,7 +73,7 @@ def negative_padding(x: Tensor, axis: Dim, left: object, right: object) -> DimEr
     return DimError(
         f"pad: {axis!r} can be padded by whole numbers of positions only, of at least 0.",
         [("x", x), ("left", repr(left)), ("right", repr(right))],
-        "to shorten a dim, give shorter lengths to sf.wrap.",
+        "give left and right as ints of at least 0.",
     )
 
 
@@ -148,6 +153,14 @@ def nothing_to_replay() -> DimError:
     return DimError(
         "replay: more random numbers are drawn than were recorded.",
         fix="replay the same computation that was recorded.",
+    )
+
+
+def not_trainable(dtype: str) -> DTypeError:
+    """A parameter that has no gradient."""
+    return DTypeError(
+        f"Parameter: {dtype} has no gradient, so it cannot be trained.",
+        fix="a float dtype, or trainable=False for kept state.",
     )
 
 

@@ -41,9 +41,23 @@ class Conv1d(Module):
     ) -> None:
         self.in_dim = in_dim
         self.out_dim = out_dim
+        if not isinstance(window, int) or window < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.bad_argument(
+                "Conv1d",
+                "window",
+                window,
+                "an int of at least 1",
+                "it is the number of positions that are seen at once.",
+            )
         self.window = Dim("window", window)
         if not isinstance(groups, int) or groups < 1 or (in_dim.size or 0) % groups:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise errors.bad_counts("Conv1d", "groups", groups, f"a divisor of {in_dim!r}")
+            raise errors.bad_argument(
+                "Conv1d",
+                "groups",
+                groups,
+                f"a divisor of {in_dim!r}",
+                "groups cut the input features into equal parts.",
+            )
         self.stride = stride
         self.padding: Padding = padding
         self.dilation = dilation

@@ -57,7 +57,7 @@ class Parameter(Tensor):
         shape = tuple([_static(dim) for dim in dims])
         dtypes.check(dtype, "Parameter")
         if trainable and not dtypes.is_float(dtype):
-            raise errors.unknown_dtype("Parameter", dtype, dtypes.FLOATS)
+            raise errors.not_trainable(dtype)
         backend = backends.default()
         super().__init__(None, dims, FULL, backend=backend)
         if isinstance(initial, Initializer):

@@ -104,11 +104,17 @@ class LSTM(Module):
 
     def _checked(self, state: LSTMState, x: Tensor, batch: tuple[Dim, ...]) -> LSTMState:
         if not isinstance(state, tuple) or len(state) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
-            raise errors.not_wrapped("LSTM", "state", state)
+            raise errors.bad_argument(
+                "LSTM",
+                "state",
+                state,
+                "LSTMState(hidden, cell)",
+                "pass on what the LSTM gave, or state=None to start.",
+            )
         for name, part in zip(("hidden", "cell"), state, strict=True):
             align.check("LSTM", part, *batch, self.out_dim, name=name)
             if len(part.dims) != len(batch) + 1:
-                raise errors.wrong_dims("LSTM", part, (*batch, self.out_dim))
+                raise errors.wrong_dims("LSTM", part, (*batch, self.out_dim), name)
             align.common_backend("LSTM", (x, part))
             align.check_sizes("LSTM", (x, part))
         return state

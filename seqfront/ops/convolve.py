@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
@@ -94,20 +94,19 @@ def _features(kernel: Tensor, spatial: Sequence[tuple[Dim, Dim]], out_dim: Dim) 
     windows = [window for _, window in spatial]
     rest = [dim for dim in kernel.dims if dim not in windows and dim is not out_dim]
     if len(rest) != 1 or out_dim not in kernel.dims:
-        raise errors.wrong_dims("conv", kernel, (*windows, out_dim))
+        raise errors.wrong_dims("conv", kernel, (*windows, out_dim), "kernel")
     return rest[0], out_dim
 
 
 def _spatial_dims(spatial: Sequence[tuple[Dim, Dim]]) -> tuple[Dim, ...]:
-    given: Any = spatial
-    if not isinstance(given, (tuple, list)) or not 1 <= len(spatial) <= 3 or not _pairs(given):
+    if not 1 <= len(spatial) <= 3 or not all(map(_is_pair, spatial)):
         needed = "one to three pairs (dim of x, window dim of the kernel)"
-        raise errors.bad_counts("conv", "spatial", spatial, needed)
+        raise errors.bad_argument("conv", "spatial", spatial, needed, "spatial=[(time, window)].")
     return tuple([dim for dim, _ in spatial])
 
 
-def _pairs(values: Sequence[Any]) -> bool:
-    return all(isinstance(value, tuple) and len(list(value)) == 2 for value in values)
+def _is_pair(value: object) -> bool:
+    return isinstance(value, tuple) and len(cast("tuple[object, ...]", value)) == 2
 
 
 def _counts(name: str, values: Sequence[int] | None, count: int) -> tuple[int, ...]:
@@ -117,7 +116,9 @@ def _counts(name: str, values: Sequence[int] | None, count: int) -> tuple[int, .
     whole = isinstance(values, (tuple, list)) and all(type(n) is int and n > 0 for n in values)
     if not whole or len(values) != count:
         needed = f"{count} int of at least 1" if count == 1 else f"{count} ints of at least 1"
-        raise errors.bad_counts("conv", name, values, f"{needed}, one for each spatial dim")
+        raise errors.bad_argument(
+            "conv", name, values, needed, f"give {name} as a tuple, one for each spatial dim."
+        )
     return tuple(values)
 
 
@@ -125,7 +126,9 @@ def _check_groups(
     x: Tensor, kernel: Tensor, in_dim: Dim, group_dim: Dim, out_dim: Dim, groups: int
 ) -> None:
     if not isinstance(groups, int) or groups < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise errors.bad_counts("conv", "groups", groups, "an int of at least 1")
+        raise errors.bad_argument(
+            "conv", "groups", groups, "an int of at least 1", "it has to divide the features."
+        )
     sizes = [
         t.backend.static_shape(t.raw)[t.axis(dim)]
         for t, dim in ((x, in_dim), (kernel, group_dim), (kernel, out_dim))
@@ -140,7 +143,13 @@ def _span(window: Dim, gap: int) -> int:
     if window.size is None:
         raise errors.size_unknown("conv", window)
     if window.size == 0:
-        raise errors.bad_counts("conv", "window", 0, "at least one position")
+        raise errors.bad_argument(
+            "conv",
+            "the window",
+            window,
+            "at least one position",
+            "give the window dim a larger size.",
+        )
     return (window.size - 1) * gap + 1
 
 
@@ -154,7 +163,13 @@ def _margins(padding: Padding, span: int) -> tuple[int, int]:
     numbers = isinstance(padding, tuple) and len(padding) == 2  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
     if not numbers or not all(isinstance(n, int) and n >= 0 for n in padding):  # pyright: ignore[reportUnnecessaryIsInstance]
         needed = "'valid', 'same', 'causal', or a pair of ints of at least 0"
-        raise errors.bad_counts("conv", "padding", padding, needed)
+        raise errors.bad_argument(
+            "conv",
+            "padding",
+            padding,
+            needed,
+            "'same' keeps the length, 'causal' looks back only, 'valid' adds nothing.",
+        )
     return padding
 
 

@@ -63,9 +63,13 @@ def wrap(
 
 def _converted(backend: Backend, value: Any, device: str | None = None) -> Raw:
     try:
-        return backend.convert(value, None, device)
-    except (TypeError, ValueError, RuntimeError):  # what frameworks say differs
+        raw = backend.convert(value, None, device)
+        known = backend.dtype(raw) in dtypes.ALL
+    except (TypeError, ValueError, RuntimeError, KeyError):  # what frameworks say differs
         raise errors.not_convertible(value) from None
+    if not known:
+        raise errors.not_convertible(value)
+    return raw
 
 
 def _check_axes(backend: Backend, raw: Raw, dims: tuple[Dim, ...]) -> None:

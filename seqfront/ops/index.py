@@ -31,7 +31,7 @@ def gather(x: Tensor, *, indices: Tensor | int, axis: Dim) -> Tensor:
     if type(indices) is int:
         return _take(x, indices, axis)
     if not isinstance(indices, Tensor):
-        raise errors.not_wrapped("gather", "indices", indices)
+        raise errors.not_wrapped("gather", "indices", indices, "a Tensor or an int")
     align.common_backend("gather", (x, indices))
     align.check_sizes("gather", (x, indices), (axis,))
     if not dtypes.is_int(indices.dtype):

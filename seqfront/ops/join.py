@@ -37,7 +37,13 @@ def concat(*parts: tuple[Tensor, Dim], out_dim: Dim | None = None) -> Tensor:
         raise errors.nothing_to_join("concat")
     for part in parts:
         if not isinstance(part, tuple) or len(part) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
-            raise errors.bad_counts("concat", "a part", part, "a pair (tensor, dim to join)")
+            raise errors.bad_argument(
+                "concat",
+                "a part",
+                part,
+                "a pair (tensor, dim to join)",
+                "sf.concat((a, time), (b, time)).",
+            )
         align.check("concat", *part)
     parts = tuple((clean(x), dim) for x, dim in parts)
     xs = [x for x, _ in parts]
@@ -126,7 +132,7 @@ def _closed_up(joined: Tensor, parts: Sequence[tuple[Tensor, Dim]], out_dim: Dim
 def stack(xs: Sequence[Tensor], dim: Dim) -> Tensor:
     """Tensors with the same dims as positions of a new first dim."""
     if not isinstance(xs, (tuple, list)):
-        raise errors.not_wrapped("stack", "each of a list", xs)
+        raise errors.bad_argument("stack", "xs", xs, "a list of tensors", "sf.stack([a, b], dim).")
     if not xs:
         raise errors.nothing_to_join("stack")
     backend = align.common_backend("stack", xs)

@@ -1,5 +1,9 @@
 """The checks: a case against the NumPy reference, another backend, and itself in disguise."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# (NumPy declares the results of its array methods only in part.)
+
 from __future__ import annotations
 
 from collections.abc import Mapping

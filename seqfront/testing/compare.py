@@ -1,5 +1,9 @@
 """Comparing results: over their data, whatever the order of axes and the extent of the padding."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# (NumPy declares the results of its array methods only in part.)
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

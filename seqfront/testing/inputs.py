@@ -4,6 +4,10 @@ A `Spec` says how to draw one input, a `Layout` how large the dims are and how l
 together they make `Argument`s, which belong to no framework yet.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# (NumPy declares the results of its array methods only in part.)
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -49,7 +53,7 @@ class Layout:
         """Lengths of a dim; None if it is full."""
         if dim in self.lengths or dim.expr is None or len(dim.expr.dims) > 1:
             return self.lengths.get(dim)
-        inner = self.ragged(dim.expr.dims[0])
+        inner = self.ragged(next(iter(dim.expr.dims)))
         if inner is None:
             return None
         values = evaluate(dim.expr, (inner.values,), np.maximum)
@@ -102,7 +106,8 @@ def data_mask(
         position = np.arange(shape[axis]).reshape(
             [-1 if i == axis else 1 for i in range(mask.ndim)]
         )
-        order = sorted(range(len(entry.dims)), key=lambda i: dims.index(entry.dims[i]))
+        over_dims = entry.dims
+        order = sorted(range(len(over_dims)), key=[dims.index(d) for d in over_dims].__getitem__)
         over = [shape[i] if d in entry.dims else 1 for i, d in enumerate(dims)]
         mask &= position < entry.values.transpose(order).reshape(over)
     return mask

@@ -4,6 +4,10 @@ A `Variant` holds the inputs in that guise, and says how its results and gradien
 of the case itself. `variants(case)` gives all that the case does not exclude.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# (NumPy declares the results of its array methods only in part.)
+
 from __future__ import annotations
 
 import itertools
@@ -114,7 +118,7 @@ def _least_length(dim: Dim) -> int:
     expr = dim.expr
     if expr is None or len(expr.dims) > 1:
         return 0
-    inner = _least_length(expr.dims[0])
+    inner = _least_length(next(iter(expr.dims)))
     if expr.op == "pad":
         return max(inner + sum(expr.args), 0)
     if expr.op == "scale":

@@ -5,6 +5,10 @@ each multiplied by a weight. The weight of a position follows from its coordinat
 stays the same when axes change places, padding grows, or a sequence is computed by itself.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# (NumPy declares the results of its array methods only in part.)
+
 from __future__ import annotations
 
 import contextlib

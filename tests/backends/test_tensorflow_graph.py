@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import structure_cases  # noqa: F401  (adds its cases)
+import tensorflow as tf
 from primitive_cases import CASES, Case, floats
 
 from seqfront import backends, errors
 from seqfront.backend import Backend
 
-tf = pytest.importorskip("tensorflow")
 b: Backend = backends.get("tensorflow")
 
 _MODES = ("eager", "graph")

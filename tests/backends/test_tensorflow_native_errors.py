@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow_lattices import BATCH, BLANK, CLASSES, CTC, LOSSES, RNNT, inputs_for
 
-tf = pytest.importorskip("tensorflow")
-
-from tensorflow_lattices import BATCH, BLANK, CLASSES, CTC, LOSSES, RNNT, inputs_for  # noqa: E402
-
-from seqfront.errors import NativeError  # noqa: E402
-from seqfront_tensorflow import native  # noqa: E402
+from seqfront.errors import NativeError
+from seqfront_tensorflow import native
 
 Change = Callable[..., tuple[tf.Tensor, ...]]
 BAD_SHAPES: list[tuple[str, Mapping[str, Any], Change, str]] = [

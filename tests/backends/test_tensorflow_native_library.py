@@ -13,12 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow_lattices import LOSSES, inputs_for, loss_and_grad, signature
 
-tf = pytest.importorskip("tensorflow")
-
-from tensorflow_lattices import LOSSES, inputs_for, loss_and_grad, signature  # noqa: E402
-
-from seqfront_tensorflow import native  # noqa: E402
+from seqfront_tensorflow import native
 
 ROOT = Path(__file__).parents[2]
 

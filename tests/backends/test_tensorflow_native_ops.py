@@ -8,10 +8,8 @@ from typing import Any
 import lattice_oracles as oracle
 import numpy as np
 import pytest
-
-tf = pytest.importorskip("tensorflow")
-
-from tensorflow_lattices import (  # noqa: E402
+import tensorflow as tf
+from tensorflow_lattices import (
     BATCH,
     BLANK,
     CLASSES,
@@ -27,7 +25,7 @@ from tensorflow_lattices import (  # noqa: E402
     signature,
 )
 
-from seqfront_tensorflow import native  # noqa: E402
+from seqfront_tensorflow import native
 
 DTYPES = [tf.float32, tf.float64, tf.bfloat16, tf.float16]
 TOLERANCE = {tf.float32: 1e-5, tf.float64: 1e-7, tf.bfloat16: 1e-2, tf.float16: 2e-3}

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
+from test_traced import _all_kinds
 
-torch = pytest.importorskip("torch")
-
-from test_traced import _all_kinds  # noqa: E402
-
-from seqfront import backends, dim  # noqa: E402
-from seqfront.backend import Backend  # noqa: E402
+from seqfront import backends, dim
+from seqfront.backend import Backend
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ from typing import Any
 import lattice_oracles
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from seqfront import backends, errors, native  # noqa: E402
+from seqfront import backends, errors, native
 
 RNNT = {"blank": 1, "normalized": False}
 CTC = {"blank": 1, "normalized": False, "max_approx": False, "label_loop": True}

@@ -281,9 +281,9 @@ MESSAGES = [
         DTypeError,
         lambda w: sf.cast(w.zeros(batch), "float"),
         (
-            "cast: 'float' is no dtype.\n"
+            "cast: the dtype cannot be 'float'.\n"
             "  known  bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64\n"
-            "  fix: dtypes go by these names."
+            "  fix: give one of these, by name."
         ),
     ),
     Message(

@@ -304,4 +304,14 @@ MESSAGES = [
             "  fix: wrap with lengths, all equal if need be: sf.wrap(raw, dims, lengths={dim: n})."
         ),
     ),
+    Message(
+        "not_trainable",
+        DTypeError,
+        lambda w: sf.nn.Parameter((mel,), 1, dtype="int32"),
+        (
+            "Parameter: int32 has no gradient, so it cannot be trained.\n"
+            "  fix: a float dtype, or trainable=False for kept state."
+        ),
+        only="any",
+    ),
 ]

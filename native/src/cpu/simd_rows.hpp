@@ -61,13 +61,33 @@ SF_INLINE void row_normaliser(const T* x, int64_t classes, Lattice<T>* maximum_o
     *sum_out = sum;
 }
 
+// Many short rows: all maxima first. The chain of dependent steps of one row is then short enough for
+// the processor to work on several rows at once.
+template <class T>
+SF_INLINE void short_row_normalisers(const T* x, int64_t stride, int64_t rows, int64_t classes,
+                                     Lattice<T>* maximum_out, Lattice<T>* sum_out) {
+    using L = Lattice<T>;
+    for (int64_t row = 0; row < rows; ++row) {
+        const L top = row_maximum(x + row * stride, classes);
+        maximum_out[row] = top > -infinity<L>() ? top : 0;
+    }
+    for (int64_t row = 0; row < rows; ++row) {
+        sum_out[row] = row_exp_sum(x + row * stride, classes, maximum_out[row]);
+    }
+}
+
 template <class T>
 void normalisers(const void* logits, int64_t stride, int64_t rows, int64_t classes,
                  Lattice<T>* maximum_out, Lattice<T>* log_sum_out) {
     using L = Lattice<T>;
     const T* x = static_cast<const T*>(logits);
-    for (int64_t row = 0; row < rows; ++row) {
-        row_normaliser(x + row * stride, classes, maximum_out + row, log_sum_out + row);
+    constexpr int64_t short_row = 64;
+    if (classes <= short_row) {
+        short_row_normalisers(x, stride, rows, classes, maximum_out, log_sum_out);
+    } else {
+        for (int64_t row = 0; row < rows; ++row) {
+            row_normaliser(x + row * stride, classes, maximum_out + row, log_sum_out + row);
+        }
     }
     constexpr int64_t n = Simd<L>::lanes;
     for (int64_t row = 0; row < rows; row += n) {

@@ -1,0 +1,353 @@
+"""Arguments of the wrong kind: every public function, on every backend, in the same words.
+
+A function that takes tensors refuses plain ones, and one that takes dims refuses their names. What
+else can be wrong with a single function stands in `tests/messages`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from messages.message import Make, said
+
+import seqfront as sf
+from seqfront import errors
+
+Call = Callable[[Make, Any], Any]
+
+batch, time, mel = sf.Dim("batch"), sf.Dim("time"), sf.Dim("mel", 4)
+vocab, labels, other = sf.Dim("vocab", 5), sf.Dim("labels"), sf.Dim("other", 4)
+three, frames = sf.Dim("three", 3), sf.Dim("frames", 9)
+
+
+def _ctc(logits: Any, targets: Any, frames: Any = time, positions: Any = labels) -> Any:
+    return sf.ctc_loss(
+        logits=logits, targets=targets, input_spatial_dim=frames, targets_spatial_dim=positions,
+        blank_index=0,
+    )  # fmt: skip
+
+
+def _rnnt(logits: Any, targets: Any, frames: Any = time, positions: Any = labels) -> Any:
+    return sf.rnnt_loss(
+        logits=logits, targets=targets, input_spatial_dim=frames, targets_spatial_dim=positions,
+        blank_index=0,
+    )  # fmt: skip
+
+
+def _ce(estimated: Any, target: Any, axis: Any = mel) -> Any:
+    return sf.cross_entropy(estimated=estimated, target=target, axis=axis, estimated_type="logits")
+
+
+def _greedy(encoded: Any, axis: Any = time) -> Any:
+    anything: Any = None
+    return sf.search.greedy_transducer(
+        encoded, axis=axis, predict=anything, join=anything, classes=vocab, blank_index=0
+    )
+
+
+def _conv(x: Any, kernel: Any, axis: Any = time) -> Any:
+    return sf.conv(x, kernel, spatial=[(axis, three)], in_dim=mel, out_dim=vocab)
+
+
+PLAIN: dict[str, tuple[str, Call]] = {
+    **{
+        name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw, axis=mel))
+        for name in (
+            "sum", "mean", "max", "min", "prod", "any", "all", "logsumexp", "argmax", "argmin",
+            "softmax", "log_softmax", "pad", "sequence_mask",
+        )
+    },
+    **{
+        name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw))
+        for name in ("silu", "gelu", "softplus", "stop_gradient", "mask_padding")
+    },
+    "where": ("condition", lambda w, raw: sf.where(raw, 1.0, 0.0)),
+    "logaddexp": ("b", lambda w, raw: sf.logaddexp(w.zeros(mel), raw)),
+    "dot": ("b", lambda w, raw: sf.dot(w.zeros(mel), raw, reduce=mel)),
+    "linear": (
+        "weight", lambda w, raw: sf.linear(w.zeros(mel), raw, None, in_dim=mel, out_dim=vocab)
+    ),
+    "conv": ("kernel", lambda w, raw: _conv(w.zeros(time, mel), raw)),
+    "full": ("like", lambda w, raw: sf.full((batch,), 0.0, like=raw)),
+    "zeros": ("like", lambda w, raw: sf.zeros((batch,), like=raw)),
+    "ones": ("like", lambda w, raw: sf.ones((batch,), like=raw)),
+    "range_over": ("like", lambda w, raw: sf.range_over(batch, like=raw)),
+    "random_uniform": ("like", lambda w, raw: sf.random_uniform((batch,), like=raw)),
+    "random_normal": ("like", lambda w, raw: sf.random_normal((batch,), like=raw)),
+    "expand_dim": ("like", lambda w, raw: sf.expand_dim(w.zeros(mel), batch, like=raw)),
+    "cast": ("x", lambda w, raw: sf.cast(raw, "int32")),
+    "to_device": ("x", lambda w, raw: sf.to_device(raw, "cpu")),
+    "to_backend": ("x", lambda w, raw: sf.to_backend(raw, "numpy")),
+    "gather": ("indices", lambda w, raw: sf.gather(w.zeros(mel), indices=raw, axis=mel)),
+    "one_hot": ("labels", lambda w, raw: sf.one_hot(raw)),
+    "concat": ("x", lambda w, raw: sf.concat((raw, mel))),
+    "stack": ("x", lambda w, raw: sf.stack([raw], batch)),
+    "dropout": ("x", lambda w, raw: sf.dropout(raw, 0.0)),
+    "merge_dims": ("x", lambda w, raw: sf.merge_dims(raw, [batch, mel])),
+    "split_dim": ("x", lambda w, raw: sf.split_dim(raw, mel, [other])),
+    "squeeze": ("x", lambda w, raw: sf.squeeze(raw, mel)),
+    "cross_entropy": ("target", lambda w, raw: _ce(w.zeros(mel), raw)),
+    "label_smoothing": ("target", lambda w, raw: sf.label_smoothing(raw, 0.1, mel)),
+    "ctc_loss": ("targets", lambda w, raw: _ctc(w.zeros(batch, time, vocab), raw)),
+    "rnnt_loss": ("logits", lambda w, raw: _rnnt(raw, w.ints(batch, labels))),
+    "edit_distance": ("b", lambda w, raw: sf.edit_distance(w.ints(labels), labels, raw, labels)),
+    "greedy_transducer": ("encoded", lambda w, raw: _greedy(raw)),
+    "Linear": ("x", lambda w, raw: sf.nn.Linear(mel, vocab)(raw)),
+    "Conv1d": ("x", lambda w, raw: sf.nn.Conv1d(mel, vocab, 3)(raw, axis=time)),
+    "Dropout": ("x", lambda w, raw: sf.nn.Dropout(0.5)(raw)),
+    "Embedding": ("x", lambda w, raw: sf.nn.Embedding(vocab, mel)(raw)),
+    "LayerNorm": ("x", lambda w, raw: sf.nn.LayerNorm(mel)(raw)),
+    "LSTM": ("x", lambda w, raw: sf.nn.LSTM(mel, vocab)(raw, axis=time)),
+}  # fmt: skip
+"""By function: the argument given a plain tensor, and the call."""
+
+SAID_AS = {"Linear": "linear", "Conv1d": "conv", "Dropout": "dropout"}
+"""Layers that are the function of another name."""
+
+OPERANDS = [
+    "abs", "ceil", "cos", "erf", "exp", "expm1", "floor", "is_finite", "is_nan", "log", "log1p",
+    "relu", "round", "rsqrt", "sigmoid", "sign", "sin", "sqrt", "tanh", "logical_not", "add",
+    "multiply", "maximum", "minimum",
+]  # fmt: skip
+"""Elementwise functions: any operand that is neither a tensor nor a number."""
+
+NO_TENSORS = {
+    "wrap", "load", "save", "set_backend", "use_backend", "debug_checks", "set_seed",
+    "value_and_grad",
+}  # fmt: skip
+"""Functions that take none, or none but plain ones; and one whose message is its own."""
+
+NAMES: dict[str, Call] = {
+    **{
+        name: lambda w, dim, name=name: getattr(sf, name)(w.zeros(batch, mel), axis=dim)
+        for name in (
+            "sum", "mean", "max", "min", "prod", "logsumexp", "argmax", "argmin", "softmax",
+            "log_softmax", "pad", "sequence_mask",
+        )
+    },
+    "any": lambda w, dim: sf.any(w.zeros(mel) > 0, axis=dim),
+    "all": lambda w, dim: sf.all(w.zeros(mel) > 0, axis=dim),
+    "wrap": lambda w, dim: sf.wrap(w.raw([1.0]), (dim,)),
+    "full": lambda w, dim: sf.full((dim,), 0.0),
+    "zeros": lambda w, dim: sf.zeros((dim,)),
+    "ones": lambda w, dim: sf.ones(dim),
+    "range_over": lambda w, dim: sf.range_over(dim),
+    "random_normal": lambda w, dim: sf.random_normal((dim,)),
+    "dot": lambda w, dim: sf.dot(w.zeros(mel), w.zeros(mel), reduce=dim),
+    "conv": lambda w, dim: _conv(w.zeros(time, mel), w.zeros(three, mel, vocab), dim),
+    "gather": lambda w, dim: sf.gather(w.zeros(mel), indices=0, axis=dim),
+    "concat": lambda w, dim: sf.concat((w.zeros(mel), dim)),
+    "stack": lambda w, dim: sf.stack([w.zeros(mel)], dim),
+    "mask_padding": lambda w, dim: sf.mask_padding(w.zeros(mel), dims=(dim,)),
+    "dropout": lambda w, dim: sf.dropout(w.zeros(mel), 0.5, axis=(dim,)),
+    "expand_dim": lambda w, dim: sf.expand_dim(w.zeros(mel), dim),
+    "merge_dims": lambda w, dim: sf.merge_dims(w.zeros(mel), (dim,)),
+    "split_dim": lambda w, dim: sf.split_dim(w.zeros(mel), mel, (dim,)),
+    "squeeze": lambda w, dim: sf.squeeze(w.zeros(mel), dim),
+    "cross_entropy": lambda w, dim: _ce(w.zeros(mel), w.zeros(mel), dim),
+    "label_smoothing": lambda w, dim: sf.label_smoothing(w.zeros(mel), 0.1, dim),
+    "ctc_loss": lambda w, dim: _ctc(w.zeros(time, vocab), w.ints(labels), dim),
+    "rnnt_loss": lambda w, dim: _rnnt(w.zeros(time, vocab), w.ints(labels), time, dim),
+    "edit_distance": lambda w, dim: sf.edit_distance(w.ints(labels), dim, w.ints(labels), labels),
+    "greedy_transducer": lambda w, dim: _greedy(w.zeros(batch, time, mel), dim),
+    "Parameter": lambda w, dim: sf.nn.Parameter((dim,)),
+    "LSTM": lambda w, dim: sf.nn.LSTM(mel, vocab)(w.zeros(batch, time, mel), axis=dim),
+    "size": lambda w, dim: w.zeros(mel).size(dim),
+    "lengths": lambda w, dim: w.zeros(mel).lengths(dim),
+    "is_ragged": lambda w, dim: w.zeros(mel).is_ragged(dim),
+    "axis": lambda w, dim: w.zeros(mel).axis(dim),
+    "rename": lambda w, dim: w.zeros(mel).rename(mel, dim),
+    "labels_of": lambda w, dim: w.ints(mel).labels_of(dim),
+    "raw_in": lambda w, dim: w.zeros(mel).raw_in(dim),
+}  # fmt: skip
+"""By function: a call with a dim, whatever it is."""
+
+EXTENTS: dict[str, Callable[[sf.Tensor, sf.Tensor], Any]] = {
+    "add": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "where": lambda a, b: sf.where(a > 0, a, b),
+    "logaddexp": sf.logaddexp,
+    "dot": lambda a, b: sf.dot(a, b, reduce=mel),
+    "stack": lambda a, b: sf.stack([a, b], time),
+    "concat": lambda a, b: sf.concat((a, mel), (b, mel)),
+    "gather": lambda a, b: sf.gather(a, indices=sf.cast(b, "int32"), axis=mel),
+    "cross_entropy": _ce,
+    "ctc_loss": lambda a, b: _ctc(
+        sf.expand_dim(a, frames), sf.cast(b, "int32").rename(mel, other), frames, other
+    ),
+    "edit_distance": lambda a, b: sf.edit_distance(
+        sf.cast(a, "int32"), mel, sf.cast(b, "int32"), mel
+    ),
+    "LSTM": lambda a, b: sf.nn.LSTM(mel, other)(
+        a, axis=None, state=sf.nn.LSTMState(b.rename(mel, other), b.rename(mel, other))
+    ),
+}  # fmt: skip
+"""By function: a call with two tensors over [batch, mel] whose batches are of 1 and 3."""
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_tensors_are_refused(name: str, backend_name: str) -> None:
+    make = Make(backend_name)
+    argument, call = PLAIN[name]
+    raw = make.raw(np.ones((3, 4)))
+    needed = "a Tensor or an int" if name == "gather" else "a Tensor"
+    with sf.use_backend(backend_name), pytest.raises(sf.DTypeError) as caught:
+        call(make, raw)
+    assert str(caught.value) == (
+        f"{SAID_AS.get(name, name)}: {argument} has to be {needed}.\n"
+        f"  {argument}  {type(raw).__module__}.{type(raw).__name__}\n"
+        "  fix: wrap plain tensors with their dims first: sf.wrap(raw, dims)."
+    )
+    _is_clean(caught.value)
+
+
+@pytest.mark.parametrize("name", OPERANDS)
+def test_plain_operands_are_refused(name: str, backend_name: str) -> None:
+    make = Make(backend_name)
+    raw = make.raw([1.0])
+    arguments = [raw] if len(inspect.signature(getattr(sf, name)).parameters) == 1 else [raw, 1.0]
+    with pytest.raises(
+        sf.DTypeError, match="an operand is neither a Tensor nor a number"
+    ) as caught:
+        getattr(sf, name)(*arguments)
+    assert f"  operand  {type(raw).__module__}.{type(raw).__name__}\n" in str(caught.value)
+    _is_clean(caught.value)
+
+
+def test_every_function_refuses_plain_tensors() -> None:
+    public = {name for name, value in vars(sf).items() if inspect.isfunction(value)}
+    tested = set(PLAIN) | set(OPERANDS) | NO_TENSORS
+    assert public - tested == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dim", ["time", 1, None])
+def test_names_are_no_dims(name: str, dim: Any, backend_name: str) -> None:
+    if dim is None and name in ("label_smoothing", "LSTM", "labels_of"):
+        return  # there None has a meaning
+    with sf.use_backend(backend_name), pytest.raises(sf.DTypeError) as caught:
+        NAMES[name](Make(backend_name), dim)
+    came = "NoneType None" if dim is None else f"{type(dim).__name__} {dim!r}"
+    assert str(caught.value) == (
+        f"{name}: dims are given as Dim objects.\n"
+        f"  came  {came}\n"
+        '  fix: make a dim once, time = sf.Dim("time"), and pass that object; several as a tuple.'
+    )
+    _is_clean(caught.value)
+
+
+@pytest.mark.parametrize("name", EXTENTS)
+def test_one_dim_has_one_extent(name: str, backend_name: str) -> None:
+    """A batch of one never meets a batch of three by broadcasting."""
+    make = Make(backend_name)
+    a, b = make(np.ones((3, 4)), batch, mel), make(np.ones((1, 4)), batch, mel)
+    with sf.use_backend(backend_name), pytest.raises(sf.DimError) as caught:
+        EXTENTS[name](a, b)
+    first, *_, fix = str(caught.value).splitlines()
+    assert first == f"{name}: the operands have different extents of batch."
+    assert fix == (
+        "  fix: two axes of different extents are two dims: make the second one batch.clone()."
+    )
+    _is_clean(caught.value)
+
+
+@pytest.mark.parametrize("came", [1, 2, 3, 5])
+def test_transducer_states_are_one_more_than_labels(came: int, backend_name: str) -> None:
+    """(These once made the native library read and write beyond its arrays.)"""
+    make = Make(backend_name)
+    logits = make(np.zeros((2, 3, came, 5)), batch, time, labels + 1, vocab)
+    targets = make(np.ones((2, 3), np.int32), batch, labels, of=vocab)
+    with pytest.raises(sf.DimError) as caught:
+        _rnnt(logits, targets)
+    assert said(caught.value, backend_name) == (
+        "rnnt_loss: the extent of labels+1 has to be one more than that of the targets.\n"
+        f"  logits   float32[batch≤2, time≤3, labels+1≤{came}, vocab:5] numpy:cpu\n"
+        "  targets  int32[batch≤2, labels≤3] of vocab:5 numpy:cpu\n"
+        f"  came     {came}\n"
+        "  needed   4\n"
+        "  fix: cut or pad logits and targets to the same number of labels."
+    )
+
+
+@pytest.mark.parametrize("op", ["ctc", "rnnt", "edit_distance"])
+def test_native_ops_refuse_shapes_that_disagree(op: str) -> None:
+    """The last guard, for shapes that were not known when the graph was traced."""
+    backend = sf.backends.get("numpy")
+    logits = np.zeros((2, 3, 4, 5)[: {"ctc": 3, "rnnt": 4, "edit_distance": 2}[op]], np.float32)
+    first = logits.astype(np.int32) if op == "edit_distance" else logits
+    targets, counts = np.zeros((1, 3), np.int32), np.ones(2, np.int32)
+    inputs = (first, counts, targets, counts) if op == "edit_distance" else (
+        first, targets, counts, counts
+    )  # fmt: skip
+    attributes = {"blank": 0, "normalized": False, "max_approx": False, "label_loop": True}
+    names = sf.native.OPS[op].attributes
+    with pytest.raises(sf.NativeError, match=rf"^{op}: the shapes do not fit together: "):
+        backend.native_call(op, inputs, {name: attributes[name] for name in names})
+
+
+def _is_clean(error: BaseException) -> None:
+    """No other traceback is shown above this one."""
+    assert error.__cause__ is None
+    assert error.__context__ is None or error.__suppress_context__
+
+
+def test_fixes_name_what_there_is() -> None:
+    """Every `sf.name` in a message can be typed."""
+    source = "".join(
+        inspect.getsource(module)
+        for name, module in vars(errors).items()
+        if inspect.ismodule(module) and name != "base"
+    )
+    for path in sorted(set(re.findall(r"\bsf((?:\.[A-Za-z_]\w*)+)", source))):
+        item: Any = sf
+        for name in path[1:].split("."):
+            assert hasattr(item, name), f"sf{path}"
+            item = getattr(item, name)
+
+
+def test_torch_shows_the_sentence_in_full_graphs() -> None:
+    """With `fullgraph=True` PyTorch raises an exception of its own, which quotes ours."""
+    import torch
+
+    x = Make("torch").raw(np.ones((2, 4)))
+    time_again = sf.Dim("mel", 4)
+    cases: list[tuple[Callable[[Any], Any], str, str]] = [
+        (
+            lambda raw: sf.softmax(sf.wrap(raw, (batch, mel)), axis=time_again),
+            "softmax: x has a dim called 'mel', but not this one.",
+            "dims match by identity, never by name",
+        ),
+        (
+            lambda raw: sf.wrap(raw, (batch, vocab)),
+            "wrap: the raw shape does not fit the dims.",
+            "check the order of the dims",
+        ),
+        (
+            lambda raw: sf.wrap(raw, (batch, mel)) + sf.wrap(raw, (batch, other)),
+            "add: no operand has the dims of all others.",
+            "say allow_broadcast=True",
+        ),
+        (
+            lambda raw: sf.sum(raw, axis=mel),
+            "sum: x has to be a Tensor.",
+            "sf.wrap(raw, dims)",
+        ),
+        (
+            lambda raw: sf.dropout(sf.wrap(raw, (batch, mel)), 2.0),
+            "dropout: the rate has to be between 0 and 1.",
+            "it is a probability",
+        ),
+    ]
+    for call, sentence, fix in cases:
+        torch._dynamo.reset()
+        compiled = torch.compile(lambda raw, call=call: call(raw).raw, fullgraph=True)
+        with pytest.raises(Exception, match="raised exception") as caught:
+            compiled(x)
+        quoted = str(caught.value).replace("\\'", "'")
+        assert sentence in quoted
+        assert fix in quoted
