@@ -89,9 +89,12 @@ def _stored(entry: Mapping[str, Any]) -> Stored:
     dtype = _NAMES.get(code, code)
     if code not in _NAMES:  # of another program: reported by name, never read
         return Stored(dtype, np.broadcast_to(np.uint8(0), shape))
-    array: Any = np.frombuffer(entry["data"], "uint16" if dtype == "bfloat16" else dtype)
-    array.shape = shape
-    return Stored(dtype, array)
+    array = _flat(entry["data"], "uint16" if dtype == "bfloat16" else dtype)
+    return Stored(dtype, array.reshape(shape))
+
+
+def _flat(data: Any, dtype: str) -> Any:
+    return np.frombuffer(data, dtype)
 
 
 def _package(name: str) -> Any:

@@ -62,6 +62,8 @@ def wrap(
 
 
 def _converted(backend: Backend, value: Any, device: str | None = None) -> Raw:
+    if backend.is_tracing():
+        return backend.convert(value, None, device)
     try:
         raw = backend.convert(value, None, device)
         known = backend.dtype(raw) in dtypes.ALL

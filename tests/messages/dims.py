@@ -363,7 +363,7 @@ MESSAGES = [
         (
             "mask_padding: value is no number that float32 can hold.\n"
             "  value  str '0'\n"
-            "  fix: a Python number of the kind of the dtype; sf.cast(x, dtype) converts a tensor."
+            "  fix: give a Python number of the kind of the dtype."
         ),
     ),
     Message(

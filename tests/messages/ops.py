@@ -230,7 +230,7 @@ MESSAGES = [
         eager="it is the one that only tracing raises",
     ),
     Message(
-        "bad_counts",
+        "bad_argument",
         DimError,
         lambda w: sf.conv(
             w.zeros(batch, time, vocab),
@@ -240,9 +240,9 @@ MESSAGES = [
             out_dim=mel,
         ),
         (
-            "conv: spatial is [].\n"
+            "conv: spatial cannot be [].\n"
             "  needed  one to three pairs (dim of x, window dim of the kernel)\n"
-            "  fix: give spatial as that."
+            "  fix: spatial=[(time, window)]."
         ),
     ),
     Message(
