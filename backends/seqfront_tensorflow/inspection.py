@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from seqfront.backend import RandomName, Raw, Size
@@ -79,8 +80,9 @@ class Inspection:
         return x if device is None else self.to_device(x, device)
 
     def to_numpy(self, x: Raw) -> Any:
-        """`numpy.ndarray`; bfloat16 as float32."""
-        return (tf.cast(x, tf.float32) if x.dtype == tf.bfloat16 else values.tensor(x)).numpy()
+        """`numpy.ndarray`, also of a scalar; bfloat16 as float32."""
+        x = tf.cast(x, tf.float32) if x.dtype == tf.bfloat16 else values.tensor(x)
+        return np.asarray(x.numpy())
 
     def cast(self, x: Raw, dtype: str) -> Raw:
         """Convert values."""

@@ -106,7 +106,7 @@ MESSAGES = [
             "  x      float32[batch≤3, time≤3] numpy:cpu\n"
             "  left   -1\n"
             "  right  0\n"
-            "  fix: to shorten a dim, give shorter lengths to sf.wrap."
+            "  fix: give left and right as ints of at least 0."
         ),
     ),
     Message(
