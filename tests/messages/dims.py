@@ -203,6 +203,7 @@ MESSAGES = [
             "  dims     [batch, time]\n"
             "  fix: raw lengths run over the first dims other than their own (the batch); for any other dims, wrap the lengths too."
         ),
+        eager="extents of raw tensors may be unknown",
     ),
     Message(
         "bad_lengths_dtype",

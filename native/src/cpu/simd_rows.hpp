@@ -61,8 +61,8 @@ SF_INLINE void row_normaliser(const T* x, int64_t classes, Lattice<T>* maximum_o
     *sum_out = sum;
 }
 
-// Many short rows: all maxima first. The chain of dependent steps of one row is then short enough for
-// the processor to work on several rows at once.
+// Many short rows: all maxima first. The chain of dependent steps of one row is then short enough
+// for the processor to work on several rows at once.
 template <class T>
 SF_INLINE void short_row_normalisers(const T* x, int64_t stride, int64_t rows, int64_t classes,
                                      Lattice<T>* maximum_out, Lattice<T>* sum_out) {
