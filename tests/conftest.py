@@ -13,19 +13,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores
         os.environ.setdefault(_variable, "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
-import importlib.util
 from collections.abc import Iterator
 
 import pytest
+from frameworks import INSTALLED
 
 from seqfront import backends, randomness
-
-FRAMEWORKS = {"numpy": "numpy", "torch": "torch", "tensorflow": "tensorflow"}
-
-INSTALLED = tuple(
-    name for name, module in FRAMEWORKS.items() if importlib.util.find_spec(module) is not None
-)
-"""Backends whose framework is here."""
 
 
 @pytest.fixture(params=INSTALLED)

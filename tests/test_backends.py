@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import INSTALLED
+from frameworks import INSTALLED
 
 import seqfront as sf
 from seqfront import backends

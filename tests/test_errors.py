@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import INSTALLED
+from frameworks import INSTALLED
 from messages import backends as about_backends
 from messages import dims, losses, ops
 from messages.message import Make, Message, covered, said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import INSTALLED
+from frameworks import INSTALLED
 
 import seqfront as sf
 from seqfront import backends

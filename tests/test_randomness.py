@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import INSTALLED
+from frameworks import INSTALLED
 
 import seqfront as sf
 from seqfront import backends, randomness

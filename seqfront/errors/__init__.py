@@ -70,6 +70,7 @@ from seqfront.errors.dims import (
     wrong_size,
 )
 from seqfront.errors.losses import (
+    Shortage,
     ambiguous_classes,
     bad_blank,
     bad_label,
@@ -110,6 +111,7 @@ __all__ = [
     "NativeError",
     "SeqfrontError",
     "SeqfrontWarning",
+    "Shortage",
     "TraceError",
     "already_wrapped",
     "ambiguous_classes",

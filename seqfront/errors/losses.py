@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from seqfront.errors.base import DimError, NativeError
 
@@ -85,16 +85,35 @@ def missing_label_states(logits: Tensor, labels: Dim) -> DimError:
     )
 
 
-def infeasible(op: str, rows: Sequence[tuple[int, int, int]], count: int) -> NativeError:
-    """Sequences without any alignment: (sequence, frames, labels) of each."""
-    shown = [
-        (f"sequence {row}", f"{_count(frames, 'frame')}, {_count(labels, 'label')}")
-        for row, frames, labels in rows[:4]
-    ]
+class Shortage(NamedTuple):
+    """A sequence without any alignment."""
+
+    sequence: int
+    frames: int
+    labels: int
+    repeats: int
+    """Labels equal to the one before, which need a blank between them."""
+    needed: int
+    """Frames that would do."""
+
+    def text(self) -> str:
+        """What it has and what it needs."""
+        has = f"{_count(self.frames, 'frame')}, {_count(self.labels, 'label')}"
+        if self.frames >= self.needed:
+            return f"{has}: every alignment meets a logit of -inf"
+        with_repeats = f" with {_count(self.repeats, 'repeat')}" if self.repeats else ""
+        return f"{has}{with_repeats} need {self.needed}"
+
+
+def infeasible(op: str, rows: Sequence[Shortage], count: int) -> NativeError:
+    """Sequences without any alignment."""
+    shown = [(f"sequence {row.sequence}", row.text()) for row in rows[:4]]
     if len(rows) > 4:
         shown.append(("...", f"{len(rows) - 4} more"))
+    short = all(row.frames < row.needed for row in rows)
+    why = "have fewer frames than their labels need" if short else "have no possible alignment"
     return NativeError(
-        f"{op}: {len(rows)} of {count} sequences have fewer frames than their labels need.",
+        f"{op}: {len(rows)} of {count} sequences {why}.",
         shown,
         'less subsampling, or infeasible="zero" to give them loss 0.',
     )

@@ -62,4 +62,9 @@ def ctc_loss(
         "label_loop": bool(label_loop),
     }
     loss = p.backend.native_call("ctc", p.inputs, attributes)
-    return lattice.per_sequence("ctc_loss", p, loss, logits, infeasible)
+
+    def needed(labels: int, repeats: int) -> tuple[int, int]:
+        blanks = repeats if label_loop else 0
+        return blanks, labels + blanks
+
+    return lattice.per_sequence("ctc_loss", p, loss, logits, infeasible, needed)

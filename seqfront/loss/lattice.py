@@ -7,7 +7,9 @@ axis; the loss of each sequence goes back to the batch dims.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+import itertools
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -20,6 +22,10 @@ from seqfront.tensor import Tensor
 Infeasible = Literal["inf", "zero", "raise"]
 """What the loss of a sequence without any alignment is: +inf, or 0, or an error. Its gradient is
 zero in every case."""
+
+
+Needed: TypeAlias = Callable[[int, int], tuple[int, int]]
+"""From labels and repeats among them: repeats that cost a frame, and frames needed in all."""
 
 
 class Problem(NamedTuple):
@@ -178,7 +184,9 @@ def _range(count: int) -> Any:
     return np.arange(count)
 
 
-def per_sequence(op: str, p: Problem, loss: Raw, logits: Tensor, infeasible: Infeasible) -> Tensor:
+def per_sequence(
+    op: str, p: Problem, loss: Raw, logits: Tensor, infeasible: Infeasible, needed: Needed
+) -> Tensor:
     """Losses over the batch dims, with sequences that have no alignment as wanted."""
     backend = p.backend
     if infeasible != "inf":
@@ -186,25 +194,33 @@ def per_sequence(op: str, p: Problem, loss: Raw, logits: Tensor, infeasible: Inf
         if infeasible == "zero":
             loss = backend.where(impossible, 0.0, loss)
         else:
-            loss = _refused(op, p, loss, impossible)
+            loss = _refused(op, p, loss, impossible, needed)
     if len(p.batch) != 1:
         loss = backend.reshape(loss, [logits.size(dim) for dim in p.batch])
     return Tensor(loss, p.batch, p.table, backend=backend)
 
 
-def _refused(op: str, p: Problem, loss: Raw, impossible: Raw) -> Raw:
+def _refused(op: str, p: Problem, loss: Raw, impossible: Raw, needed: Needed) -> Raw:
     backend = p.backend
     if not backend.is_tracing():
         rows = np.flatnonzero(backend.to_numpy(impossible))
         if rows.size:
-            frames, counts = backend.to_numpy(p.frame_lengths), backend.to_numpy(p.label_lengths)
-            facts = [(int(i), int(frames[i]), int(counts[i])) for i in rows]
-            raise errors.infeasible(op, facts, int(frames.shape[0]))
+            shortages = [_shortage(p, int(row), needed) for row in rows]
+            raise errors.infeasible(op, shortages, len(backend.to_numpy(loss)))
         return loss
     fine = backend.unary("not", backend.reduce("any", impossible, (0,)))
     message = f"{op}: sequences have fewer frames than their labels need."
     checked = backend.cast(backend.check(fine, message), backend.dtype(loss))
     return backend.binary("mul", loss, checked)
+
+
+def _shortage(p: Problem, row: int, needed: Needed) -> errors.Shortage:
+    to_numpy = p.backend.to_numpy
+    frames, count = int(to_numpy(p.frame_lengths)[row]), int(to_numpy(p.label_lengths)[row])
+    labels: list[int] = to_numpy(p.targets)[row, :count].tolist()
+    repeats = sum(a == b for a, b in itertools.pairwise(labels))
+    extra, wanted = needed(count, repeats)
+    return errors.Shortage(row, frames, count, extra, wanted)
 
 
 def check_choice(op: str, infeasible: str) -> None:

@@ -63,7 +63,9 @@ def rnnt_loss(
     )
     attributes = {"blank": p.blank, "normalized": bool(logits_normalized)}
     loss = p.backend.native_call("rnnt", p.inputs, attributes)
-    return lattice.per_sequence("rnnt_loss", p, loss, logits, infeasible)
+    return lattice.per_sequence(
+        "rnnt_loss", p, loss, logits, infeasible, lambda labels, repeats: (0, min(labels, 1))
+    )
 
 
 def _check_states(logits: Tensor, targets: Tensor, states: Dim, labels: Dim) -> None:

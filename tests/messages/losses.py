@@ -151,8 +151,8 @@ MESSAGES = [
         lambda w: ctc(w, infeasible="raise", frames=[3, 1, 0]),
         (
             "ctc_loss: 2 of 3 sequences have fewer frames than their labels need.\n"
-            "  sequence 1  1 frame, 2 labels\n"
-            "  sequence 2  0 frames, 2 labels\n"
+            "  sequence 1  1 frame, 2 labels with 1 repeat need 3\n"
+            "  sequence 2  0 frames, 2 labels with 1 repeat need 3\n"
             '  fix: less subsampling, or infeasible="zero" to give them loss 0.'
         ),
         eager="the numbers are known when the graph runs only",
