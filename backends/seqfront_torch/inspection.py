@@ -56,13 +56,13 @@ class Inspection:
 
     def shape(self, x: torch.Tensor) -> tuple[Size, ...]:
         """Extents: ints, or `torch.SymInt`s while tracing."""
-        return tuple(x.shape)
+        return x.shape
 
     def static_shape(self, x: torch.Tensor) -> tuple[int | None, ...]:
         """Extents that the trace takes for constants, and None for the others."""
         if torch.compiler.is_compiling():
             return tuple([size if has_static_value(size) else None for size in x.shape])
-        return tuple(x.shape)
+        return x.shape
 
     def dtype(self, x: torch.Tensor) -> str:
         """Dtype by name."""
