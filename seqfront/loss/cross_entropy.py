@@ -8,7 +8,7 @@ from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
 from seqfront.ops import elementwise, reduce
 from seqfront.ops.index import check_range, gather, one_hot
-from seqfront.ops.mask import clean, mask_padding
+from seqfront.ops.mask import clean, masked
 from seqfront.ops.noise import check_rate
 from seqfront.ops.softmax import log_softmax
 from seqfront.tensor import Tensor
@@ -70,8 +70,8 @@ def _sparse(estimated: Tensor, target: Tensor, axis: Dim, kind: EstimatedType) -
 def _fused(logits: Tensor, target: Tensor, axis: Dim, rest: tuple[Dim, ...]) -> Tensor:
     backend = logits.backend
     table = align.common_lengths("cross_entropy", (logits, target))
-    raw = mask_padding(clean(logits), -float("inf"), (axis,)).raw_in((*rest, axis))
-    labels = mask_padding(target, 0).raw_in(rest)
+    raw = masked(clean(logits), -float("inf"), (axis,)).raw_in((*rest, axis))
+    labels = masked(target, 0).raw_in(rest)
     return Tensor(backend.sparse_cross_entropy(raw, labels), rest, table, backend=backend)
 
 

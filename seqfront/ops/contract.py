@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from seqfront import align, dtypes, errors
 from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
-from seqfront.ops.mask import clean, mask_padding
+from seqfront.ops.mask import clean, masked
 from seqfront.ops.reduce import longest
 from seqfront.tensor import Tensor
 
@@ -56,7 +56,7 @@ def dot(a: Tensor, b: Tensor, *, reduce: Dim | Sequence[Dim]) -> Tensor:
 
 def _operand(backend: Backend, x: Tensor, reduce: Sequence[Dim], dtype: str) -> Raw:
     """Without the padding that the sum would run over."""
-    raw = mask_padding(clean(x), 0.0, reduce).raw
+    raw = masked(clean(x), 0.0, reduce).raw
     return raw if backend.dtype(raw) == dtype else backend.cast(raw, dtype)
 
 
@@ -67,24 +67,20 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
     """
     align.check("linear", x, in_dim)
     align.check("linear", weight, in_dim, out_dim, name="weight")
-    backend = align.common_backend("linear", (x, weight))
+    if bias is not None:
+        align.check("linear", bias, out_dim, name="bias")
+    backend = align.common_backend("linear", (x, weight) if bias is None else (x, weight, bias))
     rest = tuple([dim for dim in x.dims if dim is not in_dim])
     if out_dim in rest:
         raise errors.repeated_dim("linear", (*rest, out_dim), out_dim)
-    raw = mask_padding(clean(x), 0.0, (in_dim,)).raw_in((*rest, in_dim))
-    dtype = dtypes.promote(x.dtype, weight.dtype)
-    if backend.dtype(raw) != dtype:
-        raw = backend.cast(raw, dtype)
-    raw_weight = weight.raw_in((in_dim, out_dim))
-    raw_weight = raw_weight if weight.dtype == dtype else backend.cast(raw_weight, dtype)
-    result = backend.linear(raw, raw_weight, _bias(x, bias, out_dim, dtype))
-    return Tensor(result, (*rest, out_dim), x.lengths_table, backend=backend)
-
-
-def _bias(x: Tensor, bias: Tensor | None, out_dim: Dim, dtype: str) -> Raw | None:
-    if bias is None:
-        return None
-    align.check("linear", bias, out_dim, name="bias")
-    backend = align.common_backend("linear", (x, bias))
-    raw = bias.raw_in((out_dim,))
-    return raw if backend.dtype(raw) == dtype else backend.cast(raw, dtype)
+    raws = [
+        masked(clean(x), 0.0, (in_dim,)).raw_in((*rest, in_dim)),
+        weight.raw_in((in_dim, out_dim)),
+    ]
+    if bias is not None:
+        raws.append(bias.raw_in((out_dim,)))
+    types = [backend.dtype(raw) for raw in raws]
+    if types.count(types[0]) != len(types):
+        dtype = dtypes.promote(types[0], types[1])
+        raws = [backend.cast(raw, dtype) for raw in raws]
+    return Tensor(backend.linear(*raws), (*rest, out_dim), x.lengths_table, backend=backend)

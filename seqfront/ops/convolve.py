@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, cast
 
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
-from seqfront.ops.mask import mask_padding
+from seqfront.ops.mask import masked
 from seqfront.tensor import Tensor
 
 Padding: TypeAlias = Literal["valid", "same", "causal"] | tuple[int, int]
@@ -55,7 +55,7 @@ def conv(
     align.distinct("conv", (*batch, out_dim))
     weight_dims = (*(window for _, window in spatial), *_features(kernel, spatial, out_dim))
     _check_groups(x, kernel, in_dim, weight_dims[-2], out_dim, groups)
-    raw = mask_padding(x, 0.0, x.dims).raw_in((*batch, *dims, in_dim))
+    raw = masked(x, 0.0, x.dims).raw_in((*batch, *dims, in_dim))
     dtype = dtypes.promote(x.dtype, kernel.dtype)
     raw = backend.cast(raw, dtype)
     spans = [_span(window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]

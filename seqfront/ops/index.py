@@ -7,7 +7,7 @@ import numpy as np
 from seqfront import align, checks, dtypes, errors
 from seqfront.dim import Dim
 from seqfront.ops.carry import carried
-from seqfront.ops.mask import clean, mask_padding, padding_mask
+from seqfront.ops.mask import clean, masked, padding_mask
 from seqfront.tensor import Tensor
 
 
@@ -45,7 +45,7 @@ def gather(x: Tensor, *, indices: Tensor | int, axis: Dim) -> Tensor:
     check_range("gather", indices, x, axis)
     raw = backend.gather(
         x.raw_in((*common, axis, *rest)),
-        mask_padding(indices, 0).raw_in((*common, *picked)),
+        masked(indices, 0).raw_in((*common, *picked)),
         len(common),
         len(common),
     )

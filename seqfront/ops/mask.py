@@ -38,6 +38,13 @@ def mask_padding(x: Tensor, value: float = 0.0, dims: Sequence[Dim] | None = Non
         align.distinct("mask_padding", dims)
     if not isinstance(value, (bool, int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise errors.not_a_number("mask_padding", "value", value, x.dtype)
+    return masked(x, value, dims)
+
+
+def masked(x: Tensor, value: float, dims: Sequence[Dim] | None = None) -> Tensor:
+    """`mask_padding` for arguments that are known to be right."""
+    if not x.lengths_table.entries:
+        return x
     mask = padding_mask(x, dims)
     if mask is None:
         return x
@@ -47,7 +54,7 @@ def mask_padding(x: Tensor, value: float = 0.0, dims: Sequence[Dim] | None = Non
 
 def clean(x: Tensor) -> Tensor:
     """`x` with finite padding: as it is, or masked if it came from outside."""
-    return mask_padding(x) if x.untrusted else x
+    return masked(x, 0.0) if x.untrusted else x
 
 
 def without_poles(x: Tensor) -> Raw:

@@ -16,7 +16,7 @@ from seqfront.backend import Raw, ReduceName
 from seqfront.dim import Dim
 from seqfront.lengths import Lengths
 from seqfront.ops.carry import carried
-from seqfront.ops.mask import clean, data_mask, mask_padding, padding_mask
+from seqfront.ops.mask import clean, data_mask, masked, padding_mask
 from seqfront.tensor import Tensor
 
 Axes: TypeAlias = Dim | Sequence[Dim]
@@ -171,7 +171,7 @@ def _without(x: Tensor, axes: tuple[Dim, ...], raw: Raw) -> Tensor:
     table = longest(x, axes)
     result = Tensor(raw, dims, table, x.sparse_dim, backend=x.backend)
     # behind the longest there was nothing to reduce, which may have given infinity
-    return result if table is x.lengths_table else mask_padding(result)
+    return result if table is x.lengths_table else masked(result, 0.0)
 
 
 def longest(x: Tensor, axes: Sequence[Dim]) -> Lengths:
