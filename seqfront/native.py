@@ -31,11 +31,7 @@ class NativeOp:
     name: str
     inputs: tuple[str, ...]
     attributes: tuple[str, ...]
-    rank: int
-    """Axes of the first input: batch first; for the losses, classes last."""
     differentiable: bool
-    saved_columns: int = 0
-    """Numbers kept for each row: `saved` is the row axes of the logits with ..."""
 
     def saved_shape(self, logits_shape: Sequence[Any], labels: Any) -> tuple[Any, ...]:
         """Shape of `saved` for logits of a shape and targets [batch, labels]."""
@@ -49,9 +45,9 @@ _LOSS_INPUTS = ("logits", "targets", "frame_lengths", "label_lengths")
 OPS: Mapping[str, NativeOp] = {
     op.name: op
     for op in (
-        NativeOp("rnnt", _LOSS_INPUTS, ("blank", "normalized"), 4, True),
-        NativeOp("ctc", _LOSS_INPUTS, ("blank", "normalized", "max_approx", "label_loop"), 3, True),
-        NativeOp("edit_distance", ("a", "a_lengths", "b", "b_lengths"), (), 2, False),
+        NativeOp("rnnt", _LOSS_INPUTS, ("blank", "normalized"), True),
+        NativeOp("ctc", _LOSS_INPUTS, ("blank", "normalized", "max_approx", "label_loop"), True),
+        NativeOp("edit_distance", ("a", "a_lengths", "b", "b_lengths"), (), False),
     )
 }
 """`targets`, tokens and lengths are int32; logits float32, float64, bfloat16 or float16. Losses are
@@ -180,8 +176,3 @@ def _run(
         )
     except ValueError as error:
         raise errors.native_refused(op, str(error)) from None
-
-
-def version() -> str:
-    """Version of the native library."""
-    return str(library().version())

@@ -140,10 +140,5 @@ class _Walk:
         if isinstance(raw, tf.Variable):
             return raw
         if id(raw) not in self.converted:
-            backend = backends.get("tensorflow")
-            value = raw
-            if parameter.backend is not backend:
-                value = backend.convert(parameter.numpy(), parameter.dtype)
-            made = backend.parameter(value, trainable=parameter.trainable)
-            self.converted[id(raw)] = (raw, made)
+            self.converted[id(raw)] = (raw, parameter.variable_of(backends.get("tensorflow")))
         return self.converted[id(raw)][1]

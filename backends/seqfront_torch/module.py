@@ -143,10 +143,5 @@ class _Walk:
         if isinstance(raw, torch.nn.Parameter):
             return raw
         if id(raw) not in self.converted:
-            backend = backends.get("torch")
-            value = raw
-            if parameter.backend is not backend:
-                value = backend.convert(parameter.numpy(), parameter.dtype)
-            made = backend.parameter(value, trainable=parameter.trainable)
-            self.converted[id(raw)] = (raw, made)
+            self.converted[id(raw)] = (raw, parameter.variable_of(backends.get("torch")))
         return self.converted[id(raw)][1]

@@ -86,12 +86,17 @@ class Parameter(Tensor):
         """Read the value from `owner[key]` from now on; for the bridges to frameworks."""
         self._owner, self._key = owner, key
 
+    def variable_of(self, backend: Backend) -> Raw:
+        """A new variable of a framework, with the same value."""
+        source, value = self.backend, self.raw
+        if source is not backend:
+            value = backend.convert(source.to_numpy(value), self.dtype)
+        return backend.parameter(value, trainable=self.trainable)
+
     def move_to(self, backend: Backend) -> None:
         """Become a variable of another framework, with the same value."""
-        source = self.backend
-        if source is not backend:
-            value = backend.convert(source.to_numpy(self.raw), self.dtype)
-            self.owned_by({"value": backend.parameter(value, trainable=self.trainable)}, "value")
+        if self.backend is not backend:
+            self.owned_by({"value": self.variable_of(backend)}, "value")
 
     def assign(self, value: Any) -> None:
         """Overwrite the value: a Tensor over the same dims, or an array in their order."""

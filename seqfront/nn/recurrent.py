@@ -62,7 +62,7 @@ class LSTM(Module):
         """
         align.check("LSTM", x, self.in_dim, *(() if axis is None else (axis,)))
         align.distinct("LSTM", (self.in_dim, *(() if axis is None else (axis,))))
-        x = self._as_float(x)
+        x = cast(x, self.hidden_weight.dtype)
         batch = self._batch(x, axis)
         align.distinct("LSTM", (*batch, self.out_dim))
         state = self.initial_state(x, axis) if state is None else self._checked(state, x, batch)
@@ -96,11 +96,6 @@ class LSTM(Module):
             Tensor(cell, (*batch, *features), table, backend=backend),
         )
         return Tensor(y, (*time, *batch, *features), table, backend=backend), last
-
-    def _as_float(self, x: Tensor) -> Tensor:
-        """The input in the dtype of the weights."""
-        dtype = self.hidden_weight.dtype
-        return x if dtypes.is_float(x.dtype) and x.dtype == dtype else cast(x, dtype)
 
     def _checked(self, state: LSTMState, x: Tensor, batch: tuple[Dim, ...]) -> LSTMState:
         if not isinstance(state, tuple) or len(state) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
