@@ -359,6 +359,10 @@ class Backend(ComposedOps, abc.ABC):
 
     @abc.abstractmethod
     def native_call(
-        self, op: str, inputs: Sequence[Raw], attributes: Mapping[str, int | bool]
-    ) -> Raw:
-        """One op of `seqfront.native.OPS`, differentiable as declared there."""
+        self, op: str, inputs: Sequence[Raw | None], attributes: Mapping[str, float]
+    ) -> tuple[Raw, ...]:
+        """The results of one op of `seqfront.native.ops()`, differentiable as declared there.
+
+        An optional input may be None. The attribute `reuse`, which every differentiable op has
+        beside its own, allows the gradient to be written over the input it belongs to.
+        """

@@ -1,59 +1,159 @@
-"""The ops of the native library, declared once.
+"""The ops of the native library, as it declares them.
 
-Every backend registers them from the table `OPS`: NumPy and PyTorch run them through the functions
-here, which turn arrays into addresses for the `_native` module; TensorFlow has them as graph ops.
-Nothing here knows a framework: an array is a `Buffer`, which says where memory lies.
+The library has one table of ops (names, inputs, outputs, sizes, attributes, what has a gradient);
+`ops()` reads it, and every backend makes its bindings from that. NumPy and PyTorch run ops through
+`call`, which turns arrays into addresses; TensorFlow has them as graph ops. Nothing here knows a
+framework: an array is a `Buffer`, which says where memory lies.
 
-    loss = backend.native_call("ctc", (logits, targets, frame_lengths, label_lengths),
-                               {"blank": 0, "normalized": False, ...})
+    (loss,) = backend.native_call("ctc", (logits, targets, frame_lengths, label_lengths),
+                                  {"blank": 0})
 
-The losses are two calls: `forward` gives the loss of each sequence and the few numbers of each row
-that the lattice needs (`saved`); `backward` takes the upstream gradient and writes the gradient of
-the logits. So a loss without gradient does no gradient work.
+A loss is two ops. `ctc` gives the loss of each sequence and the few numbers of each row that the
+lattice needs (`saved`, which stays inside the backends); `ctc_backward` takes all that and the
+upstream gradient, and gives the gradient of the logits. So a loss without gradient does no gradient
+work.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from seqfront import errors
 
+_DTYPE_CODES = {"float32": 0, "float64": 1, "bfloat16": 2, "float16": 3, "int32": 4}
+_AXIS = re.compile(r"(?:(\d+)\*)?([a-z_]\w*)(?:\+(\d+))?|(\d+)")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a declared shape: `factor * name + offset`, or the number `offset`."""
+
+    name: str
+    factor: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """An input or output of an op."""
+
+    name: str
+    type: str
+    """"T" is any floating dtype, the same for all; "L" the lattice dtype of it; else a dtype."""
+    shape: str
+    flags: int
+
+    @property
+    def differentiable(self) -> bool:
+        """Input: the op has a gradient for it. Output: it carries a gradient."""
+        return bool(self.flags & 1)
+
+    @property
+    def optional(self) -> bool:
+        """May be None."""
+        return bool(self.flags & 2)
+
+    @property
+    def strided(self) -> bool:
+        """May have any strides, as long as the last axis is contiguous."""
+        return bool(self.flags & 4)
+
+    @property
+    def saved(self) -> bool:
+        """An output for the backward half only."""
+        return bool(self.flags & 8)
+
+    @property
+    def reusable(self) -> bool:
+        """Its gradient may be written over it."""
+        return bool(self.flags & 16)
+
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        """The declared shape."""
+        axes: list[Axis] = []
+        for text in self.shape.split():
+            match = _AXIS.fullmatch(text)
+            if match is None:
+                raise ValueError(f"not an axis: {text!r}")
+            factor, name, offset, number = match.groups()
+            axes.append(Axis(name or "", int(factor or 1), int(number or offset or 0)))
+        return tuple(axes)
+
+    def dtype(self, element: str) -> str:
+        """Name of its dtype where "T" is `element`."""
+        if self.type == "T":
+            return element
+        return lattice_dtype(element) if self.type == "L" else self.type
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A number that is known when the graph is built."""
+
+    name: str
+    type: str
+    default: float
+
 
 @dataclass(frozen=True)
 class NativeOp:
-    """Declaration of one op: what goes in, what comes out, and whether it has a gradient."""
+    """Declaration of one op, or of its backward half."""
 
     name: str
-    inputs: tuple[str, ...]
-    attributes: tuple[str, ...]
+    inputs: tuple[ArraySpec, ...]
+    outputs: tuple[ArraySpec, ...]
+    attributes: tuple[Attribute, ...]
     differentiable: bool
 
-    def saved_shape(self, logits_shape: Sequence[Any], labels: Any) -> tuple[Any, ...]:
-        """Shape of `saved` for logits of a shape and targets [batch, labels]."""
-        if self.name == "rnnt":
-            return (*logits_shape[:3], 3)
-        return (*logits_shape[:2], labels + 2)
+    @cached_property
+    def results(self) -> tuple[int, ...]:
+        """Which outputs are for the caller."""
+        return tuple(i for i, output in enumerate(self.outputs) if not output.saved)
 
+    def element_dtype(self, dtypes: Sequence[str | None]) -> str:
+        """What "T" is, from the dtypes of the inputs."""
+        for spec, dtype in zip(self.inputs, dtypes, strict=True):
+            if spec.type == "T" and dtype is not None:
+                return dtype
+        return "float32"
 
-_LOSS_INPUTS = ("logits", "targets", "frame_lengths", "label_lengths")
+    def output_shapes(self, shapes: Sequence[Sequence[Any] | None]) -> list[tuple[Any, ...]]:
+        """Shapes of the outputs, from those of the inputs; sizes may be symbols of a trace."""
+        sizes: dict[str, Any] = {}
+        given: dict[str, bool] = {}
+        for spec, shape in zip(self.inputs, shapes, strict=True):
+            given[f"grad_{spec.name}"] = shape is not None
+            for axis, size in zip(spec.axes, shape or (), strict=shape is not None):
+                if axis.name and axis.factor == 1:
+                    sizes.setdefault(axis.name, size - axis.offset)
+        return [
+            (0,)
+            if spec.optional and not given.get(spec.name, True)
+            else tuple(
+                axis.factor * sizes.get(axis.name, 0) + axis.offset if axis.name else axis.offset
+                for axis in spec.axes
+            )
+            for spec in self.outputs
+        ]
 
-OPS: Mapping[str, NativeOp] = {
-    op.name: op
-    for op in (
-        NativeOp("rnnt", _LOSS_INPUTS, ("blank", "normalized"), True),
-        NativeOp("ctc", _LOSS_INPUTS, ("blank", "normalized", "max_approx", "label_loop"), True),
-        NativeOp("edit_distance", ("a", "a_lengths", "b", "b_lengths"), (), False),
-    )
-}
-"""`targets`, tokens and lengths are int32; logits float32, float64, bfloat16 or float16. Losses are
-float64 for float64 logits and float32 for all others; distances are int32."""
+    def arguments(self, attributes: Mapping[str, float]) -> list[float]:
+        """Values of all attributes in order; what is not given has its default."""
+        unknown = [name for name in attributes if name not in self._defaults]
+        if unknown:
+            raise TypeError(f"{self.name} has no attribute {', '.join(unknown)}")
+        return [attributes.get(name, default) for name, default in self._defaults.items()]
 
-_DTYPE_CODES = {"float32": 0, "float64": 1, "bfloat16": 2, "float16": 3}
+    @cached_property
+    def _defaults(self) -> dict[str, float]:
+        return {attribute.name: attribute.default for attribute in self.attributes}
 
 
 class Buffer(NamedTuple):
@@ -71,6 +171,7 @@ def lattice_dtype(dtype: str) -> str:
 
 
 _module: ModuleType | None = None
+_ops: dict[str, NativeOp] | None = None
 
 
 def library() -> ModuleType:
@@ -89,90 +190,41 @@ def library_directory() -> str:
     return os.path.dirname(str(library().__file__))
 
 
-def forward(
-    op: str,
-    inputs: Sequence[Buffer],
-    attributes: Mapping[str, int | bool],
-    loss: Buffer,
-    saved: Buffer,
+def ops() -> Mapping[str, NativeOp]:
+    """All ops by name, backward halves too; `NativeError` if there is no library."""
+    global _ops
+    if _ops is None:
+        _ops = {}
+        for name, inputs, outputs, attributes, differentiable in library().ops():
+            _ops[name] = NativeOp(
+                name,
+                tuple(ArraySpec(*spec) for spec in inputs),
+                tuple(ArraySpec(*spec) for spec in outputs),
+                tuple(Attribute(*spec) for spec in attributes),
+                differentiable,
+            )
+    return _ops
+
+
+def call(
+    op: NativeOp,
+    inputs: Sequence[Buffer | None],
+    arguments: Sequence[float],
+    outputs: Sequence[Buffer],
     threads: int = 0,
 ) -> None:
-    """Write `loss` [batch] and `saved` of a differentiable op."""
-    _run(op, "forward", inputs, attributes, loss=loss.address, saved=saved.address, threads=threads)
-
-
-def backward(
-    op: str,
-    inputs: Sequence[Buffer],
-    attributes: Mapping[str, int | bool],
-    saved: Buffer,
-    grad_loss: Buffer,
-    grad: Buffer,
-    threads: int = 0,
-) -> None:
-    """Write `grad`, the gradient of the first input times `grad_loss` [batch]."""
-    _run(
-        op,
-        "backward",
-        inputs,
-        attributes,
-        saved=saved.address,
-        grad_loss=grad_loss.address,
-        grad=grad.address,
-        grad_strides=grad.strides[:-1],
-        threads=threads,
-    )
-
-
-def edit_distance(inputs: Sequence[Buffer], distance: Buffer, threads: int = 0) -> None:
-    """Write the distance [batch] of pairs of rows of `a` and `b`."""
-    _check_shapes("edit_distance", inputs)
-    a, a_lengths, b, b_lengths = inputs
-    function = library().edit_distance
+    """Run an op and write its outputs; `arguments` are those of `NativeOp.arguments`."""
     try:
-        function(
-            a.shape[0], a.address, a.strides[0], a.shape[1], a_lengths.address,
-            b.address, b.strides[0], b.shape[1], b_lengths.address, distance.address, threads,
-        )  # fmt: skip
-    except ValueError as error:
-        raise errors.native_refused("edit_distance", str(error)) from None
-
-
-def _check_shapes(op: str, inputs: Sequence[Buffer]) -> None:
-    """Refuse arrays that disagree: the library believes the extents of the first."""
-    shapes = {name: buffer.shape for name, buffer in zip(OPS[op].inputs, inputs, strict=True)}
-    first, *others = shapes.values()
-    fits = all(shape[:1] == first[:1] for shape in others)
-    if op == "rnnt":
-        fits = fits and first[2] == shapes["targets"][1] + 1
-    if not fits:
-        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise errors.native_refused(op, f"the shapes do not fit together: {listed}.")
-
-
-def _run(
-    op: str,
-    half: str,
-    inputs: Sequence[Buffer],
-    attributes: Mapping[str, int | bool],
-    **addresses: Any,
-) -> None:
-    _check_shapes(op, inputs)
-    logits, targets, frame_lengths, label_lengths = inputs
-    batch, frames, classes = logits.shape[0], logits.shape[1], logits.shape[-1]
-    function = getattr(library(), f"{op}_{half}")
-    try:
-        function(
-            logits=logits.address,
-            dtype=_DTYPE_CODES[logits.dtype],
-            shape=(batch, frames, targets.shape[1], classes),
-            strides=logits.strides[:-1],
-            targets=targets.address,
-            targets_stride=targets.strides[0],
-            frame_lengths=frame_lengths.address,
-            label_lengths=label_lengths.address,
-            **attributes,
-            **addresses,
+        library().call(
+            op.name,
+            [None if x is None else _plain(x) for x in inputs],
+            arguments,
+            [_plain(x) for x in outputs],
+            threads,
         )
     except ValueError as error:
-        raise errors.native_refused(op, str(error)) from None
+        raise errors.native_refused(op.name, str(error)) from None
+
+
+def _plain(x: Buffer) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
+    return x.address, _DTYPE_CODES[x.dtype], x.shape, x.strides

@@ -37,7 +37,8 @@ class Backend(
         parameter[...] = value
 
     def native_call(
-        self, op: str, inputs: Sequence[np.ndarray], attributes: Mapping[str, int | bool]
-    ) -> np.ndarray:
-        """One op of `seqfront.native.OPS`."""
+        self, op: str, inputs: Sequence[np.ndarray | None], attributes: Mapping[str, float]
+    ) -> tuple[np.ndarray, ...]:
+        """The results of one op of `seqfront.native.ops()`."""
+        attributes = {key: value for key, value in attributes.items() if key != "reuse"}
         return native.call(op, inputs, attributes)

@@ -1,4 +1,4 @@
-"""The native lattice ops on arrays. Only the forward half: NumPy has no gradients."""
+"""The native lattice ops on arrays. Only the forward halves: NumPy has no gradients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from seqfront import native
-from seqfront.native import Buffer
+from seqfront.native import ArraySpec, Buffer
 
 
 def buffer(x: np.ndarray) -> Buffer:
@@ -16,20 +16,27 @@ def buffer(x: np.ndarray) -> Buffer:
     return Buffer(x.ctypes.data, x.shape, strides, x.dtype.name)
 
 
-def call(op: str, inputs: Sequence[np.ndarray], attributes: Mapping[str, int | bool]) -> np.ndarray:
-    """The loss or distance of each sequence."""
-    first, *rest = inputs
-    if first.strides[-1] != first.itemsize:
-        first = np.ascontiguousarray(first)
-    arrays = [first, *map(np.ascontiguousarray, rest)]
-    buffers = [buffer(x) for x in arrays]
-    declaration = native.OPS[op]
-    if not declaration.differentiable:
-        distance = np.empty(first.shape[0], np.int32)
-        native.edit_distance(buffers, buffer(distance))
-        return distance
-    dtype = native.lattice_dtype(first.dtype.name)
-    loss = np.empty(first.shape[0], dtype)
-    saved = np.empty(declaration.saved_shape(first.shape, rest[0].shape[1]), dtype)
-    native.forward(op, buffers, attributes, buffer(loss), buffer(saved))
-    return loss
+def _readable(x: np.ndarray | None, spec: ArraySpec) -> np.ndarray | None:
+    if x is None or (spec.strided and x.strides[-1] == x.itemsize):
+        return x
+    return np.ascontiguousarray(x)
+
+
+def call(
+    name: str, inputs: Sequence[np.ndarray | None], attributes: Mapping[str, float]
+) -> tuple[np.ndarray, ...]:
+    """The results of an op of `seqfront.native.ops()`."""
+    op = native.ops()[name]
+    arrays = [_readable(x, spec) for x, spec in zip(inputs, op.inputs, strict=True)]
+    element = op.element_dtype([None if x is None else x.dtype.name for x in arrays])
+    shapes = op.output_shapes([None if x is None else x.shape for x in arrays])
+    outputs = [
+        np.empty(shape, spec.dtype(element)) for shape, spec in zip(shapes, op.outputs, strict=True)
+    ]
+    native.call(
+        op,
+        [None if x is None else buffer(x) for x in arrays],
+        op.arguments(attributes),
+        [buffer(x) for x in outputs],
+    )
+    return tuple(outputs[i] for i in op.results)

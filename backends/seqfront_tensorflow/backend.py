@@ -97,9 +97,10 @@ class Backend(
     # -- native -----------------------------------------------------------------------------------
 
     def native_call(
-        self, op: str, inputs: Sequence[Raw], attributes: Mapping[str, int | bool]
-    ) -> Raw:
-        """One op of `seqfront.native.OPS`."""
+        self, op: str, inputs: Sequence[Raw | None], attributes: Mapping[str, float]
+    ) -> tuple[Raw, ...]:
+        """The results of one op of `seqfront.native.ops()`."""
         from seqfront_tensorflow import native
 
-        return native.call(op, list(map(values.tensor, inputs)), attributes)[0]
+        tensors = [None if x is None else values.tensor(x) for x in inputs]
+        return native.call(op, tensors, attributes)

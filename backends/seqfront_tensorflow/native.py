@@ -1,4 +1,4 @@
-"""The native lattice ops as TensorFlow graph ops, with their gradients.
+"""The native ops as TensorFlow graph ops, with their gradients.
 
 Importing this module loads the op library that lies beside `seqfront._native` and registers the
 gradients. From then on the ops work in eager mode, in `tf.function`, under `GradientTape`, and in a
@@ -6,23 +6,29 @@ SavedModel that holds them:
 
     import seqfront_tensorflow.native        # before tf.saved_model.load
 
-    (loss,) = native.call("rnnt", (logits, targets, frame_lengths, label_lengths),
-                          {"blank": 0, "normalized": False})
+    (loss,) = native.call("rnnt", (logits, targets, frame_lengths, label_lengths), {"blank": 0})
+
+Inputs, attributes and results are those that `seqfront.native.ops()` declares. Wrong shapes raise
+`tf.errors.InvalidArgumentError`, and `ValueError` as soon as a `tf.function` that is being traced
+knows them; so do lengths and labels that make no sense, when the op runs.
 
 The ops run on the CPU. TensorFlow places them there by itself, and copies what lies on a GPU. Under
 XLA (`jit_compile=True`), and for second derivatives, use `implementation="composed"`.
+
+A gradient is written over the logits where TensorFlow knows that nobody reads them again; the
+attribute `reuse` is for frameworks that do not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from seqfront import errors
-from seqfront.native import library_directory
+from seqfront import errors, native
+from seqfront.native import NativeOp, library_directory
 
 LIBRARY_NAME = "seqfront_tensorflow_ops.so"
 
@@ -42,163 +48,105 @@ def _load() -> Any:
 _ops = _load()
 
 
-def rnnt_forward(
-    logits: tf.Tensor,
-    targets: tf.Tensor,
-    frame_lengths: tf.Tensor,
-    label_lengths: tf.Tensor,
-    *,
-    blank: int,
-    normalized: bool = False,
-    threads: int = 0,
-) -> tf.Tensor:
-    """RNN-T loss of each sequence.
-
-    Args:
-        logits: float [batch, frames, labels + 1, classes].
-        targets: int32 [batch, labels].
-        frame_lengths: int32 [batch], frames in use.
-        label_lengths: int32 [batch], labels in use.
-        blank: class of the blank.
-        normalized: the logits are log-probs already.
-        threads: how many to use; 0 is the default of the library.
-
-    Returns:
-        [batch]; float64 for float64 logits, float32 for all others. Infinite for a sequence with
-        labels but without frames.
-
-    Raises:
-        tf.errors.InvalidArgumentError: shapes, lengths or labels that make no sense.
-        ValueError: the same, for shapes that are known while a `tf.function` is traced.
-    """
-    return _ops.seqfront_rnnt_forward(
-        logits, targets, frame_lengths, label_lengths,
-        L=_lattice_type(logits), blank=blank, normalized=normalized, threads=threads,
-    )[0]  # fmt: skip
-
-
-def ctc_forward(
-    logits: tf.Tensor,
-    targets: tf.Tensor,
-    frame_lengths: tf.Tensor,
-    label_lengths: tf.Tensor,
-    *,
-    blank: int,
-    normalized: bool = False,
-    max_approx: bool = False,
-    label_loop: bool = True,
-    threads: int = 0,
-) -> tf.Tensor:
-    """CTC loss of each sequence.
-
-    Args:
-        logits: float [batch, frames, classes].
-        targets: int32 [batch, labels].
-        frame_lengths: int32 [batch], frames in use.
-        label_lengths: int32 [batch], labels in use.
-        blank: class of the blank.
-        normalized: the logits are log-probs already.
-        max_approx: the best alignment only, not the sum over all.
-        label_loop: a label may stay for several frames; else for one.
-        threads: how many to use; 0 is the default of the library.
-
-    Returns:
-        [batch]; float64 for float64 logits, float32 for all others. Infinite for a sequence with
-        too few frames.
-
-    Raises:
-        tf.errors.InvalidArgumentError: shapes, lengths or labels that make no sense.
-        ValueError: the same, for shapes that are known while a `tf.function` is traced.
-    """
-    return _ops.seqfront_ctc_forward(
-        logits, targets, frame_lengths, label_lengths,
-        L=_lattice_type(logits), blank=blank, normalized=normalized,
-        max_approx=max_approx, label_loop=label_loop, threads=threads,
-    )[0]  # fmt: skip
-
-
-def edit_distance(
-    a: tf.Tensor, a_lengths: tf.Tensor, b: tf.Tensor, b_lengths: tf.Tensor, *, threads: int = 0
-) -> tf.Tensor:
-    """Levenshtein distance, int32 [batch], of each row of `a` and `b`, int32 [batch, labels]."""
-    return _ops.seqfront_edit_distance(a, a_lengths, b, b_lengths, threads=threads)
-
-
-_PUBLIC: dict[str, Callable[..., tf.Tensor]] = {
-    "rnnt": rnnt_forward,
-    "ctc": ctc_forward,
-    "edit_distance": edit_distance,
-}
-
-
 def call(
-    name: str, inputs: Sequence[tf.Tensor], attrs: Mapping[str, Any]
-) -> tuple[tf.Tensor, ...]:  # fmt: skip
-    """One op of `seqfront.native.OPS` by name: the losses, or the distances, of all sequences."""
-    return (_PUBLIC[name](*inputs, **attrs),)
+    name: str, inputs: Sequence[tf.Tensor | None], attributes: Mapping[str, Any], threads: int = 0
+) -> tuple[tf.Tensor, ...]:
+    """The results of one op of `seqfront.native.ops()`; 0 threads are the library's default."""
+    op = native.ops()[name]
+    attributes = {key: value for key, value in attributes.items() if key != "reuse"}
+    outputs = _outputs(op, inputs, _typed(op, op.arguments(attributes)), threads)
+    return tuple(outputs[i] for i in op.results)
 
 
-def _lattice_type(logits: tf.Tensor) -> tf.DType:
-    return tf.float64 if logits.dtype == tf.float64 else tf.float32
+def _typed(op: NativeOp, values: Sequence[float]) -> dict[str, Any]:
+    types = {"bool": bool, "int": int, "float": float}
+    return {a.name: types[a.type](v) for a, v in zip(op.attributes, values, strict=True)}
+
+
+def _outputs(
+    op: NativeOp, inputs: Sequence[tf.Tensor | None], attributes: Mapping[str, Any], threads: int
+) -> tuple[tf.Tensor, ...]:
+    """All outputs. An optional input that is left out is an empty vector."""
+    element = tf.float32
+    for spec, x in zip(op.inputs, inputs, strict=True):
+        if spec.type == "T" and x is not None:
+            element = x.dtype
+            break
+    lattice = tf.float64 if element == tf.float64 else tf.float32
+    dtypes = {"T": element, "L": lattice}
+    tensors = [
+        tf.zeros([0], dtypes.get(spec.type, spec.type)) if x is None else x
+        for spec, x in zip(op.inputs, inputs, strict=True)
+    ]
+    used = {spec.type for spec in (*op.inputs, *op.outputs)}
+    types = {name: dtype for name, dtype in dtypes.items() if name in used}
+    if any(spec.type == "T" for spec in op.inputs):
+        types.pop("T", None)  # TensorFlow takes it from the input
+    if any(spec.type == "L" for spec in op.inputs):
+        types.pop("L", None)
+    function = getattr(_ops, f"seqfront_{op.name}")
+    outputs = function(*tensors, **types, **attributes, threads=threads)
+    return tuple(outputs) if len(op.outputs) > 1 else (outputs,)
 
 
 # -- gradients ------------------------------------------------------------------------------------
 
 
-def _loss_gradient(
-    op: tf.Operation, grad_loss: tf.Tensor, backward: Callable[..., tf.Tensor], *attrs: str
-) -> tuple[tf.Tensor | None, ...]:
-    grad = backward(
-        *op.inputs,
-        op.outputs[1],
-        tf.convert_to_tensor(grad_loss),  # upstream may be sparse: tf.IndexedSlices
-        **{name: op.get_attr(name) for name in ("blank", "normalized", "threads", *attrs)},
-    )
-    return grad, None, None, None
+def _register_gradient(op: NativeOp, backward: NativeOp) -> None:
+    result = next(i for i, output in enumerate(op.outputs) if output.differentiable)
+    saved = [i for i, output in enumerate(op.outputs) if output.saved]
+    differentiable = [i for i, spec in enumerate(op.inputs) if spec.differentiable]
+    names = [*(a.name for a in op.attributes), "threads"]
+
+    def gradient(node: tf.Operation, *grads: tf.Tensor) -> list[tf.Tensor | None]:
+        attributes = {name: node.get_attr(name) for name in names}
+        threads = attributes.pop("threads")
+        upstream = tf.convert_to_tensor(grads[result])  # it may be sparse: tf.IndexedSlices
+        inputs = [*node.inputs, *(node.outputs[i] for i in saved), upstream]
+        made = _outputs(backward, inputs, attributes, threads)
+        found: list[tf.Tensor | None] = [None] * len(op.inputs)
+        for index, grad in zip(differentiable, made, strict=True):
+            found[index] = grad
+        return found
+
+    def second(node: tf.Operation, *grads: tf.Tensor) -> list[tf.Tensor | None]:
+        return _second_derivative(op, backward, node, grads)
+
+    tf.RegisterGradient(_graph_name(op))(gradient)
+    tf.RegisterGradient(_graph_name(backward))(second)
 
 
-@tf.RegisterGradient("SeqfrontRnntForward")
-def _rnnt_gradient(  # pyright: ignore[reportUnusedFunction]
-    op: tf.Operation, grad_loss: tf.Tensor, _grad_saved: Any
-) -> tuple[tf.Tensor | None, ...]:
-    return _loss_gradient(op, grad_loss, _ops.seqfront_rnnt_backward)
-
-
-@tf.RegisterGradient("SeqfrontCtcForward")
-def _ctc_gradient(  # pyright: ignore[reportUnusedFunction]
-    op: tf.Operation, grad_loss: tf.Tensor, _grad_saved: Any
-) -> tuple[tf.Tensor | None, ...]:
-    return _loss_gradient(op, grad_loss, _ops.seqfront_ctc_backward, "max_approx", "label_loop")
+def _graph_name(op: NativeOp) -> str:
+    return "Seqfront" + "".join(part.capitalize() for part in op.name.split("_"))
 
 
 def _second_derivative(
-    name: str, op: tf.Operation, grad: tf.Tensor
-) -> tuple[tf.Tensor | None, ...]:
+    op: NativeOp, backward: NativeOp, node: tf.Operation, grads: Sequence[tf.Tensor]
+) -> list[tf.Tensor | None]:
     """Refuse, and in a graph only if it is used.
 
     Of a `tf.function` under a persistent or nested tape, TensorFlow builds second derivatives
     whether wanted or not, and feeds them zeros if not. So there this fails when run on others.
     """
-    error = errors.no_second_derivative(name)
+    error = errors.no_second_derivative(op.name)
     if tf.executing_eagerly():
         raise error
-    unused = tf.reduce_all(tf.equal(grad, tf.zeros([], grad.dtype)))
-    with tf.control_dependencies([tf.debugging.Assert(unused, [str(error)])]):
-        return tf.zeros_like(op.inputs[0]), None, None, None, None, tf.zeros_like(op.inputs[5])
+    unused = [tf.reduce_all(tf.equal(grad, tf.zeros([], grad.dtype))) for grad in grads]
+    found: list[tf.Tensor | None] = [None] * len(backward.inputs)
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(unused), [str(error)])]):
+        for index, spec in enumerate(backward.inputs):
+            if spec.differentiable or spec.name.startswith("grad_"):
+                found[index] = tf.zeros_like(node.inputs[index])
+    return found
 
 
-@tf.RegisterGradient("SeqfrontRnntBackward")
-def _rnnt_second(  # pyright: ignore[reportUnusedFunction]
-    op: tf.Operation, grad: tf.Tensor
-) -> tuple[tf.Tensor | None, ...]:
-    return _second_derivative("rnnt", op, grad)
+def _register_gradients() -> None:
+    table = native.ops()
+    for op in table.values():
+        if op.differentiable:
+            _register_gradient(op, table[f"{op.name}_backward"])
+        elif not op.name.endswith("_backward"):
+            tf.no_gradient(_graph_name(op))
 
 
-@tf.RegisterGradient("SeqfrontCtcBackward")
-def _ctc_second(  # pyright: ignore[reportUnusedFunction]
-    op: tf.Operation, grad: tf.Tensor
-) -> tuple[tf.Tensor | None, ...]:
-    return _second_derivative("ctc", op, grad)
-
-
-tf.no_gradient("SeqfrontEditDistance")
+_register_gradients()

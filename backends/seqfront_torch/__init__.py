@@ -7,7 +7,7 @@ autocast and devices work as in any other PyTorch program.
 import torch
 
 from seqfront import backends, dim
-from seqfront_torch import tree
+from seqfront_torch import native, tree
 from seqfront_torch.backend import Backend
 from seqfront_torch.module import Mirror, module
 
@@ -16,5 +16,6 @@ __all__ = ["Backend", "Mirror", "module"]
 for _function in dim.TRACE_CONSTANT_FUNCTIONS:
     torch.compiler.assume_constant_result(_function)
 
+native.register()
 backends.register(Backend())
 tree.register()

@@ -46,7 +46,7 @@ class Backend(
     )
 
     def native_call(
-        self, op: str, inputs: Sequence[torch.Tensor], attributes: Mapping[str, int | bool]
-    ) -> torch.Tensor:
-        """One op of `seqfront.native.OPS`."""
+        self, op: str, inputs: Sequence[torch.Tensor | None], attributes: Mapping[str, float]
+    ) -> tuple[torch.Tensor, ...]:
+        """The results of one op of `seqfront.native.ops()`."""
         return native.call(op, inputs, attributes)

@@ -1,12 +1,14 @@
-"""The native lattice ops as PyTorch operators, registered from the table `seqfront.native.OPS`.
+"""The native ops as PyTorch operators, with their gradients.
 
-Each loss is two operators, `seqfront::ctc_forward` and `seqfront::ctc_backward`, so that a compiled
-or exported graph holds them like any other. They are registered with `torch.library.Library` and
-not with `torch.library.custom_op`, whose wrapper costs several times as much per call.
+Importing this module registers every op that the library declares as `torch.ops.seqfront.*`; they
+work in eager mode, under `torch.compile` and in `torch.export`. An op that the declaration calls
+differentiable has a backward half, an operator of its own.
 
-The kernels read the logits wherever they lie: any strides of batch, frame and label will do, and
-the gradient takes the same strides. Only the classes have to be contiguous; they are copied if they
-are not.
+The kernels read strided inputs wherever they lie, and their gradients take the same strides. Only
+the last axis has to be contiguous; what does not fit is copied.
+
+With the attribute `reuse`, the gradient of the reusable input is written over that input, which the
+caller must not read again. That is a third operator, which PyTorch knows to change its argument.
 """
 
 from __future__ import annotations
@@ -17,178 +19,242 @@ from typing import Any, NoReturn
 import torch
 
 from seqfront import errors, native
-from seqfront.native import Buffer, NativeOp
+from seqfront.native import ArraySpec, Buffer, NativeOp
 from seqfront_torch.inspection import DTYPES, NAMES
 
 _library = torch.library.Library("seqfront", "DEF")
-_operators: dict[str, Any] = {}
+_operators: dict[str, Callable[..., Any]] = {}
 
 
 def call(
-    op: str, inputs: Sequence[torch.Tensor], attributes: Mapping[str, int | bool]
-) -> torch.Tensor:
-    """The loss or distance of each sequence."""
-    arguments = [attributes[name] for name in native.OPS[op].attributes]
-    result = _operators[op](*inputs, *arguments)
-    return result[0] if native.OPS[op].differentiable else result
+    name: str, inputs: Sequence[torch.Tensor | None], attributes: Mapping[str, float]
+) -> tuple[torch.Tensor, ...]:
+    """The results of an op of `seqfront.native.ops()`."""
+    op = native.ops()[name]
+    attributes = dict(attributes)
+    reuse = bool(attributes.pop("reuse", False))
+    arguments = _typed(op, op.arguments(attributes))
+    if op.differentiable:
+        arguments.append(reuse)
+    results = _operators[name](*inputs, *arguments)
+    if isinstance(results, torch.Tensor):
+        return (results,)
+    return tuple(results[i] for i in op.results)
+
+
+def _typed(op: NativeOp, values: Sequence[float]) -> list[Any]:
+    types: dict[str, Callable[[float], Any]] = {"bool": bool, "int": int, "float": float}
+    return [types[a.type](value) for a, value in zip(op.attributes, values, strict=True)]
+
+
+# -- kernels --------------------------------------------------------------------------------------
+
+
+def _readable(x: torch.Tensor | None, spec: ArraySpec) -> torch.Tensor | None:
+    if x is None:
+        return None
+    if spec.type == "int32" and x.dtype is not torch.int32:
+        x = x.to(torch.int32)
+    if spec.strided and x.stride(-1) == 1:
+        return x
+    return x.contiguous()
 
 
 def _buffer(x: torch.Tensor) -> Buffer:
     return Buffer(x.data_ptr(), tuple(x.shape), x.stride(), NAMES[x.dtype])
 
 
-def _int32(x: torch.Tensor) -> torch.Tensor:
-    if x.dtype is torch.int32 and x.is_contiguous():
-        return x
-    return x.to(torch.int32).contiguous()
+def _outputs(op: NativeOp, inputs: Sequence[torch.Tensor | None]) -> list[torch.Tensor]:
+    """Memory for the outputs; a gradient lies as its input does."""
+    like = next(x for x in inputs if x is not None)
+    element = op.element_dtype([None if x is None else NAMES[x.dtype] for x in inputs])
+    shapes = op.output_shapes([None if x is None else x.shape for x in inputs])
+    of = {f"grad_{spec.name}": x for spec, x in zip(op.inputs, inputs, strict=True)}
+    outputs: list[torch.Tensor] = []
+    for spec, shape in zip(op.outputs, shapes, strict=True):
+        source = of.get(spec.name) if spec.strided else None
+        if source is not None:
+            outputs.append(torch.empty_like(source))
+        else:
+            outputs.append(like.new_empty(shape, dtype=DTYPES[spec.dtype(element)]))
+    return outputs
 
 
-def _readable(logits: torch.Tensor) -> torch.Tensor:
-    """With contiguous classes."""
-    return logits if logits.stride(-1) == 1 else logits.contiguous()
+def _split(op: NativeOp, values: Sequence[Any]) -> tuple[list[Any], list[float]]:
+    """Inputs, ready to be read, and attributes."""
+    count = len(op.inputs)
+    inputs = [_readable(x, spec) for x, spec in zip(values[:count], op.inputs, strict=True)]
+    return inputs, [float(value) for value in values[count : count + len(op.attributes)]]
 
 
-def _lattice_dtype(logits: torch.Tensor) -> torch.dtype:
-    return DTYPES[native.lattice_dtype(NAMES[logits.dtype])]
-
-
-# -- losses ---------------------------------------------------------------------------------------
-
-
-def _results(op: NativeOp, logits: torch.Tensor, targets: torch.Tensor) -> Any:
-    """Memory for `loss` and `saved`."""
-    dtype = _lattice_dtype(logits)
-    saved_shape = op.saved_shape(logits.shape, targets.shape[1])
-    return logits.new_empty(logits.shape[0], dtype=dtype), logits.new_empty(
-        saved_shape, dtype=dtype
+def _run(
+    op: NativeOp, inputs: Sequence[Any], arguments: list[float], outputs: Sequence[torch.Tensor]
+) -> None:
+    native.call(
+        op,
+        [None if x is None else _buffer(x) for x in inputs],
+        arguments,
+        [_buffer(x) for x in outputs],
+        torch.get_num_threads(),
     )
 
 
-def _forward(op: NativeOp) -> Callable[..., Any]:
-    def kernel(logits: Any, targets: Any, frames: Any, labels: Any, *attributes: Any) -> Any:
-        logits = _readable(logits)
-        inputs = [logits, _int32(targets), _int32(frames), _int32(labels)]
-        loss, saved = _results(op, logits, targets)
-        native.forward(
-            op.name,
-            [_buffer(x) for x in inputs],
-            dict(zip(op.attributes, attributes, strict=True)),
-            _buffer(loss),
-            _buffer(saved),
-            torch.get_num_threads(),
-        )
-        return loss, saved
+def _kernel(op: NativeOp) -> Callable[..., Any]:
+    def kernel(*values: Any) -> Any:
+        inputs, arguments = _split(op, values)
+        outputs = _outputs(op, inputs)
+        _run(op, inputs, arguments, outputs)
+        return _returned(outputs)
 
     return kernel
 
 
-def _backward(op: NativeOp) -> Callable[..., Any]:
-    def kernel(
-        logits: Any, targets: Any, frames: Any, labels: Any, saved: Any, upstream: Any,
-        *attributes: Any,
-    ) -> Any:  # fmt: skip
-        logits = _readable(logits)
-        inputs = [logits, _int32(targets), _int32(frames), _int32(labels)]
-        upstream = upstream.contiguous()
-        grad = torch.empty_like(logits)
-        native.backward(
-            op.name,
-            [_buffer(x) for x in inputs],
-            dict(zip(op.attributes, attributes, strict=True)),
-            _buffer(saved),
-            _buffer(upstream),
-            _buffer(grad),
-            torch.get_num_threads(),
-        )
-        return grad
+def _fake(op: NativeOp) -> Callable[..., Any]:
+    def fake(*values: Any) -> Any:
+        return _returned(_outputs(op, _split(op, values)[0]))
+
+    return fake
+
+
+def _returned(outputs: Sequence[torch.Tensor]) -> Any:
+    return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+def _reused(backward: NativeOp) -> tuple[int, int]:
+    """The input that the gradient may overwrite, and which output that is."""
+    for index, output in enumerate(backward.outputs):
+        if output.reusable:
+            names = [f"grad_{spec.name}" for spec in backward.inputs]
+            return names.index(output.name), index
+    return -1, -1
+
+
+def _reusing_kernel(backward: NativeOp) -> Callable[..., Any]:
+    """The backward half, with one gradient over its input and the others returned."""
+    source, index = _reused(backward)
+
+    def kernel(*values: Any) -> Any:
+        inputs, arguments = _split(backward, values)
+        outputs = _outputs(backward, inputs)
+        outputs[index] = inputs[source]
+        _run(backward, inputs, arguments, outputs)
+        if inputs[source] is not values[source]:
+            values[source].copy_(inputs[source])
+        return _rest(outputs, index)
 
     return kernel
 
 
-def _fake_backward(logits: torch.Tensor, *rest: Any) -> torch.Tensor:
-    return torch.empty_like(_readable(logits))
+def _rest(outputs: Sequence[torch.Tensor], index: int) -> Any:
+    rest = [x for i, x in enumerate(outputs) if i != index]
+    return None if not rest else _returned(rest)
+
+
+def _no_kernel(op: NativeOp) -> Callable[..., Any]:
+    def kernel(*values: Any) -> NoReturn:
+        device = next(x.device for x in values if isinstance(x, torch.Tensor))
+        raise errors.native_device(op.name, str(device))
+
+    return kernel
 
 
 # -- autograd -------------------------------------------------------------------------------------
 
 
-def _differentiate(op: NativeOp, backward: Any) -> None:
-    """Register the gradient of a loss, and that this gradient has none."""
-    nothing = (None,) * (len(op.inputs) - 1 + len(op.attributes))
+def _differentiate(op: NativeOp, backward: NativeOp, half: Any, reusing: Any) -> None:
+    """Register the gradient of an op, and that this gradient has none."""
+    count = len(op.inputs)
+    result = next(i for i, output in enumerate(op.outputs) if output.differentiable)
+    saved = [i for i, output in enumerate(op.outputs) if output.saved]
+    differentiable = [i for i, spec in enumerate(op.inputs) if spec.differentiable]
+    source, reused_output = _reused(backward)
 
     def save(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.save_for_backward(*inputs[:4], output[1])
-        ctx.attributes = inputs[4:]
-        ctx.mark_non_differentiable(output[1])
+        outputs = (output,) if isinstance(output, torch.Tensor) else output
+        ctx.save_for_backward(*inputs[:count], *(outputs[i] for i in saved))
+        ctx.arguments = inputs[count:-1]
+        ctx.reuse = inputs[-1] and source >= 0
+        ctx.mark_non_differentiable(*(x for i, x in enumerate(outputs) if i != result))
         ctx.set_materialize_grads(False)
 
-    def gradient(ctx: Any, grad_loss: Any, _: Any) -> Any:
-        if grad_loss is None:
-            return None, *nothing
-        return backward(*ctx.saved_tensors, grad_loss, *ctx.attributes), *nothing
+    def gradient(ctx: Any, *grads: Any) -> Any:
+        found: list[Any] = [None] * (count + len(op.attributes) + 1)
+        if grads[result] is None:
+            return tuple(found)
+        tensors = ctx.saved_tensors
+        if ctx.reuse:
+            values = [x.detach() if i == source else x for i, x in enumerate(tensors)]
+            rest = reusing(*values, grads[result], *ctx.arguments)
+            outputs = [] if rest is None else [rest] if isinstance(rest, torch.Tensor) else [*rest]
+            outputs.insert(reused_output, values[source])
+        else:
+            made = half(*tensors, grads[result], *ctx.arguments)
+            outputs = [made] if isinstance(made, torch.Tensor) else [*made]
+        for index, grad in zip(differentiable, outputs, strict=True):
+            found[index] = None if tensors[index] is None else grad
+        return tuple(found)
 
-    def refuse(ctx: Any, grad: Any) -> NoReturn:
+    def refuse(ctx: Any, *grads: Any) -> NoReturn:
         raise errors.no_second_derivative(op.name)
 
     torch.library.register_autograd(
-        f"seqfront::{op.name}_forward", gradient, setup_context=save, lib=_library
+        f"seqfront::{op.name}", gradient, setup_context=save, lib=_library
     )
-    torch.library.register_autograd(f"seqfront::{op.name}_backward", refuse, lib=_library)
-
-
-# -- edit distance --------------------------------------------------------------------------------
-
-
-def _edit_distance(a: Any, a_lengths: Any, b: Any, b_lengths: Any) -> torch.Tensor:
-    inputs = [_int32(x) for x in (a, a_lengths, b, b_lengths)]
-    distance = torch.empty(a.shape[0], dtype=torch.int32)
-    native.edit_distance([_buffer(x) for x in inputs], _buffer(distance), torch.get_num_threads())
-    return distance
-
-
-def _fake_edit_distance(a: Any, *rest: Any) -> torch.Tensor:
-    return a.new_empty(a.shape[0], dtype=torch.int32)
+    torch.library.register_autograd(f"seqfront::{backward.name}", refuse, lib=_library)
 
 
 # -- registration ---------------------------------------------------------------------------------
 
 
-def _no_kernel(op: NativeOp) -> Callable[..., Any]:
-    def kernel(first: torch.Tensor, *rest: Any) -> NoReturn:
-        raise errors.native_device(op.name, str(first.device))
+def _signature(op: NativeOp, mutated: int = -1) -> str:
+    tensors: list[str] = []
+    for index, spec in enumerate(op.inputs):
+        kind = "Tensor(a!)" if index == mutated else "Tensor?" if spec.optional else "Tensor"
+        tensors.append(f"{kind} {spec.name}")
+    return ", ".join([*tensors, *(f"{a.type} {a.name}" for a in op.attributes)])
 
-    return kernel
+
+def _tensors(count: int) -> str:
+    return "()" if count == 0 else "Tensor" if count == 1 else f"({', '.join(['Tensor'] * count)})"
 
 
-def _define(
-    op: NativeOp, half: str, inputs: Sequence[str], outputs: str, cpu: Any, fake: Any
-) -> Any:
+def _define(name: str, schema: str, op: NativeOp, cpu: Any, fake: Any) -> Any:
     """Define one operator and give it its kernels."""
-    name = op.name + half
-    attributes = [f"{'int' if a == 'blank' else 'bool'} {a}" for a in op.attributes]
-    arguments = ", ".join([*(f"Tensor {x}" for x in inputs), *attributes])
-    _library.define(f"{name}({arguments}) -> {outputs}", tags=(torch.Tag.pt2_compliant_tag,))
+    _library.define(f"{name}{schema}", tags=(torch.Tag.pt2_compliant_tag,))
     _library.impl(name, cpu, "CPU")
     _library.impl(name, _no_kernel(op), "CUDA")
     torch.library.register_fake(f"seqfront::{name}", fake, lib=_library)
     return getattr(torch.ops.seqfront, name).default
 
 
-def _define_loss(op: NativeOp) -> Any:
-    def fake(logits: Any, targets: Any, *rest: Any) -> Any:
-        return _results(op, logits, targets)
-
-    saved = (*op.inputs, "saved", "upstream")
-    forward = _define(op, "_forward", op.inputs, "(Tensor, Tensor)", _forward(op), fake)
-    backward = _define(op, "_backward", saved, "Tensor", _backward(op), _fake_backward)
-    _differentiate(op, backward)
-    return forward
+def _define_op(op: NativeOp) -> Any:
+    extra = ", bool reuse=False" if op.differentiable else ""
+    schema = f"({_signature(op)}{extra}) -> {_tensors(len(op.outputs))}"
+    return _define(op.name, schema, op, _kernel(op), _fake(op))
 
 
-for _op in native.OPS.values():
-    if _op.differentiable:
-        _operators[_op.name] = _define_loss(_op)
-    else:
-        _operators[_op.name] = _define(
-            _op, "", _op.inputs, "Tensor", _edit_distance, _fake_edit_distance
-        )
+def _define_reusing(backward: NativeOp) -> Any:
+    source, index = _reused(backward)
+    if source < 0:
+        return None
+
+    def fake(*values: Any) -> Any:
+        return _rest(_outputs(backward, _split(backward, values)[0]), index)
+
+    schema = f"({_signature(backward, source)}) -> {_tensors(len(backward.outputs) - 1)}"
+    return _define(f"{backward.name}_", schema, backward, _reusing_kernel(backward), fake)
+
+
+def register() -> None:
+    """Register all ops of the library; without it, `call` says so."""
+    try:
+        table = native.ops()
+    except errors.NativeError:
+        return
+    for op in table.values():
+        _operators[op.name] = _define_op(op)
+    for op in table.values():
+        if op.differentiable:
+            backward = table[f"{op.name}_backward"]
+            reusing = _define_reusing(backward)
+            _differentiate(op, backward, _operators[backward.name], reusing)

@@ -1,15 +1,19 @@
 // seqfront._native: the C ABI for Python. The only file that knows Python.
 //
-// Arrays come as addresses (int), sizes and strides in elements: the callers have checked their
-// tensors already, and this way a call costs less than wrapping four arrays would. The interpreter
-// lock is released while a kernel runs.
+// Arrays come as (address, dtype, shape, strides), strides in elements: the callers have checked
+// their tensors already, and this way a call costs less than wrapping each array would. The
+// interpreter lock is released while a kernel runs.
 #include <nanobind/nanobind.h>
-#include <nanobind/stl/array.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
 
-#include <array>
 #include <cstdint>
 #include <new>
 #include <stdexcept>
+#include <string>
+#include <tuple>
+#include <vector>
 
 #include "seqfront/seqfront.h"
 
@@ -18,22 +22,13 @@ using namespace nb::literals;
 
 namespace {
 
-using Address = uintptr_t;
-using Shape = std::array<int64_t, 4>;
+using ArraySpec = std::tuple<std::string, std::string, std::string, int32_t>;
+using AttributeSpec = std::tuple<std::string, std::string, double>;
+using OpSpec = std::tuple<std::string, std::vector<ArraySpec>, std::vector<ArraySpec>,
+                          std::vector<AttributeSpec>, bool>;
 
-template <class T>
-T* at(Address address) {
-    return reinterpret_cast<T*>(address);
-}
-
-// Runs a kernel without the interpreter lock, and raises what went wrong.
-template <class Kernel>
-void run(Kernel&& kernel) {
-    sf_status status;
-    {
-        nb::gil_scoped_release release;
-        status = kernel();
-    }
+// Raises what went wrong.
+void check(sf_status status) {
     switch (status) {
         case SF_OK:
             return;
@@ -46,171 +41,103 @@ void run(Kernel&& kernel) {
     }
 }
 
-sf_rnnt_problem rnnt_problem(int dtype, const Shape& shape, const std::array<int64_t, 3>& strides,
-                             Address targets, int64_t targets_stride, Address frame_lengths,
-                             Address label_lengths, int64_t blank, bool normalized, int threads) {
-    sf_rnnt_problem problem{};
-    problem.batch = shape[0];
-    problem.frames = shape[1];
-    problem.labels = shape[2];
-    problem.classes = shape[3];
-    for (int i = 0; i < 3; ++i) problem.logits_stride[i] = strides[i];
-    problem.targets = at<const int32_t>(targets);
-    problem.targets_stride = targets_stride;
-    problem.frame_lengths = at<const int32_t>(frame_lengths);
-    problem.label_lengths = at<const int32_t>(label_lengths);
-    problem.blank = blank;
-    problem.dtype = dtype;
-    problem.normalized = normalized;
-    problem.threads = threads;
-    return problem;
+std::vector<ArraySpec> array_specs(const sf_array_spec* specs, int32_t count) {
+    std::vector<ArraySpec> list;
+    for (int32_t i = 0; i < count; ++i) {
+        list.emplace_back(specs[i].name, specs[i].type, specs[i].shape, specs[i].flags);
+    }
+    return list;
 }
 
-sf_ctc_problem ctc_problem(int dtype, const Shape& shape, const std::array<int64_t, 2>& strides,
-                           Address targets, int64_t targets_stride, Address frame_lengths,
-                           Address label_lengths, int64_t blank, bool normalized, bool max_approx,
-                           bool label_loop, int threads) {
-    sf_ctc_problem problem{};
-    problem.batch = shape[0];
-    problem.frames = shape[1];
-    problem.labels = shape[2];
-    problem.classes = shape[3];
-    for (int i = 0; i < 2; ++i) problem.logits_stride[i] = strides[i];
-    problem.targets = at<const int32_t>(targets);
-    problem.targets_stride = targets_stride;
-    problem.frame_lengths = at<const int32_t>(frame_lengths);
-    problem.label_lengths = at<const int32_t>(label_lengths);
-    problem.blank = blank;
-    problem.dtype = dtype;
-    problem.normalized = normalized;
-    problem.max_approx = max_approx;
-    problem.label_loop = label_loop;
-    problem.threads = threads;
-    return problem;
+OpSpec op_spec(const sf_op_spec& op) {
+    std::vector<AttributeSpec> attributes;
+    for (int32_t i = 0; i < op.attribute_count; ++i) {
+        const sf_attribute_spec& attribute = op.attributes[i];
+        attributes.emplace_back(attribute.name, attribute.type, attribute.fallback);
+    }
+    return {op.name, array_specs(op.inputs, op.input_count),
+            array_specs(op.outputs, op.output_count), attributes, op.backward != nullptr};
 }
 
-void define_rnnt(nb::module_& m) {
-    m.def(
-        "rnnt_forward",
-        [](Address logits, int dtype, Shape shape, std::array<int64_t, 3> strides, Address targets,
-           int64_t targets_stride, Address frame_lengths, Address label_lengths, int64_t blank,
-           bool normalized, Address loss, Address saved, int threads) {
-            const sf_rnnt_problem problem =
-                rnnt_problem(dtype, shape, strides, targets, targets_stride, frame_lengths,
-                             label_lengths, blank, normalized, threads);
-            run([&] {
-                return sf_rnnt_forward(&problem, at<void>(logits), at<void>(loss), at<void>(saved));
-            });
-        },
-        "logits"_a, "dtype"_a, "shape"_a, "strides"_a, "targets"_a, "targets_stride"_a,
-        "frame_lengths"_a, "label_lengths"_a, "blank"_a, "normalized"_a, "loss"_a, "saved"_a,
-        "threads"_a = 0,
-        "RNN-T loss of each sequence, and `saved` [batch, frames, labels + 1, 3] for the\n"
-        "gradient.\n"
-        "\n"
-        "`shape` is (batch, frames, labels, classes); the logits have labels + 1 positions, and\n"
-        "strides for batch, frame and position. `dtype`: 0 float32, 1 float64, 2 bfloat16, 3\n"
-        "float16. Loss and saved are float64 for float64 logits, else float32; targets and\n"
-        "lengths are int32. `threads` 0 is the default. Raises ValueError for lengths or targets\n"
-        "out of range.");
-    m.def(
-        "rnnt_backward",
-        [](Address logits, int dtype, Shape shape, std::array<int64_t, 3> strides, Address targets,
-           int64_t targets_stride, Address frame_lengths, Address label_lengths, int64_t blank,
-           bool normalized, Address saved, Address grad_loss, Address grad,
-           std::array<int64_t, 3> grad_strides, int threads) {
-            const sf_rnnt_problem problem =
-                rnnt_problem(dtype, shape, strides, targets, targets_stride, frame_lengths,
-                             label_lengths, blank, normalized, threads);
-            run([&] {
-                return sf_rnnt_backward(&problem, at<void>(logits), at<void>(saved),
-                                        at<void>(grad_loss), at<void>(grad), grad_strides.data());
-            });
-        },
-        "logits"_a, "dtype"_a, "shape"_a, "strides"_a, "targets"_a, "targets_stride"_a,
-        "frame_lengths"_a, "label_lengths"_a, "blank"_a, "normalized"_a, "saved"_a, "grad_loss"_a,
-        "grad"_a, "grad_strides"_a, "threads"_a = 0,
-        "Gradient of the RNN-T loss, times `grad_loss` [batch], into `grad`, of the dtype of the\n"
-        "logits; it may be the logits themselves.");
+std::vector<OpSpec> ops() {
+    std::vector<OpSpec> list;
+    for (int32_t i = 0; i < sf_op_count(); ++i) {
+        list.push_back(op_spec(*sf_op(i)));
+        if (sf_op(i)->backward != nullptr) list.push_back(op_spec(*sf_op(i)->backward));
+    }
+    return list;
 }
 
-void define_ctc(nb::module_& m) {
-    m.def(
-        "ctc_forward",
-        [](Address logits, int dtype, Shape shape, std::array<int64_t, 2> strides, Address targets,
-           int64_t targets_stride, Address frame_lengths, Address label_lengths, int64_t blank,
-           bool normalized, bool max_approx, bool label_loop, Address loss, Address saved,
-           int threads) {
-            const sf_ctc_problem problem =
-                ctc_problem(dtype, shape, strides, targets, targets_stride, frame_lengths,
-                            label_lengths, blank, normalized, max_approx, label_loop, threads);
-            run([&] {
-                return sf_ctc_forward(&problem, at<void>(logits), at<void>(loss), at<void>(saved));
-            });
-        },
-        "logits"_a, "dtype"_a, "shape"_a, "strides"_a, "targets"_a, "targets_stride"_a,
-        "frame_lengths"_a, "label_lengths"_a, "blank"_a, "normalized"_a = false,
-        "max_approx"_a = false, "label_loop"_a = true, nb::kw_only(), "loss"_a, "saved"_a,
-        "threads"_a = 0,
-        "CTC loss of each sequence, and `saved` [batch, frames, labels + 2] for the gradient.\n"
-        "\n"
-        "`shape` is (batch, frames, labels, classes); strides are those of batch and frame. The\n"
-        "rest is as in `rnnt_forward`.");
-    m.def(
-        "ctc_backward",
-        [](Address logits, int dtype, Shape shape, std::array<int64_t, 2> strides, Address targets,
-           int64_t targets_stride, Address frame_lengths, Address label_lengths, int64_t blank,
-           bool normalized, bool max_approx, bool label_loop, Address saved, Address grad_loss,
-           Address grad, std::array<int64_t, 2> grad_strides, int threads) {
-            const sf_ctc_problem problem =
-                ctc_problem(dtype, shape, strides, targets, targets_stride, frame_lengths,
-                            label_lengths, blank, normalized, max_approx, label_loop, threads);
-            run([&] {
-                return sf_ctc_backward(&problem, at<void>(logits), at<void>(saved),
-                                       at<void>(grad_loss), at<void>(grad), grad_strides.data());
-            });
-        },
-        "logits"_a, "dtype"_a, "shape"_a, "strides"_a, "targets"_a, "targets_stride"_a,
-        "frame_lengths"_a, "label_lengths"_a, "blank"_a, "normalized"_a = false,
-        "max_approx"_a = false, "label_loop"_a = true, nb::kw_only(), "saved"_a, "grad_loss"_a,
-        "grad"_a, "grad_strides"_a, "threads"_a = 0,
-        "Gradient of the CTC loss, times `grad_loss` [batch], into `grad`, of the dtype of the\n"
-        "logits; it may be the logits themselves.");
+sf_array array_of(nb::handle item) {
+    if (item.is_none()) {
+        sf_array left_out{};
+        left_out.rank = 1;
+        return left_out;
+    }
+    const nb::tuple fields = nb::borrow<nb::tuple>(item);
+    sf_array array{};
+    array.data = reinterpret_cast<void*>(nb::cast<uintptr_t>(fields[0]));
+    array.dtype = nb::cast<int32_t>(fields[1]);
+    const nb::tuple shape = nb::cast<nb::tuple>(fields[2]);
+    const nb::tuple strides = nb::cast<nb::tuple>(fields[3]);
+    if (shape.size() > SF_MAX_RANK || strides.size() != shape.size()) {
+        throw nb::value_error("an array has too many axes, or not as many strides");
+    }
+    array.rank = static_cast<int32_t>(shape.size());
+    for (size_t i = 0; i < shape.size(); ++i) {
+        array.shape[i] = nb::cast<int64_t>(shape[i]);
+        array.stride[i] = nb::cast<int64_t>(strides[i]);
+    }
+    return array;
 }
 
-void define_edit_distance(nb::module_& m) {
-    m.def(
-        "edit_distance",
-        [](int64_t batch, Address a, int64_t a_stride, int64_t a_size, Address a_lengths, Address b,
-           int64_t b_stride, int64_t b_size, Address b_lengths, Address distance, int threads) {
-            run([&] {
-                return sf_edit_distance(batch, at<const int32_t>(a), a_stride, a_size,
-                                        at<const int32_t>(a_lengths), at<const int32_t>(b),
-                                        b_stride, b_size, at<const int32_t>(b_lengths),
-                                        at<int32_t>(distance), threads);
-            });
-        },
-        "batch"_a, "a"_a, "a_stride"_a, "a_size"_a, "a_lengths"_a, "b"_a, "b_stride"_a, "b_size"_a,
-        "b_lengths"_a, "distance"_a, "threads"_a = 0,
-        "Levenshtein distance of each pair of rows of `a` [batch, a_size] and `b`\n"
-        "[batch, b_size], up to their lengths, into `distance` [batch]. All are int32.");
+std::vector<sf_array> arrays_of(nb::list list, int32_t count, const char* what) {
+    std::vector<sf_array> arrays;
+    for (nb::handle item : list) arrays.push_back(array_of(item));
+    if (arrays.size() != static_cast<size_t>(count)) {
+        throw nb::value_error((std::string("the op has another number of ") + what).c_str());
+    }
+    return arrays;
+}
+
+void call(const char* name, nb::list inputs, const std::vector<double>& attributes,
+          nb::list outputs, int32_t threads) {
+    const sf_op_spec* op = sf_find_op(name);
+    if (op == nullptr) throw nb::value_error((std::string("no op is called ") + name).c_str());
+    const std::vector<sf_array> in = arrays_of(inputs, op->input_count, "inputs");
+    const std::vector<sf_array> out = arrays_of(outputs, op->output_count, "outputs");
+    if (attributes.size() != static_cast<size_t>(op->attribute_count)) {
+        throw nb::value_error("the op has another number of attributes");
+    }
+    sf_status status;
+    {
+        nb::gil_scoped_release release;
+        status = sf_call(op, in.data(), attributes.data(), out.data(), threads);
+    }
+    check(status);
 }
 
 }  // namespace
 
 NB_MODULE(_native, m) {
     m.doc() = "Kernels of seqfront over raw memory; use `seqfront.native` and the losses instead.";
-    define_rnnt(m);
-    define_ctc(m);
-    define_edit_distance(m);
+    m.def("ops", &ops,
+          "Declarations of all ops and their backward halves: (name, inputs,\n"
+          "outputs, attributes, has a backward half).\n"
+          "An input or output is (name, type, shape, flags), an attribute (name, type, default);\n"
+          "see seqfront.h for what they mean.");
+    m.def("call", &call, "op"_a, "inputs"_a, "attributes"_a, "outputs"_a, "threads"_a = 0,
+          "Run an op, or `<op>_backward`, on arrays (address, dtype, shape, strides in elements),\n"
+          "or None for an optional input. dtype: 0 float32, 1 float64, 2 bfloat16, 3 float16,\n"
+          "4 int32. `threads` 0 is the default. Raises ValueError for arguments that make no\n"
+          "sense.");
     m.def("version", &sf_version, "Version of the library.");
     m.def("isa", &sf_isa, "Instruction set of the kernels: 'baseline', 'avx2' or 'avx512'.");
     m.def(
-        "set_isa", [](const char* name) { run([&] { return sf_set_isa(name); }); }, "name"_a,
+        "set_isa", [](const char* name) { check(sf_set_isa(name)); }, "name"_a,
         "Use another instruction set that this processor has; for tests and benchmarks.");
     m.def("default_threads", &sf_default_threads, "Threads of a call that asks for 0.");
     m.def(
-        "set_default_threads",
-        [](int32_t threads) { run([&] { return sf_set_default_threads(threads); }); }, "threads"_a,
-        "Set the threads of a call that asks for 0.");
+        "set_default_threads", [](int32_t threads) { check(sf_set_default_threads(threads)); },
+        "threads"_a, "Set the threads of a call that asks for 0.");
 }

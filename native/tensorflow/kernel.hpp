@@ -6,9 +6,7 @@
 #define SEQFRONT_TENSORFLOW_KERNEL_HPP_
 
 #include <cstdio>
-#include <initializer_list>
 
-#include "dims.hpp"
 #include "seqfront/seqfront.h"
 #include "tf_c_api.h"
 
@@ -45,10 +43,10 @@ class Tensor {
         return static_cast<T*>(TF_TensorData(tensor_));
     }
 
-    Dims dims() const {
-        Dims result;
+    sf_shape shape() const {
+        sf_shape result{};
         result.rank = TF_NumDims(tensor_);
-        for (int axis = 0; axis < result.rank && axis < kMaxRank; ++axis) {
+        for (int axis = 0; axis < result.rank && axis < SF_MAX_RANK; ++axis) {
             result.size[axis] = TF_Dim(tensor_, axis);
         }
         return result;
@@ -93,6 +91,14 @@ class Attributes {
         return value != 0;
     }
 
+    float number(const char* name) {
+        float value = 0;
+        if (status_.ok()) {
+            TF_OpKernelConstruction_GetAttrFloat(context_, name, &value, status_.get());
+        }
+        return value;
+    }
+
     TF_DataType type(const char* name) {
         TF_DataType value = TF_FLOAT;
         if (status_.ok()) {
@@ -118,27 +124,23 @@ class Run {
         return report();
     }
 
-    bool output(int index, TF_DataType type, const Dims& dims, Tensor& tensor) {
-        size_t bytes = type == TF_DOUBLE ? 8 : 4;  // lattice types and int32 only
-        for (int axis = 0; axis < dims.rank; ++axis) {
-            bytes *= static_cast<size_t>(dims.size[axis]);
+    bool output(int index, TF_DataType type, const sf_shape& shape, Tensor& tensor) {
+        size_t bytes = type == TF_DOUBLE ? 8 : type == TF_HALF || type == TF_BFLOAT16 ? 2 : 4;
+        for (int axis = 0; axis < shape.rank; ++axis) {
+            bytes *= static_cast<size_t>(shape.size[axis]);
         }
         tensor.reset(
-            TF_AllocateOutput(context_, index, type, dims.size, dims.rank, bytes, status_.get()));
+            TF_AllocateOutput(context_, index, type, shape.size, shape.rank, bytes, status_.get()));
         return report();
     }
 
     // An output that takes over the buffer of an input if nobody else holds it (then `reused`).
-    bool output_over_input(int index, int input, const Dims& dims, Tensor& tensor, bool& reused) {
+    bool output_over_input(int index, int input, const sf_shape& shape, Tensor& tensor,
+                           bool& reused) {
         int forwarded = -1;
-        tensor.reset(TF_ForwardInputOrAllocateOutput(context_, &input, 1, index, dims.size,
-                                                     dims.rank, &forwarded, status_.get()));
+        tensor.reset(TF_ForwardInputOrAllocateOutput(context_, &input, 1, index, shape.size,
+                                                     shape.rank, &forwarded, status_.get()));
         reused = forwarded == input;
-        return report();
-    }
-
-    bool fail(const Message& message) {
-        TF_SetStatus(status_.get(), TF_INVALID_ARGUMENT, message.text());
         return report();
     }
 
@@ -166,20 +168,6 @@ class Run {
 inline void report_refusal(const char* op, const Status& status) {
     if (status.ok()) return;
     std::fprintf(stderr, "seqfront: TensorFlow refused %s: %s\n", op, TF_Message(status.get()));
-}
-
-inline void define_op(const char* name, std::initializer_list<const char*> inputs,
-                      std::initializer_list<const char*> outputs,
-                      std::initializer_list<const char*> attrs,
-                      void (*infer)(TF_ShapeInferenceContext*, TF_Status*)) {
-    TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(name);
-    for (const char* spec : attrs) TF_OpDefinitionBuilderAddAttr(builder, spec);
-    for (const char* spec : inputs) TF_OpDefinitionBuilderAddInput(builder, spec);
-    for (const char* spec : outputs) TF_OpDefinitionBuilderAddOutput(builder, spec);
-    TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, infer);
-    const Status status;
-    TF_RegisterOpDefinition(builder, status.get());
-    report_refusal(name, status);
 }
 
 }  // namespace seqfront::tensorflow

@@ -5,7 +5,10 @@
 #ifndef SEQFRONT_TENSORFLOW_SHAPE_INFERENCE_HPP_
 #define SEQFRONT_TENSORFLOW_SHAPE_INFERENCE_HPP_
 
-#include "dims.hpp"
+#include <utility>
+#include <vector>
+
+#include "seqfront/seqfront.h"
 #include "tf_c_api.h"
 
 namespace seqfront::tensorflow {
@@ -17,6 +20,11 @@ class Shape {
     Shape(const Shape&) = delete;
     Shape& operator=(const Shape&) = delete;
     ~Shape() { TF_DeleteShapeHandle(handle_); }
+    void reset(TF_ShapeHandle* owned) {
+        TF_DeleteShapeHandle(handle_);
+        handle_ = owned;
+    }
+    void swap(Shape& other) { std::swap(handle_, other.handle_); }
     TF_ShapeHandle* get() const { return handle_; }
 
   private:
@@ -31,61 +39,54 @@ class ShapeInference {
 
     bool ok() const { return TF_GetCode(status_) == TF_OK; }
 
-    void fail(const Message& message) {
-        TF_SetStatus(status_, TF_INVALID_ARGUMENT, message.text());
-    }
+    void fail(const char* message) { TF_SetStatus(status_, TF_INVALID_ARGUMENT, message); }
 
     // The sizes of an input, as far as they are known.
-    Dims dims(int input) {
-        Dims result;
-        Shape shape;
-        TF_ShapeInferenceContextGetInput(context_, input, shape.get(), status_);
-        if (!ok() || !TF_ShapeInferenceContextRankKnown(context_, shape.get())) return result;
-        result.rank = static_cast<int>(TF_ShapeInferenceContextRank(context_, shape.get()));
-        TF_DimensionHandle* axis_size = TF_NewDimensionHandle();
-        for (int axis = 0; axis < result.rank && axis < kMaxRank; ++axis) {
-            TF_ShapeInferenceContextDim(context_, shape.get(), axis, axis_size);
-            if (TF_DimensionHandleValueKnown(axis_size)) {
-                result.size[axis] = TF_DimensionHandleValue(axis_size);
-            }
+    sf_shape shape(int input) {
+        sf_shape result{};
+        result.rank = -1;
+        Shape handle;
+        TF_ShapeInferenceContextGetInput(context_, input, handle.get(), status_);
+        if (!ok() || !TF_ShapeInferenceContextRankKnown(context_, handle.get())) return result;
+        result.rank = static_cast<int32_t>(TF_ShapeInferenceContextRank(context_, handle.get()));
+        TF_DimensionHandle* size = TF_NewDimensionHandle();
+        for (int32_t axis = 0; axis < result.rank && axis < SF_MAX_RANK; ++axis) {
+            TF_ShapeInferenceContextDim(context_, handle.get(), axis, size);
+            const bool known = TF_DimensionHandleValueKnown(size) != 0;
+            result.size[axis] = known ? TF_DimensionHandleValue(size) : -1;
         }
-        TF_DeleteDimensionHandle(axis_size);
+        TF_DeleteDimensionHandle(size);
         return result;
     }
 
-    // Output = the first `axes` axes of an input that has `rank` of them.
-    void set_prefix(int output, int input, int rank, int axes) {
-        Shape shape;
-        prefix(input, rank, axes, shape);
-        set(output, shape);
-    }
-
-    // As `set_prefix`, with one more axis behind; its size may be kUnknown.
-    void set_prefix_and(int output, int input, int rank, int axes, int64_t last) {
-        Shape front, whole;
-        prefix(input, rank, axes, front);
-        if (!ok()) return;
-        // The size is a size_t that becomes an int64 inside, where -1 stands for "unknown".
-        const Shape back(
-            TF_ShapeInferenceContextVectorFromSize(context_, static_cast<size_t>(last)));
-        TF_ShapeInferenceContextConcatenateShapes(context_, front.get(), back.get(), whole.get(),
-                                                  status_);
-        set(output, whole);
+    // An output, axis by axis: that of an input where one is the same, else by its size.
+    void set(int output, const sf_shape& shape, const std::vector<sf_shape>& inputs) {
+        Shape whole(TF_ShapeInferenceContextScalar(context_));
+        for (int32_t axis = 0; ok() && axis < shape.rank; ++axis) {
+            Shape one, longer;
+            const int32_t from = shape.input[axis];
+            if (from >= 0 && inputs[static_cast<size_t>(from)].rank >= 0) {
+                take_axis(from, shape.axis[axis], one);
+            } else {
+                // The size is a size_t that becomes an int64 inside, where -1 is "unknown".
+                one.reset(TF_ShapeInferenceContextVectorFromSize(
+                    context_, static_cast<size_t>(shape.size[axis])));
+            }
+            if (!ok()) return;
+            TF_ShapeInferenceContextConcatenateShapes(context_, whole.get(), one.get(),
+                                                      longer.get(), status_);
+            whole.swap(longer);
+        }
+        if (ok()) TF_ShapeInferenceContextSetOutput(context_, output, whole.get(), status_);
     }
 
   private:
-    void prefix(int input, int rank, int axes, Shape& result) {
-        Shape shape, ranked;
-        if (!ok()) return;
+    void take_axis(int input, int axis, Shape& result) {
+        Shape shape;
         TF_ShapeInferenceContextGetInput(context_, input, shape.get(), status_);
         if (!ok()) return;
-        TF_ShapeInferenceContextWithRank(context_, shape.get(), rank, ranked.get(), status_);
-        if (!ok()) return;
-        TF_ShapeInferenceContextSubshape(context_, ranked.get(), 0, axes, result.get(), status_);
-    }
-
-    void set(int output, const Shape& shape) {
-        if (ok()) TF_ShapeInferenceContextSetOutput(context_, output, shape.get(), status_);
+        TF_ShapeInferenceContextSubshape(context_, shape.get(), axis, axis + 1, result.get(),
+                                         status_);
     }
 
     TF_ShapeInferenceContext* context_;

@@ -79,10 +79,9 @@ void TF_ShapeInferenceContextSetOutput(TF_ShapeInferenceContext* context, int in
                                        TF_ShapeHandle* shape, TF_Status* status);
 TF_ShapeHandle* TF_ShapeInferenceContextVectorFromSize(TF_ShapeInferenceContext* context,
                                                        size_t size);
+TF_ShapeHandle* TF_ShapeInferenceContextScalar(TF_ShapeInferenceContext* context);
 int64_t TF_ShapeInferenceContextRank(TF_ShapeInferenceContext* context, TF_ShapeHandle* shape);
 int TF_ShapeInferenceContextRankKnown(TF_ShapeInferenceContext* context, TF_ShapeHandle* shape);
-void TF_ShapeInferenceContextWithRank(TF_ShapeInferenceContext* context, TF_ShapeHandle* shape,
-                                      int64_t rank, TF_ShapeHandle* result, TF_Status* status);
 void TF_ShapeInferenceContextDim(TF_ShapeInferenceContext* context, TF_ShapeHandle* shape,
                                  int64_t axis, TF_DimensionHandle* result);
 void TF_ShapeInferenceContextSubshape(TF_ShapeInferenceContext* context, TF_ShapeHandle* shape,
@@ -111,6 +110,8 @@ void TF_OpKernelConstruction_GetAttrInt64(TF_OpKernelConstruction* context, cons
                                           int64_t* value, TF_Status* status);
 void TF_OpKernelConstruction_GetAttrBool(TF_OpKernelConstruction* context, const char* attr,
                                          TF_Bool* value, TF_Status* status);
+void TF_OpKernelConstruction_GetAttrFloat(TF_OpKernelConstruction* context, const char* attr,
+                                          float* value, TF_Status* status);
 void TF_OpKernelConstruction_Failure(TF_OpKernelConstruction* context, TF_Status* status);
 
 /* One run of a kernel. Tensors got or allocated here are references, ours to delete. */

@@ -47,7 +47,7 @@ def edit_distance(
         inputs.append(backend.cast(flattened(x, batch, (dim,)), "int32"))
         inputs.append(lengths_of(x, dim, batch))
     whole = a if batch is batch_a else b
-    raw = backend.native_call("edit_distance", inputs, {})
+    (raw,) = backend.native_call("edit_distance", inputs, {})
     if len(batch) != 1:
         raw = backend.reshape(raw, [whole.size(dim) for dim in batch])
     raw = raw if dtype == "int32" else backend.cast(raw, dtypes.check(dtype, "edit_distance"))

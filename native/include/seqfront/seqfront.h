@@ -4,11 +4,11 @@
  * returns a status and leaves a message for `sf_last_error`. It knows no Python, no PyTorch and no
  * TensorFlow, so that one build serves every version of each.
  *
- * A loss is two calls. `*_forward` reads the logits once and gives the loss and what the lattice
- * needs of each row (`saved`: the normaliser and the few log-probs that arcs use). `*_backward`
- * takes the upstream gradient of each sequence, runs the lattice both ways and writes the gradient
- * of the logits; it may write over the logits themselves. So a loss without gradient costs one
- * read of the logits, and nothing the size of the logits is ever kept.
+ * A loss is two ops. The forward half reads the logits once and gives the loss and what the lattice
+ * needs of each row (`saved`: the normaliser and the few log-probs that arcs use). The backward
+ * half takes the upstream gradient of each sequence, runs the lattice both ways and writes the
+ * gradient of the logits; it may write over the logits themselves. So a loss without gradient costs
+ * one read of the logits, and nothing the size of the logits is ever kept.
  *
  * "Lattice type" below is double for double logits, and float for all others.
  * Positions beyond a sequence's lengths are never read, and get zero gradient. A logit of -inf is a
@@ -40,7 +40,7 @@ typedef enum sf_status {
     SF_INTERNAL = 3
 } sf_status;
 
-typedef enum sf_dtype { SF_FLOAT32 = 0, SF_FLOAT64 = 1, SF_BFLOAT16 = 2, SF_FLOAT16 = 3 } sf_dtype;
+typedef enum sf_dtype { SF_FLOAT32 = 0, SF_FLOAT64 = 1, SF_BFLOAT16 = 2, SF_FLOAT16 = 3, SF_INT32 = 4 } sf_dtype;
 
 /* Text of the last error on this thread; valid until the next call into the library from it. */
 SF_API const char* sf_last_error(void);
@@ -55,72 +55,72 @@ SF_API sf_status sf_set_isa(const char* name);
 SF_API int32_t sf_default_threads(void);
 SF_API sf_status sf_set_default_threads(int32_t threads);
 
-/* RNN-T (Graves 2012, arXiv:1211.3711).
- *
- * logits [batch, frames, labels + 1, classes], classes contiguous, the other axes with any stride.
- * loss = -log p(targets | logits); +inf, with zero gradient, for a sequence with labels but without
- * frames; 0 for one with neither. */
-typedef struct sf_rnnt_problem {
-    int64_t batch;
-    int64_t frames;
-    int64_t labels;
-    int64_t classes;
-    int64_t logits_stride[3];     /* batch, frame, label */
-    const int32_t* targets;       /* [batch, labels] */
-    int64_t targets_stride;       /* between sequences; labels are contiguous */
-    const int32_t* frame_lengths; /* [batch], each in 0..frames */
-    const int32_t* label_lengths; /* [batch], each in 0..labels */
-    int64_t blank;                /* in 0..classes-1; no target may equal it */
-    int32_t dtype;                /* an sf_dtype: of the logits and of their gradient */
-    int32_t normalized;           /* the logits are log-probs already: no softmax inside */
-    int32_t threads;              /* 0: the default */
-} sf_rnnt_problem;
+/* Arrays: of any strides (in elements) where an op says so, else row-major without gaps. */
+#define SF_MAX_RANK 5
 
-/* loss [batch] and saved [batch, frames, labels + 1, 3] are of the lattice type. The layout of
- * `saved` is private. */
-SF_API sf_status sf_rnnt_forward(const sf_rnnt_problem* problem, const void* logits, void* loss,
-                                 void* saved);
-
-/* grad_loss: lattice type [batch]. grad: as the logits, with strides of its own; may be `logits`.
- * With `normalized`, the gradient is that of log-probs taken as free inputs: -(arc posteriors). */
-SF_API sf_status sf_rnnt_backward(const sf_rnnt_problem* problem, const void* logits,
-                                  const void* saved, const void* grad_loss, void* grad,
-                                  const int64_t grad_stride[3]);
-
-/* CTC (Graves et al. 2006).
- *
- * logits [batch, frames, classes], classes contiguous. loss = -log p(targets | logits); +inf, with
- * zero gradient, for a sequence with too few frames for its labels; 0 for one without both. */
-typedef struct sf_ctc_problem {
-    int64_t batch;
-    int64_t frames;
-    int64_t labels;
-    int64_t classes;
-    int64_t logits_stride[2]; /* batch, frame */
-    const int32_t* targets;
-    int64_t targets_stride;
-    const int32_t* frame_lengths;
-    const int32_t* label_lengths;
-    int64_t blank;
+typedef struct sf_array {
+    void* data; /* may be null if there are no elements */
     int32_t dtype;
-    int32_t normalized;
-    int32_t max_approx; /* the best alignment only (Viterbi), instead of the sum over all */
-    int32_t label_loop; /* a label may stay for several frames (CTC); 0: one frame each (RNA) */
-    int32_t threads;
-} sf_ctc_problem;
+    int32_t rank;
+    int64_t shape[SF_MAX_RANK];
+    int64_t stride[SF_MAX_RANK];
+} sf_array;
 
-/* The same, with saved [batch, frames, labels + 2]. */
-SF_API sf_status sf_ctc_forward(const sf_ctc_problem* problem, const void* logits, void* loss,
-                                void* saved);
-SF_API sf_status sf_ctc_backward(const sf_ctc_problem* problem, const void* logits,
-                                 const void* saved, const void* grad_loss, void* grad,
-                                 const int64_t grad_stride[2]);
+/* What an op takes and gives. All ops are declared in one table, from which the bindings of every
+ * framework are made; docs/native.md describes each op. */
+enum {
+    SF_DIFFERENTIABLE = 1, /* input: the op has a gradient for it. output: it carries a gradient */
+    SF_OPTIONAL = 2,       /* input: may be left out, as an array of shape [0] */
+    SF_STRIDED = 4,        /* any strides, the last axis contiguous; so is its gradient */
+    SF_SAVED = 8,          /* output: private, for the backward half */
+    SF_REUSABLE = 16       /* input: its gradient may be written over it */
+};
 
-/* Levenshtein distance of each pair of rows of a [batch, *] and b [batch, *]; distance [batch]. */
-SF_API sf_status sf_edit_distance(int64_t batch, const int32_t* a, int64_t a_stride, int64_t a_size,
-                                  const int32_t* a_lengths, const int32_t* b, int64_t b_stride,
-                                  int64_t b_size, const int32_t* b_lengths, int32_t* distance,
-                                  int32_t threads);
+typedef struct sf_array_spec {
+    const char* name;
+    const char* type;  /* "T": a floating dtype, one for all "T" of a call; "L": the lattice type */
+                       /* of T; or the name of a dtype */
+    const char* shape; /* sizes by name, "batch frames labels+1 3": a name stands for one size */
+    int32_t flags;
+} sf_array_spec;
+
+typedef struct sf_attribute_spec {
+    const char* name;
+    const char* type; /* "bool", "int" or "float" */
+    double fallback;  /* the value of an attribute that is not given */
+} sf_attribute_spec;
+
+typedef struct sf_op_spec {
+    const char* name;
+    int32_t input_count, output_count, attribute_count;
+    const sf_array_spec* inputs;
+    const sf_array_spec* outputs;
+    const sf_attribute_spec* attributes;
+    /* The op `<name>_backward`, or null. Its inputs are those of the op, its saved outputs, and
+     * `grad_<output>` for each differentiable output; its outputs are `grad_<input>`. */
+    const struct sf_op_spec* backward;
+} sf_op_spec;
+
+SF_API int32_t sf_op_count(void);
+SF_API const sf_op_spec* sf_op(int32_t index);        /* null if there is none; no backward ops */
+SF_API const sf_op_spec* sf_find_op(const char* name); /* backward ops too */
+
+/* Shapes as far as they are known. A size that is not is -1; a rank that is not is -1. */
+typedef struct sf_shape {
+    int32_t rank;
+    int64_t size[SF_MAX_RANK];
+    /* Of an output: an axis of an input that has the same size, known or not; input -1 if none. */
+    int32_t input[SF_MAX_RANK];
+    int32_t axis[SF_MAX_RANK];
+} sf_shape;
+
+/* Checks the shapes of the inputs against each other and gives those of the outputs. */
+SF_API sf_status sf_infer(const sf_op_spec* op, const sf_shape* inputs, sf_shape* outputs);
+
+/* Runs an op: arrays and attributes in the order of its declaration. A gradient of a reusable input
+ * may be the input itself. Attributes of type bool are 0 or 1. */
+SF_API sf_status sf_call(const sf_op_spec* op, const sf_array* inputs, const double* attributes,
+                         const sf_array* outputs, int32_t threads);
 
 #ifdef __cplusplus
 }

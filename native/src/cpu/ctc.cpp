@@ -1,4 +1,4 @@
-// CTC: the two entry points, from checks to rows. The lattice itself is in simd_ctc.hpp, and for
+// CTC: the op, from checks to rows. The lattice itself is in simd_ctc.hpp, and for
 // the best path alone in ctc_best_path.hpp.
 //
 // saved, for each sequence with S labels: rows [log-normaliser, log p(blank), log p(label_0) ..] of
@@ -7,21 +7,27 @@
 
 #include "ctc_best_path.hpp"
 #include "gradient_rows.hpp"
-#include "status.hpp"
+#include "op.hpp"
 #include "thread_pool.hpp"
 
 namespace seqfront {
 namespace {
 
-constexpr const char* kOp = "ctc";
+enum Input { kLogits, kTargets, kFrameLengths, kLabelLengths, kSaved, kGradLoss };
+enum Attribute { kBlank, kNormalized, kMaxApprox, kLabelLoop };
 
-void check(const sf_ctc_problem* problem, const void* logits) {
-    check_sizes(kOp, problem);
-    const sf_ctc_problem& p = *problem;
-    check_element_count(kOp, {p.batch, p.frames, p.classes});
-    check_element_count(kOp, {p.batch, p.frames, p.labels + 2});
-    check_arrays(kOp, p, logits);
-}
+struct Problem : LatticeProblem {
+    int64_t logits_stride[2];
+    bool normalized, max_approx, label_loop;
+
+    explicit Problem(const Call& call)
+        : LatticeProblem(call, {kLogits, kTargets, kBlank}),
+          normalized(call.flag(kNormalized)),
+          max_approx(call.flag(kMaxApprox)),
+          label_loop(call.flag(kLabelLoop)) {
+        std::copy_n(call.input(kLogits).stride, 2, logits_stride);
+    }
+};
 
 // A sequence of a checked problem.
 struct Sequence {
@@ -29,23 +35,23 @@ struct Sequence {
     int64_t labels;
     const int32_t* targets;
 
-    Sequence(const sf_ctc_problem& p, int64_t b)
+    Sequence(const Problem& p, int64_t b)
         : frames(p.frame_lengths[b]),
           labels(p.label_lengths[b]),
-          targets(labels > 0 ? p.targets + b * p.targets_stride : nullptr) {}
+          targets(labels > 0 ? p.targets + b * p.labels : nullptr) {}
 
     int64_t pitch() const { return labels + 2; }
 };
 
-int64_t saved_size(const sf_ctc_problem& p) { return p.frames * (p.labels + 2); }
-int64_t row_work(const sf_ctc_problem& p) { return p.classes + 2 * p.labels + 64; }
-int64_t lattice_work(const sf_ctc_problem& p) { return 8 * saved_size(p); }
+int64_t saved_size(const Problem& p) { return p.frames * (p.labels + 2); }
+int64_t row_work(const Problem& p) { return p.classes + 2 * p.labels + 64; }
+int64_t lattice_work(const Problem& p) { return 8 * saved_size(p); }
 
 // Memory of one thread for the lattices of one sequence after another.
 template <class L>
 class Workspace {
   public:
-    explicit Workspace(const sf_ctc_problem& p)
+    explicit Workspace(const Problem& p)
         : problem_(p),
           skip_(allocate<L>(ctc_padded(p.labels))),
           scratch_(allocate<L>(p.max_approx ? 0 : ctc_scratch(p.frames, p.labels))),
@@ -91,7 +97,7 @@ class Workspace {
         }
     }
 
-    const sf_ctc_problem& problem_;
+    const Problem& problem_;
     Buffer<L> skip_;
     Buffer<L> scratch_;
     CtcBestPath<L> best_path_;
@@ -100,7 +106,7 @@ class Workspace {
 };
 
 template <class L>
-std::vector<Workspace<L>> workspaces(const sf_ctc_problem& p, int32_t threads) {
+std::vector<Workspace<L>> workspaces(const Problem& p, int32_t threads) {
     std::vector<Workspace<L>> all;
     const int32_t count = useful_threads(p.batch, lattice_work(p), threads);
     all.reserve(static_cast<size_t>(count));
@@ -110,7 +116,7 @@ std::vector<Workspace<L>> workspaces(const sf_ctc_problem& p, int32_t threads) {
 
 // Normalisers and log-probs of frames [begin, end) of a sequence, whose first frame is x.
 template <class T, class L>
-void save_frames(const sf_ctc_problem& p, const RowKernels<L>& rows, const Sequence& s, const T* x,
+void save_frames(const Problem& p, const RowKernels<L>& rows, const Sequence& s, const T* x,
                  int64_t begin, int64_t end, L* saved) {
     constexpr int64_t kBlock = 64;
     L maximum[kBlock] = {}, log_sum[kBlock] = {};
@@ -133,7 +139,7 @@ void save_frames(const sf_ctc_problem& p, const RowKernels<L>& rows, const Seque
 }
 
 template <class T, class L = typename RowKernelsOf<T>::Lattice>
-void forward(const sf_ctc_problem& p, const T* logits, L* loss, L* saved) {
+void forward(const Problem& p, const T* logits, L* loss, L* saved) {
     const Kernels& table = kernels();
     const int32_t threads = usable_threads(p.threads);
     const int64_t size = saved_size(p);
@@ -165,7 +171,7 @@ void forward(const sf_ctc_problem& p, const T* logits, L* loss, L* saved) {
 
 // The rows of one sequence, and whether there is anything in them.
 template <class L>
-bool sequence_gradient(const sf_ctc_problem& p, const LatticeKernels<L>& kernel, const Sequence& s,
+bool sequence_gradient(const Problem& p, const LatticeKernels<L>& kernel, const Sequence& s,
                        Workspace<L>& work, const L* saved, L upstream, L* rows) {
     if (s.frames == 0 || upstream == 0) return false;
     const CtcLattice<L> lattice = work.lattice(s, saved);
@@ -188,7 +194,7 @@ bool sequence_gradient(const sf_ctc_problem& p, const LatticeKernels<L>& kernel,
 }
 
 template <class T, class L = typename RowKernelsOf<T>::Lattice>
-void backward(const sf_ctc_problem& p, const T* logits, const L* saved, const L* grad_loss, T* grad,
+void backward(const Problem& p, const T* logits, const L* saved, const L* grad_loss, T* grad,
               const int64_t* stride) {
     const Kernels& table = kernels();
     const int32_t threads = usable_threads(p.threads);
@@ -232,43 +238,43 @@ void backward(const sf_ctc_problem& p, const T* logits, const L* saved, const L*
                  });
 }
 
+void run_forward(const Call& call) {
+    const Problem p(call);
+    with_element_type(call.input(kLogits).dtype, [&](auto element) {
+        using T = decltype(element);
+        using L = typename RowKernelsOf<T>::Lattice;
+        forward(p, call.in<T>(kLogits), call.out<L>(0), call.out<L>(1));
+    });
+}
+
+void run_backward(const Call& call) {
+    const Problem p(call);
+    with_element_type(call.input(kLogits).dtype, [&](auto element) {
+        using T = decltype(element);
+        using L = typename RowKernelsOf<T>::Lattice;
+        backward(p, call.in<T>(kLogits), call.in<L>(kSaved), call.in<L>(kGradLoss), call.out<T>(0),
+                 call.output(0).stride);
+    });
+}
+
 }  // namespace
+
+const Op& ctc_op() {
+    static const Op op = {
+        "ctc",
+        {{"logits", "T", "batch frames classes", SF_DIFFERENTIABLE | SF_STRIDED | SF_REUSABLE},
+         {"targets", "int32", "batch labels", 0},
+         {"frame_lengths", "int32", "batch", 0},
+         {"label_lengths", "int32", "batch", 0}},
+        {{"loss", "L", "batch", SF_DIFFERENTIABLE}, {"saved", "L", "batch frames labels+2", SF_SAVED}},
+        {{"blank", "int", 0},
+         {"normalized", "bool", 0},
+         {"max_approx", "bool", 0},
+         {"label_loop", "bool", 1}},
+        run_forward,
+        run_backward,
+    };
+    return op;
+}
+
 }  // namespace seqfront
-
-using namespace seqfront;
-
-sf_status sf_ctc_forward(const sf_ctc_problem* problem, const void* logits, void* loss,
-                         void* saved) {
-    return guarded([&] {
-        check(problem, logits);
-        check_pointer(kOp, "loss", loss, problem->batch > 0);
-        check_pointer(kOp, "saved", saved, problem->batch > 0 && problem->frames > 0);
-        with_element_type(problem->dtype, [&](auto element) {
-            using T = decltype(element);
-            using L = typename RowKernelsOf<T>::Lattice;
-            forward(*problem, static_cast<const T*>(logits), static_cast<L*>(loss),
-                    static_cast<L*>(saved));
-        });
-    });
-}
-
-sf_status sf_ctc_backward(const sf_ctc_problem* problem, const void* logits, const void* saved,
-                          const void* grad_loss, void* grad, const int64_t grad_stride[2]) {
-    return guarded([&] {
-        check(problem, logits);
-        const sf_ctc_problem& p = *problem;
-        const bool some = p.batch > 0 && p.frames > 0;
-        check_pointer(kOp, "saved", saved, some);
-        check_pointer(kOp, "grad_loss", grad_loss, p.batch > 0);
-        check_pointer(kOp, "grad", grad, some);
-        check_pointer(kOp, "grad_stride", grad_stride, true);
-        const int64_t sizes[2] = {p.batch, p.frames};
-        check_gradient_layout(kOp, logits, p.logits_stride, grad, grad_stride, sizes, 2);
-        with_element_type(p.dtype, [&](auto element) {
-            using T = decltype(element);
-            using L = typename RowKernelsOf<T>::Lattice;
-            backward(p, static_cast<const T*>(logits), static_cast<const L*>(saved),
-                     static_cast<const L*>(grad_loss), static_cast<T*>(grad), grad_stride);
-        });
-    });
-}

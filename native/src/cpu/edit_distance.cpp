@@ -11,14 +11,14 @@
 #include <vector>
 
 #include "problem.hpp"
-#include "status.hpp"
+#include "op.hpp"
 #include "thread_pool.hpp"
 
 namespace seqfront {
 namespace {
 
-constexpr const char* kOp = "edit_distance";
 constexpr int64_t kWord = 64;
+
 
 struct Tokens {
     const int32_t* begin;
@@ -144,41 +144,48 @@ int64_t distance(Tokens a, Tokens b, Workspace& work) {
     return a.size + sum;
 }
 
-}  // namespace
-}  // namespace seqfront
+enum Input { kA, kALengths, kB, kBLengths };
 
-using namespace seqfront;
-
-sf_status sf_edit_distance(int64_t batch, const int32_t* a, int64_t a_stride, int64_t a_size,
-                           const int32_t* a_lengths, const int32_t* b, int64_t b_stride,
-                           int64_t b_size, const int32_t* b_lengths, int32_t* distances,
-                           int32_t threads) {
-    return guarded([&] {
-        check_size(kOp, "batch", batch);
-        check_size(kOp, "a_size", a_size);
-        check_size(kOp, "b_size", b_size);
-        check_threads(kOp, threads);
-        check_element_count(kOp, {batch, a_size, b_size});  // of the matrices
-        check_pointer(kOp, "a", a, batch > 0 && a_size > 0);
-        check_pointer(kOp, "b", b, batch > 0 && b_size > 0);
-        check_pointer(kOp, "a_lengths", a_lengths, batch > 0);
-        check_pointer(kOp, "b_lengths", b_lengths, batch > 0);
-        check_pointer(kOp, "distance", distances, batch > 0);
-        check_lengths(kOp, "a_lengths", a_lengths, batch, a_size);
-        check_lengths(kOp, "b_lengths", b_lengths, batch, b_size);
-        if (a_size == 0) a_stride = 0;  // the pointer may be null
-        if (b_size == 0) b_stride = 0;
-        const int64_t shorter = std::min(a_size, b_size), longer = std::max(a_size, b_size);
-        const int64_t work = 1 + (shorter / kWord + 1) * longer * 2;
-        threads = useful_threads(batch, work, usable_threads(threads));
-        std::vector<Workspace> workspaces;
-        for (int32_t i = 0; i < threads; ++i) workspaces.emplace_back(shorter, longer);
-        parallel_for(batch, work, threads, [&](int32_t slot, int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) {
-                distances[i] = static_cast<int32_t>(
-                    distance({a + i * a_stride, a_lengths[i]}, {b + i * b_stride, b_lengths[i]},
-                             workspaces[static_cast<size_t>(slot)]));
-            }
-        });
+void run(const Call& call) {
+    const int64_t batch = call.size(kA, 0), a_size = call.size(kA, 1), b_size = call.size(kB, 1);
+    const int32_t* a_lengths = call.in<int32_t>(kALengths);
+    const int32_t* b_lengths = call.in<int32_t>(kBLengths);
+    check_element_count(call.name(), {batch, a_size, b_size});  // of the matrices
+    check_lengths(call.name(), "a_lengths", a_lengths, batch, a_size);
+    check_lengths(call.name(), "b_lengths", b_lengths, batch, b_size);
+    const int32_t* const a = call.in<int32_t>(kA);
+    const int32_t* const b = call.in<int32_t>(kB);
+    int32_t* const distances = call.out<int32_t>(0);
+    const int64_t shorter = std::min(a_size, b_size), longer = std::max(a_size, b_size);
+    const int64_t work = 1 + (shorter / kWord + 1) * longer * 2;
+    const int32_t threads = useful_threads(batch, work, usable_threads(call.threads()));
+    std::vector<Workspace> workspaces;
+    for (int32_t i = 0; i < threads; ++i) workspaces.emplace_back(shorter, longer);
+    parallel_for(batch, work, threads, [&](int32_t slot, int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            const Tokens x{a_size > 0 ? a + i * a_size : nullptr, a_lengths[i]};
+            const Tokens y{b_size > 0 ? b + i * b_size : nullptr, b_lengths[i]};
+            distances[i] =
+                static_cast<int32_t>(distance(x, y, workspaces[static_cast<size_t>(slot)]));
+        }
     });
 }
+
+}  // namespace
+
+const Op& edit_distance_op() {
+    static const Op op = {
+        "edit_distance",
+        {{"a", "int32", "batch a_size", 0},
+         {"a_lengths", "int32", "batch", 0},
+         {"b", "int32", "batch b_size", 0},
+         {"b_lengths", "int32", "batch", 0}},
+        {{"distance", "int32", "batch", 0}},
+        {},
+        run,
+        nullptr,
+    };
+    return op;
+}
+
+}  // namespace seqfront

@@ -8,26 +8,8 @@
 
 namespace seqfront {
 
-void check_size(const char* op, const char* name, int64_t value) {
-    if (value < 0) invalid("%s: %s is %" PRId64 ", needed 0 or more", op, name, value);
-    if (value > kMaxElements) {
-        invalid("%s: %s is %" PRId64 ", needed 0..%" PRId64, op, name, value, kMaxElements);
-    }
-}
-
-void check_pointer(const char* op, const char* name, const void* pointer, bool needed) {
-    if (needed && pointer == nullptr) invalid("%s: %s is a null pointer", op, name);
-}
-
 void check_threads(const char* op, int32_t threads) {
     if (threads < 0) invalid("%s: threads is %" PRId32 ", needed 0 or more", op, threads);
-}
-
-void check_dtype(const char* op, int32_t dtype) {
-    if (dtype < SF_FLOAT32 || dtype > SF_FLOAT16) {
-        invalid("%s: dtype is %d, needed 0 (float32), 1 (float64), 2 (bfloat16) or 3 (float16)", op,
-                dtype);
-    }
 }
 
 void check_blank(const char* op, int64_t blank, int64_t classes) {
@@ -56,36 +38,33 @@ void check_lengths(const char* op, const char* name, const int32_t* lengths, int
     }
 }
 
-void check_targets(const char* op, const Targets& t) {
-    for (int64_t b = 0; b < t.batch; ++b) {
-        if (t.lengths[b] == 0) continue;  // the pointer may be null
-        const int32_t* row = t.values + b * t.stride;
-        for (int64_t k = 0; k < t.lengths[b]; ++k) {
-            if (row[k] < 0 || row[k] >= t.classes || row[k] == t.blank) {
+void check_targets(const char* op, const LatticeProblem& p) {
+    for (int64_t b = 0; b < p.batch; ++b) {
+        for (int64_t k = 0; k < p.label_lengths[b]; ++k) {
+            const int32_t value = p.targets[b * p.labels + k];
+            if (value < 0 || value >= p.classes || value == p.blank) {
                 invalid("%s: targets[%" PRId64 ", %" PRId64 "] is %" PRId32 ", needed 0..%" PRId64
                         " and not the blank %" PRId64,
-                        op, b, k, row[k], t.classes - 1, t.blank);
+                        op, b, k, value, p.classes - 1, p.blank);
             }
         }
     }
 }
 
-void check_gradient_layout(const char* op, const void* logits, const int64_t* logits_stride,
-                           const void* grad, const int64_t* grad_stride, const int64_t* sizes,
-                           int axes) {
-    for (int axis = 0; axis < axes; ++axis) {
-        if (sizes[axis] == 0) return;
-    }
-    for (int axis = 0; axis < axes; ++axis) {
-        if (sizes[axis] > 1 && grad_stride[axis] == 0) {
-            invalid("%s: grad_stride[%d] is 0: gradients must not overlap", op, axis);
-        }
-        if (sizes[axis] > 1 && grad == logits && grad_stride[axis] != logits_stride[axis]) {
-            invalid("%s: grad_stride[%d] is %" PRId64 ", needed %" PRId64
-                    ", the stride of the logits that grad overwrites",
-                    op, axis, grad_stride[axis], logits_stride[axis]);
-        }
-    }
+LatticeProblem::LatticeProblem(const Call& call, const Places& at)
+    : batch(call.size(at.logits, 0)),
+      frames(call.size(at.logits, 1)),
+      labels(call.size(at.targets, 1)),
+      classes(call.size(at.logits, call.input(at.logits).rank - 1)),
+      blank(call.integer(at.blank)),
+      targets(call.in<int32_t>(at.targets)),
+      frame_lengths(call.in<int32_t>(at.targets + 1)),
+      label_lengths(call.in<int32_t>(at.targets + 2)),
+      threads(call.threads()) {
+    check_blank(call.name(), blank, classes);
+    check_lengths(call.name(), "frame_lengths", frame_lengths, batch, frames);
+    check_lengths(call.name(), "label_lengths", label_lengths, batch, labels);
+    check_targets(call.name(), *this);
 }
 
 }  // namespace seqfront

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "kernels.hpp"
+#include "op.hpp"
 #include "seqfront/seqfront.h"
 
 namespace seqfront {
@@ -17,60 +18,37 @@ namespace seqfront {
 // sizes (bytes, scratch memory, work) stays within 64 bits.
 constexpr int64_t kMaxElements = int64_t{1} << 56;
 
-void check_size(const char* op, const char* name, int64_t value);
-void check_pointer(const char* op, const char* name, const void* pointer, bool needed);
 void check_threads(const char* op, int32_t threads);
-void check_dtype(const char* op, int32_t dtype);
 void check_blank(const char* op, int64_t blank, int64_t classes);
 
 // The product of checked sizes is within kMaxElements. (An axis of size 0 counts as one element: no
 // product of some of them overflows, whichever is empty.)
 void check_element_count(const char* op, std::initializer_list<int64_t> sizes);
 
+struct LatticeProblem;
+
 // Each of the `batch` lengths is within 0..limit.
 void check_lengths(const char* op, const char* name, const int32_t* lengths, int64_t batch,
                    int64_t limit);
 
 // The used targets are classes other than the blank.
-struct Targets {
-    const int32_t* values;
-    int64_t stride;
-    const int32_t* lengths;
-    int64_t batch;
-    int64_t classes;
-    int64_t blank;
+void check_targets(const char* op, const LatticeProblem& p);
+
+// What the losses have in common: logits [batch, frames, ..., classes], targets [batch, labels],
+// and the two inputs that follow, the lengths of frames and labels. Checked when made.
+struct LatticeProblem {
+    struct Places {
+        int logits, targets;  // inputs; the lengths come right after the targets
+        int blank;            // attribute
+    };
+    LatticeProblem(const Call& call, const Places& at);
+
+    int64_t batch, frames, labels, classes, blank;
+    const int32_t* targets;        // [batch, labels]
+    const int32_t* frame_lengths;  // [batch]
+    const int32_t* label_lengths;  // [batch]
+    int32_t threads;
 };
-void check_targets(const char* op, const Targets& targets);
-
-// What RNN-T and CTC have in common: first the sizes, then what they are the sizes of.
-template <class Problem>
-void check_sizes(const char* op, const Problem* problem) {
-    check_pointer(op, "problem", problem, true);
-    check_size(op, "batch", problem->batch);
-    check_size(op, "frames", problem->frames);
-    check_size(op, "labels", problem->labels);
-    check_size(op, "classes", problem->classes);
-    check_dtype(op, problem->dtype);
-    check_threads(op, problem->threads);
-    check_blank(op, problem->blank, problem->classes);
-}
-
-template <class Problem>
-void check_arrays(const char* op, const Problem& p, const void* logits) {
-    check_pointer(op, "frame_lengths", p.frame_lengths, p.batch > 0);
-    check_pointer(op, "label_lengths", p.label_lengths, p.batch > 0);
-    check_pointer(op, "logits", logits, p.batch > 0 && p.frames > 0);
-    check_pointer(op, "targets", p.targets, p.batch > 0 && p.labels > 0);
-    check_lengths(op, "frame_lengths", p.frame_lengths, p.batch, p.frames);
-    check_lengths(op, "label_lengths", p.label_lengths, p.batch, p.labels);
-    check_targets(op, {p.targets, p.targets_stride, p.label_lengths, p.batch, p.classes, p.blank});
-}
-
-// Whether `grad` overwrites the logits: then it has to have their strides. No axis of a gradient
-// may have stride 0, unless it has one element.
-void check_gradient_layout(const char* op, const void* logits, const int64_t* logits_stride,
-                           const void* grad, const int64_t* grad_stride, const int64_t* sizes,
-                           int axes);
 
 struct Free {
     void operator()(void* memory) const { std::free(memory); }

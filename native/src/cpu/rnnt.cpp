@@ -1,23 +1,28 @@
-// RNN-T: the two entry points, from checks to rows. The lattice itself is in simd_rnnt.hpp.
+// RNN-T: the op, from checks to rows. The lattice itself is in simd_rnnt.hpp.
 //
 // saved, for each sequence with T frames and P = labels + 1 positions: log p(blank) [T, P] and
 // log p(next label) [T, P] in the layout of RnntLattice, then log-normalisers [T, P] in plain
 // order.
 #include "gradient_rows.hpp"
-#include "status.hpp"
+#include "op.hpp"
 #include "thread_pool.hpp"
 
 namespace seqfront {
 namespace {
 
-constexpr const char* kOp = "rnnt";
+enum Input { kLogits, kTargets, kFrameLengths, kLabelLengths, kSaved, kGradLoss };
+enum Attribute { kBlank, kNormalized };
 
-void check(const sf_rnnt_problem* problem, const void* logits) {
-    check_sizes(kOp, problem);
-    const sf_rnnt_problem& p = *problem;
-    check_element_count(kOp, {p.batch, p.frames, p.labels + 1, p.classes + 3});
-    check_arrays(kOp, p, logits);
-}
+struct Problem : LatticeProblem {
+    int64_t logits_stride[3];
+
+    explicit Problem(const Call& call) : LatticeProblem(call, {kLogits, kTargets, kBlank}) {
+        std::copy_n(call.input(kLogits).stride, 3, logits_stride);
+        normalized = call.flag(kNormalized);
+    }
+
+    bool normalized;
+};
 
 // A sequence of a checked problem.
 struct Sequence {
@@ -25,20 +30,20 @@ struct Sequence {
     int64_t labels;
     const int32_t* targets;
 
-    Sequence(const sf_rnnt_problem& p, int64_t b)
+    Sequence(const Problem& p, int64_t b)
         : frames(p.frame_lengths[b]),
           labels(p.label_lengths[b]),
-          targets(labels > 0 ? p.targets + b * p.targets_stride : nullptr) {}
+          targets(labels > 0 ? p.targets + b * p.labels : nullptr) {}
 
     int64_t positions() const { return labels + 1; }
     int64_t cells() const { return frames * positions(); }
     int64_t diagonal_cell(int64_t t, int64_t u) const { return (t + u) % frames * positions() + u; }
 };
 
-int64_t largest_cells(const sf_rnnt_problem& p) { return p.frames * (p.labels + 1); }
-int64_t forward_work(const sf_rnnt_problem& p) { return 8 * largest_cells(p); }
-int64_t backward_work(const sf_rnnt_problem& p) { return 16 * largest_cells(p); }
-int64_t frame_work(const sf_rnnt_problem& p) { return (p.labels + 1) * (p.classes + 64); }
+int64_t largest_cells(const Problem& p) { return p.frames * (p.labels + 1); }
+int64_t forward_work(const Problem& p) { return 8 * largest_cells(p); }
+int64_t backward_work(const Problem& p) { return 16 * largest_cells(p); }
+int64_t frame_work(const Problem& p) { return (p.labels + 1) * (p.classes + 64); }
 
 template <class L>
 RnntLattice<L> lattice_of(const Sequence& s, const L* saved, L* scratch) {
@@ -47,7 +52,7 @@ RnntLattice<L> lattice_of(const Sequence& s, const L* saved, L* scratch) {
 
 // Normalisers and log-probs of the rows of frame t.
 template <class T, class L>
-void save_frame(const sf_rnnt_problem& p, const RowKernels<L>& rows, const Sequence& s, int64_t t,
+void save_frame(const Problem& p, const RowKernels<L>& rows, const Sequence& s, int64_t t,
                 const T* frame, L* saved) {
     constexpr int64_t kBlock = 64;
     L maximum[kBlock] = {}, log_sum[kBlock] = {};
@@ -71,7 +76,7 @@ void save_frame(const sf_rnnt_problem& p, const RowKernels<L>& rows, const Seque
 }
 
 template <class T, class L = typename RowKernelsOf<T>::Lattice>
-void forward(const sf_rnnt_problem& p, const T* logits, L* loss, L* saved) {
+void forward(const Problem& p, const T* logits, L* loss, L* saved) {
     const Kernels& table = kernels();
     const int64_t cells = largest_cells(p);
     const int32_t threads = usable_threads(p.threads);
@@ -103,7 +108,7 @@ void forward(const sf_rnnt_problem& p, const T* logits, L* loss, L* saved) {
 
 // What one sequence contributes; `cells` tables of three, and whether there is anything in them.
 template <class L>
-bool sequence_gradient(const sf_rnnt_problem& p, const LatticeKernels<L>& lattice,
+bool sequence_gradient(const Problem& p, const LatticeKernels<L>& lattice,
                        const Sequence& s, const L* saved, L upstream, L* tables, L* scratch) {
     if (s.frames == 0 || upstream == 0) return false;
     const RnntGradient<L> gradient{tables, tables + s.cells(), tables + 2 * s.cells(), upstream,
@@ -119,7 +124,7 @@ bool sequence_gradient(const sf_rnnt_problem& p, const LatticeKernels<L>& lattic
 }
 
 template <class T, class L = typename RowKernelsOf<T>::Lattice>
-void backward(const sf_rnnt_problem& p, const T* logits, const L* saved, const L* grad_loss,
+void backward(const Problem& p, const T* logits, const L* saved, const L* grad_loss,
               T* grad, const int64_t* stride) {
     const Kernels& table = kernels();
     const int64_t cells = largest_cells(p);
@@ -166,43 +171,42 @@ void backward(const sf_rnnt_problem& p, const T* logits, const L* saved, const L
         });
 }
 
+void run_forward(const Call& call) {
+    const Problem p(call);
+    with_element_type(call.input(kLogits).dtype, [&](auto element) {
+        using T = decltype(element);
+        using L = typename RowKernelsOf<T>::Lattice;
+        forward(p, call.in<T>(kLogits), call.out<L>(0), call.out<L>(1));
+    });
+}
+
+void run_backward(const Call& call) {
+    const Problem p(call);
+    with_element_type(call.input(kLogits).dtype, [&](auto element) {
+        using T = decltype(element);
+        using L = typename RowKernelsOf<T>::Lattice;
+        backward(p, call.in<T>(kLogits), call.in<L>(kSaved), call.in<L>(kGradLoss), call.out<T>(0),
+                 call.output(0).stride);
+    });
+}
+
 }  // namespace
+
+const Op& rnnt_op() {
+    static const Op op = {
+        "rnnt",
+        {{"logits", "T", "batch frames labels+1 classes",
+          SF_DIFFERENTIABLE | SF_STRIDED | SF_REUSABLE},
+         {"targets", "int32", "batch labels", 0},
+         {"frame_lengths", "int32", "batch", 0},
+         {"label_lengths", "int32", "batch", 0}},
+        {{"loss", "L", "batch", SF_DIFFERENTIABLE},
+         {"saved", "L", "batch frames labels+1 3", SF_SAVED}},
+        {{"blank", "int", 0}, {"normalized", "bool", 0}},
+        run_forward,
+        run_backward,
+    };
+    return op;
+}
+
 }  // namespace seqfront
-
-using namespace seqfront;
-
-sf_status sf_rnnt_forward(const sf_rnnt_problem* problem, const void* logits, void* loss,
-                          void* saved) {
-    return guarded([&] {
-        check(problem, logits);
-        check_pointer(kOp, "loss", loss, problem->batch > 0);
-        check_pointer(kOp, "saved", saved, problem->batch > 0 && problem->frames > 0);
-        with_element_type(problem->dtype, [&](auto element) {
-            using T = decltype(element);
-            using L = typename RowKernelsOf<T>::Lattice;
-            forward(*problem, static_cast<const T*>(logits), static_cast<L*>(loss),
-                    static_cast<L*>(saved));
-        });
-    });
-}
-
-sf_status sf_rnnt_backward(const sf_rnnt_problem* problem, const void* logits, const void* saved,
-                           const void* grad_loss, void* grad, const int64_t grad_stride[3]) {
-    return guarded([&] {
-        check(problem, logits);
-        const sf_rnnt_problem& p = *problem;
-        const bool some = p.batch > 0 && p.frames > 0;
-        check_pointer(kOp, "saved", saved, some);
-        check_pointer(kOp, "grad_loss", grad_loss, p.batch > 0);
-        check_pointer(kOp, "grad", grad, some);
-        check_pointer(kOp, "grad_stride", grad_stride, true);
-        const int64_t sizes[3] = {p.batch, p.frames, p.labels + 1};
-        check_gradient_layout(kOp, logits, p.logits_stride, grad, grad_stride, sizes, 3);
-        with_element_type(p.dtype, [&](auto element) {
-            using T = decltype(element);
-            using L = typename RowKernelsOf<T>::Lattice;
-            backward(p, static_cast<const T*>(logits), static_cast<const L*>(saved),
-                     static_cast<const L*>(grad_loss), static_cast<T*>(grad), grad_stride);
-        });
-    });
-}

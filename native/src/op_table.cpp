@@ -1,0 +1,15 @@
+// The list of all ops.
+#include "op.hpp"
+
+namespace seqfront {
+
+const Op& rnnt_op();
+const Op& ctc_op();
+const Op& edit_distance_op();
+
+const std::vector<const Op*>& all_ops() {
+    static const std::vector<const Op*> ops = {&rnnt_op(), &ctc_op(), &edit_distance_op()};
+    return ops;
+}
+
+}  // namespace seqfront
