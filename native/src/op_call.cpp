@@ -13,7 +13,8 @@ namespace {
 // The declarations of an op and of its backward half, as plain structs.
 class Declaration {
   public:
-    explicit Declaration(const Op& op) : op_(op), backward_name_(op.name + std::string("_backward")) {
+    explicit Declaration(const Op& op)
+        : op_(op), backward_name_(op.name + std::string("_backward")) {
         forward_ = spec_of(op.name, op.inputs, op.outputs);
         if (op.backward == nullptr) return;
         for (const sf_array_spec& input : op.inputs) backward_inputs_.push_back(input);
@@ -167,7 +168,8 @@ void check_reuse(const sf_op_spec& op, const sf_array* inputs, const sf_array* o
                              std::string("grad_") + op.inputs[i].name == op.outputs[o].name;
             if (!own) invalid("%s: %s overlaps %s", op.name, op.outputs[o].name, op.inputs[i].name);
             for (int32_t axis = 0; axis < inputs[i].rank; ++axis) {
-                if (inputs[i].shape[axis] > 1 && inputs[i].stride[axis] != outputs[o].stride[axis]) {
+                if (inputs[i].shape[axis] > 1 &&
+                    inputs[i].stride[axis] != outputs[o].stride[axis]) {
                     invalid("%s: %s has other strides than %s, which it overwrites", op.name,
                             op.outputs[o].name, op.inputs[i].name);
                 }
@@ -235,9 +237,7 @@ void check_call(const sf_op_spec& op, const sf_array* inputs, const double* attr
 
 }  // namespace
 
-bool Call::has(int input) const {
-    return !left_out(spec_.inputs[input], shape_of(inputs_[input]));
-}
+bool Call::has(int input) const { return !left_out(spec_.inputs[input], shape_of(inputs_[input])); }
 
 }  // namespace seqfront
 

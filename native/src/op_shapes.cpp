@@ -58,11 +58,11 @@ class Sizes {
         return size->value == rest / axis.factor;
     }
 
-    // kUnknownSize if it is not known; a size that no input has is 0.
-    int64_t value(const Axis& axis) {
+    // kUnknownSize if it is not known; `missing` if no input has the size.
+    int64_t value(const Axis& axis, int64_t missing) {
         if (axis.name.empty()) return axis.offset;
         const Size* size = find(sizes_, &Size::name, axis.name);
-        if (size == nullptr) return axis.offset;
+        if (size == nullptr) return missing;
         return size->value == kUnknownSize ? kUnknownSize : axis.factor * size->value + axis.offset;
     }
 
@@ -94,7 +94,7 @@ std::string listed(const int64_t* sizes, int32_t rank) {
     bool some_known = false;
     for (const Axis& axis : axes) {
         layout += (layout.empty() ? "" : ", ") + axis.text;
-        wanted.push_back(sizes.value(axis));
+        wanted.push_back(sizes.value(axis, kUnknownSize));
         some_known = some_known || wanted.back() != kUnknownSize;
     }
     std::string text = "[" + layout + "]";
@@ -187,7 +187,7 @@ void infer(const sf_op_spec& op, const sf_shape* inputs, sf_shape* outputs) {
         outputs[i].rank = static_cast<int32_t>(axes.size());
         for (size_t axis = 0; axis < axes.size(); ++axis) {
             const Source* source = sizes.source(axes[axis]);
-            outputs[i].size[axis] = sizes.value(axes[axis]);
+            outputs[i].size[axis] = sizes.value(axes[axis], axes[axis].offset);
             outputs[i].input[axis] = source == nullptr ? -1 : source->input;
             outputs[i].axis[axis] = source == nullptr ? -1 : source->axis;
         }

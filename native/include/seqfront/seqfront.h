@@ -40,7 +40,13 @@ typedef enum sf_status {
     SF_INTERNAL = 3
 } sf_status;
 
-typedef enum sf_dtype { SF_FLOAT32 = 0, SF_FLOAT64 = 1, SF_BFLOAT16 = 2, SF_FLOAT16 = 3, SF_INT32 = 4 } sf_dtype;
+typedef enum sf_dtype {
+    SF_FLOAT32 = 0,
+    SF_FLOAT64 = 1,
+    SF_BFLOAT16 = 2,
+    SF_FLOAT16 = 3,
+    SF_INT32 = 4
+} sf_dtype;
 
 /* Text of the last error on this thread; valid until the next call into the library from it. */
 SF_API const char* sf_last_error(void);
@@ -102,7 +108,7 @@ typedef struct sf_op_spec {
 } sf_op_spec;
 
 SF_API int32_t sf_op_count(void);
-SF_API const sf_op_spec* sf_op(int32_t index);        /* null if there is none; no backward ops */
+SF_API const sf_op_spec* sf_op(int32_t index);         /* null if there is none; no backward ops */
 SF_API const sf_op_spec* sf_find_op(const char* name); /* backward ops too */
 
 /* Shapes as far as they are known. A size that is not is -1; a rank that is not is -1. */

@@ -10,15 +10,14 @@
 #include <utility>
 #include <vector>
 
-#include "problem.hpp"
 #include "op.hpp"
+#include "problem.hpp"
 #include "thread_pool.hpp"
 
 namespace seqfront {
 namespace {
 
 constexpr int64_t kWord = 64;
-
 
 struct Tokens {
     const int32_t* begin;

@@ -108,8 +108,8 @@ void forward(const Problem& p, const T* logits, L* loss, L* saved) {
 
 // What one sequence contributes; `cells` tables of three, and whether there is anything in them.
 template <class L>
-bool sequence_gradient(const Problem& p, const LatticeKernels<L>& lattice,
-                       const Sequence& s, const L* saved, L upstream, L* tables, L* scratch) {
+bool sequence_gradient(const Problem& p, const LatticeKernels<L>& lattice, const Sequence& s,
+                       const L* saved, L upstream, L* tables, L* scratch) {
     if (s.frames == 0 || upstream == 0) return false;
     const RnntGradient<L> gradient{tables, tables + s.cells(), tables + 2 * s.cells(), upstream,
                                    p.normalized};
@@ -124,8 +124,8 @@ bool sequence_gradient(const Problem& p, const LatticeKernels<L>& lattice,
 }
 
 template <class T, class L = typename RowKernelsOf<T>::Lattice>
-void backward(const Problem& p, const T* logits, const L* saved, const L* grad_loss,
-              T* grad, const int64_t* stride) {
+void backward(const Problem& p, const T* logits, const L* saved, const L* grad_loss, T* grad,
+              const int64_t* stride) {
     const Kernels& table = kernels();
     const int64_t cells = largest_cells(p);
     const int32_t threads = usable_threads(p.threads);
