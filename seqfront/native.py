@@ -223,7 +223,7 @@ def call(
             threads,
         )
     except ValueError as error:
-        raise errors.native_refused(op.name, str(error)) from None
+        raise errors.native_refused(str(error)) from None
 
 
 def _plain(x: Buffer) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:

@@ -37,13 +37,13 @@ DIRECT: dict[str, tuple[Callable[[], Exception], str]] = {
         '  fix: move the tensors: sf.to_device(x, "cpu").',
     ),
     "native_refused": (
-        lambda: errors.native_refused("ctc", "a label is out of range"),
+        lambda: errors.native_refused("ctc: a label is out of range"),
         "ctc: a label is out of range",
     ),
     "no_second_derivative": (
         lambda: errors.no_second_derivative("rnnt"),
         "rnnt: the native op has no second derivative.\n"
-        "  fix: compute the loss in frontend operations if you need one.",
+        '  fix: compute the loss with implementation="composed" if you need one.',
     ),
     "extra_missing": (
         lambda: errors.extra_missing("the recipe", "soundfile", "audio"),

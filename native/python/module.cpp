@@ -22,6 +22,8 @@ using namespace nb::literals;
 
 namespace {
 
+// Each item is an array (address, dtype, shape, strides), or None.
+using Arrays = nb::typed<nb::sequence, nb::object>;
 using ArraySpec = std::tuple<std::string, std::string, std::string, int32_t>;
 using AttributeSpec = std::tuple<std::string, std::string, double>;
 using OpSpec = std::tuple<std::string, std::vector<ArraySpec>, std::vector<ArraySpec>,
@@ -91,7 +93,7 @@ sf_array array_of(nb::handle item) {
     return array;
 }
 
-std::vector<sf_array> arrays_of(nb::list list, int32_t count, const char* what) {
+std::vector<sf_array> arrays_of(const Arrays& list, int32_t count, const char* what) {
     std::vector<sf_array> arrays;
     for (nb::handle item : list) arrays.push_back(array_of(item));
     if (arrays.size() != static_cast<size_t>(count)) {
@@ -100,8 +102,8 @@ std::vector<sf_array> arrays_of(nb::list list, int32_t count, const char* what) 
     return arrays;
 }
 
-void call(const char* name, nb::list inputs, const std::vector<double>& attributes,
-          nb::list outputs, int32_t threads) {
+void call(const char* name, const Arrays& inputs, const std::vector<double>& attributes,
+          const Arrays& outputs, int32_t threads) {
     const sf_op_spec* op = sf_find_op(name);
     if (op == nullptr) throw nb::value_error((std::string("no op is called ") + name).c_str());
     const std::vector<sf_array> in = arrays_of(inputs, op->input_count, "inputs");

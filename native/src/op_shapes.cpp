@@ -58,6 +58,15 @@ class Sizes {
         return size->value == rest / axis.factor;
     }
 
+    // Sizes that will be there, of an input whose rank is not known yet.
+    void expect(const std::vector<Axis>& axes) {
+        for (const Axis& axis : axes) {
+            if (!axis.name.empty() && find(sizes_, &Size::name, axis.name) == nullptr) {
+                sizes_.push_back({axis.name, kUnknownSize});
+            }
+        }
+    }
+
     // kUnknownSize if it is not known; `missing` if no input has the size.
     int64_t value(const Axis& axis, int64_t missing) {
         if (axis.name.empty()) return axis.offset;
@@ -168,8 +177,12 @@ void infer(const sf_op_spec& op, const sf_shape* inputs, sf_shape* outputs) {
     Sizes sizes;
     for (int32_t i = 0; i < op.input_count; ++i) {
         const sf_shape& came = inputs[i];
-        if (came.rank < 0 || left_out(op.inputs[i], came)) continue;
+        if (left_out(op.inputs[i], came)) continue;
         const std::vector<Axis>& axes = axes_of(op.inputs[i]);
+        if (came.rank < 0) {
+            sizes.expect(axes);
+            continue;
+        }
         const auto rank = static_cast<int32_t>(axes.size());
         if (came.rank != rank) refuse(op, op.inputs[i], axes, sizes, came);
         for (int32_t axis = 0; axis < rank; ++axis) {

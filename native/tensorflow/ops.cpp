@@ -59,6 +59,16 @@ std::string type_in_graph(const char* type) {
     return name == "float32" ? "float" : name == "float64" ? "double" : name;
 }
 
+// With its default, so that a graph saved before there was the attribute still loads.
+std::string graph_attribute(const sf_attribute_spec& attribute) {
+    const std::string type = attribute.type;
+    const std::string value = type == "bool" ? (attribute.fallback != 0 ? "true" : "false")
+                              : type == "int"
+                                  ? std::to_string(static_cast<int64_t>(attribute.fallback))
+                                  : std::to_string(attribute.fallback);
+    return attribute.name + (": " + type) + " = " + value;
+}
+
 int32_t dtype_of(TF_DataType type) {
     switch (type) {
         case TF_DOUBLE:
@@ -200,7 +210,7 @@ void define(const sf_op_spec& op, void (*infer_shapes)(TF_ShapeInferenceContext*
     if (uses(op, "T")) attribute("T: {float, double, bfloat16, half}");
     if (uses(op, "L")) attribute("L: {float, double}");
     for (int32_t i = 0; i < op.attribute_count; ++i) {
-        attribute(std::string(op.attributes[i].name) + ": " + op.attributes[i].type);
+        attribute(graph_attribute(op.attributes[i]));
     }
     attribute("threads: int >= 0 = 0");
     for (int32_t i = 0; i < op.input_count; ++i) {

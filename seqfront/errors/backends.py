@@ -102,7 +102,7 @@ def no_second_derivative(op: str) -> NativeError:
     """Double backward through a native op."""
     return NativeError(
         f"{op}: the native op has no second derivative.",
-        fix="compute the loss in frontend operations if you need one.",
+        fix='compute the loss with implementation="composed" if you need one.',
     )
 
 
@@ -115,9 +115,9 @@ def native_device(op: str, device: str) -> NativeError:
     )
 
 
-def native_refused(op: str, reason: str) -> NativeError:
+def native_refused(reason: str) -> NativeError:
     """Input that the native library would not compute on."""
-    return NativeError(f"{op}: {reason}")
+    return NativeError(reason)
 
 
 def extra_missing(what: str, module: str, extra: str) -> BackendError:

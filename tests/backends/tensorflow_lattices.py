@@ -41,10 +41,12 @@ def signature(name: str, dtype: tf.DType = tf.float32) -> list[tf.TensorSpec]:
     ]
 
 
-def loss_and_grad(name: str, attrs: Mapping[str, Any], *inputs: tf.Tensor) -> tuple[Any, Any]:
+def loss_and_grad(
+    name: str, attrs: Mapping[str, Any], *inputs: tf.Tensor, threads: int = 0
+) -> tuple[Any, Any]:
     with tf.GradientTape() as tape:
         tape.watch(inputs[0])
-        (loss,) = native.call(name, inputs, attrs)
+        (loss,) = native.call(name, inputs, attrs, threads)
         weights = tf.range(1, tf.shape(loss)[0] + 1)
         finite = tf.where(tf.math.is_finite(loss), loss, 0)
         total = tf.reduce_sum(finite * tf.cast(weights, loss.dtype))

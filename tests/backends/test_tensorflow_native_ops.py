@@ -25,6 +25,7 @@ from tensorflow_lattices import (
     signature,
 )
 
+from seqfront.native import ops
 from seqfront_tensorflow import native
 
 DTYPES = [tf.float32, tf.float64, tf.bfloat16, tf.float16]
@@ -121,7 +122,7 @@ def test_sparse_upstream_gradient(name: str, attrs: Mapping[str, Any]) -> None:
 
 @pytest.mark.parametrize(("name", "attrs"), LOSSES)
 def test_thread_counts_agree_to_the_bit(name: str, attrs: Mapping[str, Any]) -> None:
-    one, two = (loss_and_grad(name, {**attrs, "threads": n}, *inputs_for(name)) for n in (1, 2))
+    one, two = (loss_and_grad(name, attrs, *inputs_for(name), threads=n) for n in (1, 2))
     for a, b in zip(one, two, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -151,7 +152,7 @@ def test_edit_distance() -> None:
     ]
     inputs = tuple(map(tf.constant, (a, a_lengths, b, b_lengths)))
     eager = native.call("edit_distance", inputs, {})[0]
-    graph = tf.function(native.edit_distance)(*inputs)
+    (graph,) = tf.function(native.call)("edit_distance", inputs, {})
     assert eager.dtype == tf.int32
     assert eager.numpy().tolist() == want == graph.numpy().tolist()
 
@@ -168,17 +169,26 @@ def test_placement_without_a_gpu_kernel() -> None:
 # -- shapes ---------------------------------------------------------------------------------------
 
 
+def optional_types(name: str) -> list[str]:
+    """Dtypes of the inputs that may be left out."""
+    return [
+        "float32" if spec.type in "TL" else spec.type
+        for spec in ops()[name].inputs
+        if spec.optional
+    ]
+
+
 def shapes_in_graph(name: str, *shapes: list[int | None] | None) -> list[list[int | None]]:
     """Static shapes of (loss, saved, grad) for given shapes of the inputs."""
     module: Any = native._ops
-    extra = {} if name == "rnnt" else {"max_approx": False, "label_loop": True}
     with tf.Graph().as_default():
         types = [tf.float32, tf.int32, tf.int32, tf.int32]
         inputs = [tf.compat.v1.placeholder(t, s) for t, s in zip(types, shapes, strict=True)]
-        forward = getattr(module, f"seqfront_{name}_forward")
+        empty = [tf.zeros([0], dtypes) for dtypes in optional_types(name)]
+        forward = getattr(module, f"seqfront_{name}")
         backward = getattr(module, f"seqfront_{name}_backward")
-        loss, saved = forward(*inputs, L=tf.float32, blank=0, **extra)
-        grad = backward(*inputs, saved, loss, blank=0, **extra)
+        loss, saved = forward(*inputs, *empty, L=tf.float32)
+        grad = backward(*inputs, *empty, saved, loss)
     return [x.shape.as_list() for x in (loss, saved, grad)]
 
 
@@ -200,5 +210,9 @@ def test_static_shapes(name: str, logits: Any, targets: Any, want: Any) -> None:
 
 def test_static_shape_of_edit_distance() -> None:
     spec = [tf.TensorSpec(shape, tf.int32) for shape in ([None, 3], [None], [None, None], [None])]
-    graph = tf.function(native.edit_distance, input_signature=spec).get_concrete_function()
-    assert graph.output_shapes.as_list() == [None]
+
+    @tf.function(input_signature=spec)
+    def distance(*inputs: tf.Tensor) -> tf.Tensor:
+        return native.call("edit_distance", inputs, {})[0]
+
+    assert distance.get_concrete_function().output_shapes.as_list() == [None]

@@ -31,7 +31,14 @@ def problem(op: str, dtype: Any = torch.float64, *, full: bool = False) -> tuple
 
 
 def run(op: str, attributes: Any, logits: Any, ints: Ints) -> Any:
-    return backends.get("torch").native_call(op, (logits, *ints), attributes)
+    return backends.get("torch").native_call(op, (logits, *ints), attributes)[0]
+
+
+def operands(op: str, attributes: Any) -> list[Any]:
+    """What follows the tensors in a call of the operator itself."""
+    kinds = {"bool": bool, "int": int, "float": float}
+    values = native.ops()[op].arguments(attributes)
+    return [kinds[a.type](v) for a, v in zip(native.ops()[op].attributes, values, strict=True)]
 
 
 def gradient(op: str, attributes: Any, logits: Any, ints: Ints) -> Any:
@@ -96,7 +103,8 @@ def test_edit_distance() -> None:
     a = torch.tensor([[1, 2, 3], [1, 2, 3], [5, 0, 0]])
     b = torch.tensor([[1, 3, 3, 4], [0, 0, 0, 0], [5, 0, 0, 0]])
     lengths = torch.tensor([3, 3, 1]), torch.tensor([4, 0, 1])
-    found = backends.get("torch").native_call("edit_distance", (a, lengths[0], b, lengths[1]), {})
+    inputs = (a, lengths[0], b, lengths[1])
+    (found,) = backends.get("torch").native_call("edit_distance", inputs, {})
     assert found.tolist() == [2, 3, 0]
     assert found.dtype == torch.int32
 
@@ -198,19 +206,49 @@ def test_opcheck_forward(op: str, attributes: Any, layout: str, needs_gradient: 
         logits = logits.transpose(0, 1).contiguous().transpose(0, 1)
     elif layout == "classes first":
         logits = logits.movedim(-1, 0).contiguous().movedim(0, -1)
-    operator = getattr(torch.ops.seqfront, f"{op}_forward").default
-    inputs = (logits.requires_grad_(needs_gradient), *ints, *attributes.values())
+    operator = getattr(torch.ops.seqfront, op).default
+    optional = [None] * (len(native.ops()[op].inputs) - 4)
+    inputs = (logits.requires_grad_(needs_gradient), *ints, *optional, *operands(op, attributes))
     torch.library.opcheck(operator, inputs)
 
 
 @pytest.mark.parametrize(("op", "attributes"), LOSSES)
 def test_opcheck_backward(op: str, attributes: Any) -> None:
     logits, ints = problem(op, full=True)
-    forward = getattr(torch.ops.seqfront, f"{op}_forward").default
-    loss, saved = forward(logits, *ints, *attributes.values())
-    backward = getattr(torch.ops.seqfront, f"{op}_backward").default
-    inputs = (logits, *ints, saved, torch.ones_like(loss), *attributes.values())
-    torch.library.opcheck(backward, inputs)
+    optional = [None] * (len(native.ops()[op].inputs) - 4)
+    tensors, numbers = (logits, *ints, *optional), operands(op, attributes)
+    loss, saved = getattr(torch.ops.seqfront, op).default(*tensors, *numbers)
+    for half in (f"{op}_backward", f"{op}_backward_"):  # the second one writes over the logits
+        backward = getattr(torch.ops.seqfront, half).default
+        torch.library.opcheck(backward, (*tensors, saved, torch.ones_like(loss), *numbers))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("layout", ["plain", "frames first", "classes first"])
+@pytest.mark.parametrize(("op", "attributes"), LOSSES)
+def test_gradient_over_the_logits(op: str, attributes: Any, layout: str, compiled: bool) -> None:
+    original, ints = problem(op)
+    if layout == "frames first":
+        original = original.transpose(0, 1).contiguous().transpose(0, 1)
+    elif layout == "classes first":
+        original = original.movedim(-1, 0).contiguous().movedim(0, -1)
+    expected = gradient(op, attributes, original, ints)
+    weights = torch.arange(1.0, 1 + BATCH, dtype=torch.float64)
+    leaf = original.clone().requires_grad_()
+    memory: list[Any] = []
+
+    def total(leaf: Any) -> Any:
+        logits = leaf * 1.0
+        if not compiled:
+            memory.append(logits)
+        return (run(op, {**attributes, "reuse": True}, logits, ints) * weights).sum()
+
+    torch._dynamo.reset()
+    loss = (torch.compile(total, backend="aot_eager") if compiled else total)(leaf)
+    loss.backward()
+    torch.testing.assert_close(leaf.grad, expected)
+    if not compiled:
+        torch.testing.assert_close(memory[0].detach(), expected)
 
 
 def test_opcheck_edit_distance() -> None:
@@ -302,17 +340,16 @@ def test_lengths_out_of_range(op: str, attributes: Any) -> None:
 
 
 def test_every_native_op_is_registered() -> None:
-    for op in native.OPS.values():
-        names = [f"{op.name}_forward", f"{op.name}_backward"] if op.differentiable else [op.name]
-        assert all(hasattr(torch.ops.seqfront, name) for name in names)
+    assert all(hasattr(torch.ops.seqfront, name) for name in native.ops())
 
 
 def test_numpy_agrees() -> None:
     for op, attributes in LOSSES:
         logits, ints = problem(op)
         arrays = [x.numpy() for x in (logits, *ints)]
-        found = backends.get("numpy").native_call(op, arrays, attributes)
+        (found,) = backends.get("numpy").native_call(op, arrays, attributes)
         np.testing.assert_allclose(found, run(op, attributes, logits, ints).numpy())
         reversed_classes = arrays[0][..., ::-1][..., ::-1]
-        again = backends.get("numpy").native_call(op, [reversed_classes, *arrays[1:]], attributes)
+        inputs = [reversed_classes, *arrays[1:]]
+        (again,) = backends.get("numpy").native_call(op, inputs, attributes)
         np.testing.assert_allclose(found, again)

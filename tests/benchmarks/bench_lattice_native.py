@@ -17,16 +17,16 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import importlib
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.nn import functional
+
+from seqfront import native
+from seqfront.native import Buffer
 
 RNNT_SHAPES = [(8, 150, 30, 512), (4, 200, 40, 1024), (1, 400, 60, 4096), (16, 100, 20, 128)]
 CTC_SHAPES = [(32, 500, 100, 1024), (8, 1000, 200, 5000), (16, 300, 60, 128)]
@@ -43,10 +43,15 @@ class Ideal:
         self._run(x.data_ptr(), y.data_ptr(), x.numel() // x.shape[-1], x.shape[-1], threads, 1)
 
 
+def buffer(x: torch.Tensor) -> Buffer:
+    """Where a tensor lies."""
+    return Buffer(x.data_ptr(), tuple(x.shape), x.stride(), str(x.dtype).removeprefix("torch."))
+
+
 class Problem:
     """Random logits and full-length targets; `run` is the loss with or without its gradient."""
 
-    def __init__(self, native: Any, kind: str, shape: tuple[int, ...]) -> None:
+    def __init__(self, kind: str, shape: tuple[int, ...]) -> None:
         batch, frames, labels, classes = shape
         rows = (batch, frames, labels + 1) if kind == "rnnt" else (batch, frames)
         torch.manual_seed(1)
@@ -58,34 +63,22 @@ class Problem:
         self.label_lengths = torch.full((batch,), labels, dtype=torch.int32)
         self.loss = torch.empty(batch)
         self.ones = torch.ones(batch)
-        columns = (*rows, 3) if kind == "rnnt" else (*rows, labels + 2)
-        self.saved = torch.empty(columns)
-        self.shape = shape
-        self.forward = getattr(native, f"{kind}_forward")
-        self.backward = getattr(native, f"{kind}_backward")
+        tensors = [self.logits, self.targets, self.frame_lengths, self.label_lengths]
+        op = native.ops()[kind]
+        self.inputs = [*map(buffer, tensors), *[None] * (len(op.inputs) - len(tensors))]
+        shapes = op.output_shapes([None if x is None else x.shape for x in self.inputs])
+        self.saved = torch.empty(shapes[1])
 
     def run(self, threads: int, grad: torch.Tensor | None = None) -> None:
         """The loss, and the gradient into `grad`."""
-        common = {
-            "logits": self.logits.data_ptr(),
-            "dtype": 0,
-            "shape": self.shape,
-            "strides": self.logits.stride()[:-1],
-            "targets": self.targets.data_ptr(),
-            "targets_stride": self.targets.stride(0),
-            "frame_lengths": self.frame_lengths.data_ptr(),
-            "label_lengths": self.label_lengths.data_ptr(),
-            "blank": 0,
-            "normalized": False,
-            "saved": self.saved.data_ptr(),
-            "threads": threads,
-        }
-        self.forward(loss=self.loss.data_ptr(), **common)
+        op = native.ops()[self.kind]
+        arguments = op.arguments({"blank": 0})
+        saved = buffer(self.saved)
+        native.call(op, self.inputs, arguments, [buffer(self.loss), saved], threads)
         if grad is not None:
-            self.backward(
-                grad_loss=self.ones.data_ptr(), grad=grad.data_ptr(),
-                grad_strides=grad.stride()[:-1], **common,
-            )  # fmt: skip
+            half = native.ops()[f"{self.kind}_backward"]
+            inputs = [*self.inputs, saved, buffer(self.ones)]
+            native.call(half, inputs, arguments, [buffer(grad)], threads)
 
     def torch_peer(self) -> None:
         """What torch does: for RNN-T only its log_softmax, for CTC the whole loss."""
@@ -153,7 +146,7 @@ def measure(problem: Problem, ideal: Ideal, threads: int, seconds: float, peers:
         )
 
 
-def measure_edit_distance(native: Any, threads: int, seconds: float) -> None:
+def measure_edit_distance(threads: int, seconds: float) -> None:
     """Print 256 pairs of 100 tokens."""
     a = torch.randint(0, 1000, (256, 100), dtype=torch.int32)
     b = torch.where(torch.rand(256, 100) < 0.3, torch.randint_like(a, 1000), a)
@@ -161,10 +154,8 @@ def measure_edit_distance(native: Any, threads: int, seconds: float) -> None:
     distance = torch.empty(256, dtype=torch.int32)
 
     def body() -> None:
-        native.edit_distance(
-            256, a.data_ptr(), 100, 100, lengths.data_ptr(), b.data_ptr(), 100, 100,
-            lengths.data_ptr(), distance.data_ptr(), threads,
-        )  # fmt: skip
+        inputs = list(map(buffer, (a, lengths, b, lengths)))
+        native.call(native.ops()["edit_distance"], inputs, [], [buffer(distance)], threads)
 
     times = time_rounds({"": (body, nothing)}, seconds)[""]
     print(
@@ -182,20 +173,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="for each shape")
     parser.add_argument("--no-peers", action="store_true")
     arguments = parser.parse_args()
-    sys.path.insert(0, str(arguments.build))
-    native = importlib.import_module("_native")
     ideal = Ideal(arguments.build / "tests" / "libseqfront_ideal.so")
-    print(f"kernels: {native.isa()}")
+    print(f"kernels: {native.library().isa()}")
     for threads in arguments.threads:
         for kind, shapes in (("rnnt", RNNT_SHAPES), ("ctc", CTC_SHAPES)):
             for shape in shapes:
                 if arguments.only in ("", kind):
                     measure(
-                        Problem(native, kind, shape), ideal, threads, arguments.seconds,
+                        Problem(kind, shape), ideal, threads, arguments.seconds,
                         not arguments.no_peers,
                     )  # fmt: skip
         if arguments.only in ("", "edit_distance"):
-            measure_edit_distance(native, threads, arguments.seconds)
+            measure_edit_distance(threads, arguments.seconds)
 
 
 if __name__ == "__main__":
