@@ -40,6 +40,24 @@ class Axis:
     offset: int
 
 
+class _Source(NamedTuple):
+    """How to find a size: `factor * name + offset`, where an axis of an input is `name + more`."""
+
+    factor: int
+    offset: int
+    places: tuple[tuple[int, int, int], ...]
+
+    def size(self, shapes: Sequence[Sequence[Any] | None]) -> Any:
+        """The size; a name that only inputs have which are left out counts 0."""
+        for index, position, more in self.places:
+            shape = shapes[index]
+            if shape is not None:
+                if self.factor == 1 and more == self.offset:
+                    return shape[position]
+                return self.factor * (shape[position] - more) + self.offset
+        return self.offset
+
+
 @dataclass(frozen=True)
 class ArraySpec:
     """An input or output of an op."""
@@ -125,24 +143,41 @@ class NativeOp:
                 return dtype
         return "float32"
 
+    @cached_property
+    def gradient_of(self) -> tuple[int | None, ...]:
+        """For each output the input that it is the gradient of."""
+        names = {f"grad_{spec.name}": index for index, spec in enumerate(self.inputs)}
+        return tuple(names.get(spec.name) for spec in self.outputs)
+
     def output_shapes(self, shapes: Sequence[Sequence[Any] | None]) -> list[tuple[Any, ...]]:
         """Shapes of the outputs, from those of the inputs; sizes may be symbols of a trace."""
-        sizes: dict[str, Any] = {}
-        given: dict[str, bool] = {}
         for spec, shape in zip(self.inputs, shapes, strict=True):
-            given[f"grad_{spec.name}"] = shape is not None
-            for axis, size in zip(spec.axes, shape or (), strict=shape is not None):
-                if axis.name and axis.factor == 1:
-                    sizes.setdefault(axis.name, size - axis.offset)
-        return [
-            (0,)
-            if spec.optional and not given.get(spec.name, True)
-            else tuple(
-                axis.factor * sizes.get(axis.name, 0) + axis.offset if axis.name else axis.offset
-                for axis in spec.axes
-            )
-            for spec in self.outputs
-        ]
+            if shape is not None and len(shape) != len(spec.axes):
+                layout = ", ".join(spec.shape.split())
+                raise errors.native_refused(
+                    f"{self.name}: {spec.name} must be [{layout}], but has {len(shape)} axes."
+                )
+        found: list[tuple[Any, ...]] = []
+        for spec, source, axes in zip(self.outputs, self.gradient_of, self._sources, strict=True):
+            if source is not None and spec.optional and shapes[source] is None:
+                found.append((0,))
+            else:
+                found.append(tuple(axis.size(shapes) for axis in axes))
+        return found
+
+    @cached_property
+    def _sources(self) -> list[tuple[_Source, ...]]:
+        """For each axis of each output, where its size comes from."""
+        return [tuple(map(self._source, spec.axes)) for spec in self.outputs]
+
+    def _source(self, axis: Axis) -> _Source:
+        places = tuple(
+            (index, position, other.offset)
+            for index, spec in enumerate(self.inputs)
+            for position, other in enumerate(spec.axes)
+            if axis.name and other.name == axis.name and other.factor == 1
+        )
+        return _Source(axis.factor, axis.offset, places)
 
     def arguments(self, attributes: Mapping[str, float]) -> list[float]:
         """Values of all attributes in order; what is not given has its default."""

@@ -289,6 +289,16 @@ def test_native_ops_refuse_shapes_that_disagree(op: str) -> None:
         backend.native_call(op, (*inputs, *optional), {})
 
 
+def test_native_ops_refuse_other_ranks() -> None:
+    backend = sf.backends.get("numpy")
+    counts = np.ones(2, np.int32)
+    inputs = (np.zeros((2, 3, 4), np.float32), np.zeros((2, 3), np.int32), counts, counts)
+    optional = [None] * (len(sf.native.ops()["rnnt"].inputs) - len(inputs))
+    message = r"^rnnt: logits must be \[batch, frames, labels\+1, classes\], but has 3 axes\.$"
+    with pytest.raises(sf.NativeError, match=message):
+        backend.native_call("rnnt", (*inputs, *optional), {})
+
+
 def _is_clean(error: BaseException) -> None:
     """No other traceback is shown above this one."""
     assert error.__cause__ is None

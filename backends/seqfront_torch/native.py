@@ -66,17 +66,16 @@ def _buffer(x: torch.Tensor) -> Buffer:
 
 def _outputs(op: NativeOp, inputs: Sequence[torch.Tensor | None]) -> list[torch.Tensor]:
     """Memory for the outputs; a gradient lies as its input does."""
-    like = next(x for x in inputs if x is not None)
     element = op.element_dtype([None if x is None else NAMES[x.dtype] for x in inputs])
     shapes = op.output_shapes([None if x is None else x.shape for x in inputs])
-    of = {f"grad_{spec.name}": x for spec, x in zip(op.inputs, inputs, strict=True)}
+    first = next(x for x in inputs if x is not None)
     outputs: list[torch.Tensor] = []
-    for spec, shape in zip(op.outputs, shapes, strict=True):
-        source = of.get(spec.name) if spec.strided else None
-        if source is not None:
-            outputs.append(torch.empty_like(source))
+    for spec, source, shape in zip(op.outputs, op.gradient_of, shapes, strict=True):
+        like = inputs[source] if spec.strided and source is not None else None
+        if like is not None:
+            outputs.append(torch.empty_like(like))
         else:
-            outputs.append(like.new_empty(shape, dtype=DTYPES[spec.dtype(element)]))
+            outputs.append(first.new_empty(shape, dtype=DTYPES[spec.dtype(element)]))
     return outputs
 
 
@@ -122,10 +121,11 @@ def _returned(outputs: Sequence[torch.Tensor]) -> Any:
 
 def _reused(backward: NativeOp) -> tuple[int, int]:
     """The input that the gradient may overwrite, and which output that is."""
-    for index, output in enumerate(backward.outputs):
-        if output.reusable:
-            names = [f"grad_{spec.name}" for spec in backward.inputs]
-            return names.index(output.name), index
+    for index, (output, source) in enumerate(
+        zip(backward.outputs, backward.gradient_of, strict=True)
+    ):
+        if output.reusable and source is not None:
+            return source, index
     return -1, -1
 
 
