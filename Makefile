@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 NATIVE := build/native-tests
 JOBS ?= 2
 
-.PHONY: demo test test-fast test-native lint format bench clean
+.PHONY: demo test test-fast test-native sanitize lint format bench clean
 
 demo: $(READY)  ## train on one framework, read with all
 	$(BIN)/python -m seqfront.recipes.digits $(ARGS)
@@ -23,6 +23,12 @@ test-native: $(READY)  ## the C++ tests of the kernels
 	  -DSEQFRONT_BUILD_TESTS=ON -DSEQFRONT_BUILD_PYTHON=OFF
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build $(NATIVE)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir $(NATIVE) --output-on-failure
+
+sanitize: $(READY)  ## the C++ tests and random calls, with AddressSanitizer and UBSan
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S native -B $(NATIVE)-sanitized -G Ninja \
+	  -DSEQFRONT_BUILD_TESTS=ON -DSEQFRONT_BUILD_PYTHON=OFF -DSEQFRONT_SANITIZE=ON
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build $(NATIVE)-sanitized
+	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir $(NATIVE)-sanitized -j $(JOBS) --output-on-failure
 
 lint: $(READY)  ## style, types, architecture
 	$(BIN)/ruff check .
