@@ -42,7 +42,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $$(git ls-files 'native/*.cpp' 'native/*.hpp' 'native/*.h' 'native/*.c')
 
-bench: $(READY)  ## figures against other libraries, as ratios in one run
+bench: $(READY) test-native  ## figures against other libraries, as ratios in one run
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 $(READY): pyproject.toml constraints.txt native/CMakeLists.txt

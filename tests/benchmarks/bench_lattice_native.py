@@ -4,9 +4,8 @@ The yardstick is an ideal kernel: two passes over the logits, one for the maximu
 exponentials of each row, one that stores `c * exp(x - lse)`, without any lattice. It is in
 `native/tests/ideal_two_pass.cpp`:
 
-    cmake -G Ninja -S native -B build/native-dev -DSEQFRONT_BUILD_TESTS=ON
-    cmake --build build/native-dev
-    python tests/benchmarks/bench_lattice_native.py --build build/native-dev
+    make test-native                                        # builds it
+    python tests/benchmarks/bench_lattice_native.py
 
 Each line is a median in milliseconds and the median of its ratios to the ideal kernel (same number
 of threads, output in warm memory) in the same round; then the same for the best run. "fresh"
@@ -28,6 +27,7 @@ from torch.nn import functional
 from seqfront import native
 from seqfront.native import Buffer
 
+BUILD = Path(__file__).parents[2] / "build" / "native-tests"
 RNNT_SHAPES = [(8, 150, 30, 512), (4, 200, 40, 1024), (1, 400, 60, 4096), (16, 100, 20, 128)]
 CTC_SHAPES = [(32, 500, 100, 1024), (8, 1000, 200, 5000), (16, 300, 60, 128)]
 
@@ -167,7 +167,7 @@ def measure_edit_distance(threads: int, seconds: float) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--build", type=Path, required=True, help="build folder of native/")
+    parser.add_argument("--build", type=Path, default=BUILD, help="build folder of native/")
     parser.add_argument("--only", default="", help="rnnt, ctc or edit_distance")
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--seconds", type=float, default=5.0, help="for each shape")
