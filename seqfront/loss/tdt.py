@@ -48,7 +48,7 @@ def tdt_loss(
         input_spatial_dim: Frames of the logits.
         targets_spatial_dim: Positions of the targets.
         blank_index: Class of the blank.
-        logits_normalized: Both kinds of logits are log-probs already.
+        logits_normalized: The logits are log-probs already; the duration logits never are.
         infeasible: What sequences without any alignment get: "inf", "zero", or "raise".
         sigma: Taken off every log-prob of a token, so that long durations win.
         omega: Probability with which a sequence is trained with the plain RNN-T loss of its logits

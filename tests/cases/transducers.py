@@ -168,6 +168,7 @@ def _tdt(
     **options: Any,
 ) -> list[Case]:
     lengths = Dim("lengths", len(durations))
+    draws = 0 < options.get("omega", 0.0) < 1  # to sequences in physical order
 
     def call(implementation: Any) -> Callable[..., sf.Tensor]:
         def run(x: sf.Tensor, z: sf.Tensor, y: sf.Tensor) -> sf.Tensor:
@@ -195,8 +196,8 @@ def _tdt(
             {"x": x, "z": normal(*x.dims[:-1], lengths) if z is None else z, "y": _TARGETS},
             layout,
             covers=("tdt_loss",),
-            batch=(batch,),
-            oracle=None if 0 < options.get("omega", 0.0) < 1 else brute_force,
+            batch=() if draws else (batch,),
+            oracle=None if draws else brute_force,
             **(flags or {}),
         )
         for implementation in (("native", "composed") if both else ("native",))
@@ -205,7 +206,6 @@ def _tdt(
 
 _DRAWS = {
     "draws": True,
-    "mixes_batch": "draws go to sequences in physical order",
     "not_compiled": {"torch": "draws are replayed from a context variable, see creating.py"},
 }
 
