@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from frameworks import INSTALLED
 from messages import backends as about_backends
-from messages import dims, losses, ops
+from messages import dims, losses, ops, transducers
 from messages.message import Make, Message, covered, said
 
 import seqfront as sf
@@ -20,6 +20,7 @@ MESSAGES: list[Message] = [
     *dims.MESSAGES,
     *ops.MESSAGES,
     *losses.MESSAGES,
+    *transducers.MESSAGES,
     *about_backends.MESSAGES,
 ]
 
@@ -43,7 +44,7 @@ DIRECT: dict[str, tuple[Callable[[], Exception], str]] = {
     "no_second_derivative": (
         lambda: errors.no_second_derivative("rnnt"),
         "rnnt: the native op has no second derivative.\n"
-        '  fix: compute the loss with implementation="composed" if you need one.',
+        '  fix: implementation="composed" computes the loss in operations that have one.',
     ),
     "extra_missing": (
         lambda: errors.extra_missing("the recipe", "soundfile", "audio"),
