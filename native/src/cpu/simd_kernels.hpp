@@ -26,9 +26,9 @@ template <class T>
 constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>, softmax_gradient<T>};
 
 template <class L>
-constexpr LatticeKernels<L> lattice_kernels = {
-    rnnt_likelihood<L>, rnnt_gradient<L>, ctc_advance<L>, ctc_likelihood<L>,
-    ctc_retreat<L>,     exp_array<L>,     log_array<L>};
+constexpr LatticeKernels<L> lattice_kernels = {rnnt_likelihood<L>, rnnt_gradient<L>, ctc_advance<L>,
+                                               ctc_likelihood<L>,  ctc_retreat<L>,   exp_array<L>,
+                                               log_array<L>};
 
 constexpr Kernels make_kernels(const char* name) {
     return {name,
