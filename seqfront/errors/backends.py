@@ -98,12 +98,10 @@ def native_missing(reason: str) -> NativeError:
     )
 
 
-def no_second_derivative(op: str) -> NativeError:
-    """Double backward through a native op."""
-    return NativeError(
-        f"{op}: the native op has no second derivative.",
-        fix="compute the loss in frontend operations if you need one.",
-    )
+def no_second_derivative(op: str, composed: bool = True) -> NativeError:
+    """Double backward through a native op; some have a composed form."""
+    fix = 'implementation="composed" computes the loss in operations that have one.'
+    return NativeError(f"{op}: the native op has no second derivative.", fix=fix if composed else "")
 
 
 def native_device(op: str, device: str) -> NativeError:

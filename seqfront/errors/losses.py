@@ -65,20 +65,20 @@ def bad_label(
 
 
 def wrong_label_states(
-    logits: Tensor, targets: Tensor, states: Dim, came: int, needed: int
+    op: str, logits: Tensor, targets: Tensor, states: Dim, came: int, needed: int
 ) -> DimError:
     """Transducer logits for another number of labels."""
     return DimError(
-        f"rnnt_loss: the extent of {states!r} has to be one more than that of the targets.",
+        f"{op}: the extent of {states!r} has to be one more than that of the targets.",
         [("logits", logits), ("targets", targets), ("came", came), ("needed", needed)],
         "cut or pad logits and targets to the same number of labels.",
     )
 
 
-def missing_label_states(logits: Tensor, labels: Dim) -> DimError:
+def missing_label_states(op: str, logits: Tensor, labels: Dim) -> DimError:
     """Transducer logits without a dim for "so many labels seen"."""
     return DimError(
-        f"rnnt_loss: the logits have neither {labels + 1!r} nor {1 + labels!r}.",
+        f"{op}: the logits have neither {labels + 1!r} nor {1 + labels!r}.",
         [("logits", logits), ("targets", f"over {labels!r} made at {labels.origin}")],
         "a transducer predicts after 0, 1, ... all labels: run the prediction network on "
         "sf.pad(targets, axis=..., left=1).",
