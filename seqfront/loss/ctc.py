@@ -93,7 +93,7 @@ def ctc_loss(
         star_index,
     )
     arguments = Arguments(
-        log_prior=ctc_arguments.prior(op, p, logits, input_spatial_dim, log_prior),
+        log_prior=ctc_arguments.prior(op, p, logits, log_prior),
         prior_scale=ctc_arguments.number(op, "prior_scale", prior_scale),
         normalized=bool(logits_normalized),
         max_approx=bool(max_approx),

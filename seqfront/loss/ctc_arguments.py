@@ -48,10 +48,10 @@ def problem(
     if star is not None and (
         not isinstance(star, int)  # pyright: ignore[reportUnnecessaryIsInstance]
         or isinstance(star, bool)
-        or 0 <= star < p.classes
+        or 0 <= star < p.size
         or not -(2**31) < star < 2**31
     ):
-        needed = f"an integer below 0, or {p.classes} or more"
+        needed = f"an integer below 0, or {p.size} or more"
         raise errors.bad_argument(op, "star_index", star, needed, "it must not be a class.")
     return p
 
@@ -87,6 +87,7 @@ def _concatenated(
         backend,
         batch,
         table,
+        classes,
         size,
         index,
         lattice.flattened(logits, batch, (input_dim, classes)),
@@ -141,18 +142,15 @@ def _check_values(
         raise errors.bad_label(op, targets, sequence, first - start, int(used[first]), size, blank)
 
 
-def prior(
-    op: str, p: Problem, logits: Tensor, input_dim: Dim, log_prior: Tensor | None
-) -> Raw | None:
+def prior(op: str, p: Problem, logits: Tensor, log_prior: Tensor | None) -> Raw | None:
     """Raw [classes] in the dtype of the lattice."""
     if log_prior is None:
         return None
     align.check(op, log_prior, name="log_prior")
     if not dtypes.is_float(log_prior.dtype):
         raise errors.wrong_dtype(op, "log_prior", log_prior, "floating point")
-    classes = tuple(d for d in logits.dims if d is not input_dim and d not in p.batch)
-    if log_prior.dims != classes:
-        raise errors.wrong_dims(op, log_prior, classes, "log_prior")
+    if log_prior.dims != (p.classes,):
+        raise errors.wrong_dims(op, log_prior, (p.classes,), "log_prior")
     align.common_backend(op, (logits, log_prior))
     backend = p.backend
     raw = backend.cast(log_prior.raw, lattice_dtype(backend.dtype(p.logits)))

@@ -24,7 +24,7 @@ def composed_loss(op: str, p: Problem, a: Arguments) -> Raw:
         scores, normalized = _scores(p, a), True
         if a.star is not None:  # the class after all others
             is_star = backend.binary("eq", targets, a.star)
-            targets = backend.where(is_star, p.classes, targets)
+            targets = backend.where(is_star, p.size, targets)
     return composed.ctc(
         backend,
         scores,

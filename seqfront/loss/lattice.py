@@ -34,7 +34,9 @@ class Problem(NamedTuple):
     backend: Backend
     batch: tuple[Dim, ...]
     table: Lengths
-    classes: int
+    classes: Dim
+    size: int
+    """How many classes."""
     blank: int
     logits: Raw
     targets: Raw
@@ -90,7 +92,7 @@ def problem(
     counts = lengths_of(_over(targets.with_lengths(table), logits, batch), labels_dim, batch)
     labels = labels_of(targets, logits, batch, labels_dim)
     check_labels(op, targets, labels, counts, classes, blank, star)
-    return Problem(backend, batch, table, size, blank, flat_logits, labels, frames, counts)
+    return Problem(backend, batch, table, classes, size, blank, flat_logits, labels, frames, counts)
 
 
 def labels_of(x: Tensor, logits: Tensor, batch: tuple[Dim, ...], labels: Dim) -> Raw:

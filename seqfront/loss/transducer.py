@@ -83,10 +83,9 @@ def rnnt_loss(
     """
     op = "rnnt_loss"
     lattice.check_choice(op, infeasible)
-    variants.check_implementation(op, implementation, clamp)
     attributes = {
         **variants.shape(op, topology, delay_penalty, sigma, hat, logits_normalized),
-        **variants.training(op, fastemit, fastemit_scales_loss, clamp),
+        **variants.training(op, fastemit, fastemit_scales_loss, clamp, implementation),
         **variants.wildcard(op, star, star_weight),
     }
     states = variants.label_states(op, logits, targets, targets_spatial_dim)
@@ -96,6 +95,10 @@ def rnnt_loss(
     )
     attributes["blank"] = p.blank
     allowed = variants.windows(op, p, logits, targets_spatial_dim, windows)
-    blanks = variants.big_blanks(op, p, logits, targets, big_blanks, hat)
-    loss = compute(p, allowed, blanks, attributes, reuse_logits, implementation)
+    blanks = variants.big_blanks(op, p, targets, big_blanks, hat)
+    if implementation == "composed":
+        loss = composed.rnnt(p.backend, *p.inputs, allowed, blanks, **attributes)
+    else:
+        inputs = (*p.inputs, allowed, variants.pairs(p, blanks))
+        (loss,) = p.backend.native_call("rnnt", inputs, {**attributes, "reuse": reuse_logits})
     return lattice.per_sequence(op, p, loss, logits, infeasible, variants.needed(topology))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from seqfront import align, checks, dtypes, errors
-from seqfront.backend import Backend, Raw
+from seqfront.backend import Raw
 from seqfront.dim import Dim
 from seqfront.loss import lattice
 from seqfront.loss.lattice import Needed, Problem
@@ -29,6 +29,7 @@ Windows: TypeAlias = tuple[Tensor, Tensor]
 Attributes: TypeAlias = dict[str, Any]
 
 TOPOLOGIES = ("regular", "modified", "constrained")
+IMPLEMENTATIONS = ("native", "composed")
 STARS = (None, "force_final", "allow_ignore")
 
 
@@ -36,9 +37,7 @@ def label_states(op: str, logits: Tensor, targets: Tensor, labels: Dim) -> Dim:
     """The dim of the logits for "so many labels seen": one longer than the labels."""
     align.check(op, logits, name="logits")
     align.check(op, targets, labels, name="targets")
-    states = next((d for d in (labels + 1, 1 + labels) if d in logits.dims), None)
-    if states is None:
-        raise errors.missing_label_states(op, logits, labels)
+    states = states_in(op, logits, labels)
     came = logits.backend.static_shape(logits.raw)[logits.axis(states)]
     count = targets.backend.static_shape(targets.raw)[targets.axis(labels)]
     if came is not None and count is not None and came != count + 1:
@@ -46,14 +45,30 @@ def label_states(op: str, logits: Tensor, targets: Tensor, labels: Dim) -> Dim:
     return states
 
 
-def training(op: str, fastemit: float, scales: bool, clamp: float | None) -> Attributes:
-    """What changes gradients: FastEmit and clamping."""
-    _check_number(op, "fastemit", fastemit, least=0.0)
+def states_in(op: str, x: Tensor, labels: Dim) -> Dim:
+    """`labels + 1` or `1 + labels`, whichever `x` has."""
+    for states in (labels + 1, 1 + labels):
+        if states in x.dims:
+            return states
+    raise errors.missing_label_states(op, x, labels)
+
+
+def training(
+    op: str, fastemit: float, scales: bool, clamp: float | None, implementation: Implementation
+) -> Attributes:
+    """What changes gradients: FastEmit and clamping. The composed form has no `clamp`."""
+    if implementation not in IMPLEMENTATIONS:
+        raise errors.unknown_choice(op, "implementation", implementation, IMPLEMENTATIONS)
+    check_number(op, "fastemit", fastemit, least=0.0)
     if clamp is not None and not (_is_number(clamp) and clamp > 0.0):
-        raise errors.bad_argument(
-            op, "clamp", clamp, "a finite number above 0, or None", "None clamps nothing."
-        )
-    return {"fastemit": fastemit, "fastemit_scale": bool(scales), "clamp": clamp or 0.0}
+        needed = "a finite number above 0, or None"
+        raise errors.bad_argument(op, "clamp", clamp, needed, "None clamps nothing.")
+    attributes: Attributes = {"fastemit": fastemit, "fastemit_scale": bool(scales)}
+    if implementation == "native":
+        return {**attributes, "clamp": clamp or 0.0}
+    if clamp is not None:
+        raise errors.native_only(op, "clamp")
+    return attributes
 
 
 def shape(
@@ -62,8 +77,8 @@ def shape(
     """Which arcs there are, and what is added to their weights."""
     if topology not in TOPOLOGIES:
         raise errors.unknown_choice(op, "topology", topology, TOPOLOGIES)
-    _check_number(op, "delay_penalty", delay_penalty)
-    _check_number(op, "sigma", sigma)
+    check_number(op, "delay_penalty", delay_penalty)
+    check_number(op, "sigma", sigma)
     if hat and normalized:
         why = "it makes log-probs of logits: a sigmoid for the blank, a softmax for the labels"
         raise errors.cannot_combine(op, "hat=True", "logits_normalized=True", why)
@@ -80,12 +95,12 @@ def wildcard(op: str, star: Star | None, weight: float) -> Attributes:
     """Labels that may be missing at the ends."""
     if star not in STARS:
         raise errors.unknown_choice(op, "star", star, STARS)
-    _check_number(op, "star_weight", weight)
+    check_number(op, "star_weight", weight)
     return {"star": STARS.index(star), "star_weight": weight}
 
 
 def big_blanks(
-    op: str, p: Problem, logits: Tensor, targets: Tensor, given: Mapping[int, int] | None, hat: bool
+    op: str, p: Problem, targets: Tensor, given: Mapping[int, int] | None, hat: bool
 ) -> list[tuple[int, int]]:
     """(class, duration) of each, classes counted from the start."""
     if given is None:
@@ -100,14 +115,13 @@ def big_blanks(
         if not (
             _is_int(index)
             and _is_int(duration)
-            and -p.classes <= index < p.classes
-            and index % p.classes not in taken
+            and -p.size <= index < p.size
+            and index % p.size not in taken
             and duration >= 2
         ):
-            classes = lattice.class_dim(op, logits, targets, p.rows)
-            raise errors.bad_big_blank(op, classes, index, duration, p.classes, taken)
-        taken.append(index % p.classes)
-        found.append((index % p.classes, duration))
+            raise errors.bad_big_blank(op, p.classes, index, duration, p.size, taken)
+        taken.append(index % p.size)
+        found.append((index % p.size, duration))
     _check_no_label(op, p, targets, taken[1:])
     return found
 
@@ -122,9 +136,11 @@ def _check_no_label(op: str, p: Problem, targets: Tensor, classes: Sequence[int]
                 raise errors.big_blank_among_labels(op, targets, sequence, label)
 
 
-def pairs(backend: Backend, values: Sequence[tuple[int, int]], device: str) -> Raw | None:
+def pairs(p: Problem, blanks: Sequence[tuple[int, int]]) -> Raw | None:
     """Raw int32 [n, 2]; None for none."""
-    return backend.convert(values, "int32", device) if values else None
+    if not blanks:
+        return None
+    return p.backend.convert(blanks, "int32", p.backend.device(p.logits))
 
 
 def windows(op: str, p: Problem, logits: Tensor, labels: Dim, given: Windows | None) -> Raw | None:
@@ -150,15 +166,6 @@ def _edge(op: str, p: Problem, logits: Tensor, labels: Dim, edge: Tensor) -> Raw
     return lattice.labels_of(edge, logits, p.batch, labels)
 
 
-def check_implementation(op: str, implementation: Implementation, clamp: float | None) -> None:
-    """Refuse an unknown one, and what the composed one cannot do."""
-    if implementation not in ("native", "composed"):
-        known = ("native", "composed")
-        raise errors.unknown_choice(op, "implementation", implementation, known)
-    if implementation == "composed" and clamp is not None:
-        raise errors.native_only(op, "clamp")
-
-
 def needed(topology: Topology) -> Needed:
     """Frames that labels need."""
     if topology == "regular":
@@ -166,7 +173,8 @@ def needed(topology: Topology) -> Needed:
     return lambda labels, repeats: (0, labels)
 
 
-def _check_number(op: str, name: str, value: float, least: float = -math.inf) -> None:
+def check_number(op: str, name: str, value: float, least: float = -math.inf) -> None:
+    """That a weight is a number, and not below the least."""
     if not _is_number(value) or value < least:
         needed = "a finite number" + (", 0 or more" if least == 0.0 else "")
         raise errors.bad_argument(op, name, value, needed, "0.0 switches it off.")

@@ -14,6 +14,7 @@ from cases import (
     layers,
     losses,
     reducing,
+    transducers,
 )
 from seqfront.testing import Case
 
@@ -26,6 +27,7 @@ MODULES = (
     creating,
     losses,
     lattices,
+    transducers,
     layers,
 )
 

@@ -56,13 +56,17 @@ class Transducer:
     star: str | None = None
     star_weight: float = 0.0
 
-    def loss(self, logits: np.ndarray, labels: np.ndarray) -> float:
-        """logits [time, labels + 1, classes], labels [n]."""
+    def loss(
+        self, logits: np.ndarray, labels: np.ndarray, of_labels: np.ndarray | None = None
+    ) -> float:
+        """logits [time, labels + 1, classes], labels [n]; label arcs may have logits of their own,
+        to move them apart from the blanks."""
         end = len(logits), len(labels)
-        arcs = self.arcs(self.log_probs(logits), labels)
+        logp = self.log_probs(logits)
+        arcs = self.arcs(logp, labels, logp if of_labels is None else self.log_probs(of_labels))
         scores = list(paths((0, 0), end, arcs))
         if self.star is not None:
-            scores = list(self._with_star(self.log_probs(logits), end, arcs))
+            scores = list(self._with_star(logp, end, arcs))
         return loss(scores)
 
     def log_probs(self, logits: np.ndarray) -> np.ndarray:
@@ -71,7 +75,7 @@ class Transducer:
             return hat(logits, self.blank) - self.sigma
         return (logits if self.normalized else log_softmax(logits)) - self.sigma
 
-    def arcs(self, logp: np.ndarray, labels: np.ndarray) -> Arcs:
+    def arcs(self, logp: np.ndarray, labels: np.ndarray, of_labels: np.ndarray) -> Arcs:
         """Out of every node."""
         frames, count = len(logp), len(labels)
 
@@ -84,9 +88,9 @@ class Transducer:
                 if arrives < frames or (arrives == frames and u == count):
                     yield (arrives, u), float(logp[t, u, symbol])
             if u < count and self._may_emit(t, u):
-                weight = float(logp[t, u, labels[u]])
+                weight = float(of_labels[t, u, labels[u]])
                 if self.topology == "constrained":
-                    weight += float(logp[t, u + 1, self.blank])
+                    weight += float(of_labels[t, u + 1, self.blank])
                 weight += self.delay_penalty * ((frames - 1) / 2 - t)
                 yield (t if self.topology == "regular" else t + 1, u + 1), weight
 
@@ -118,9 +122,10 @@ def tdt(
     normalized: bool = False,
     sigma: float = 0.0,
 ) -> float:
-    """Token-and-duration transducer: logits [time, labels + 1, classes or durations]."""
+    """Token-and-duration transducer: logits [time, labels + 1, classes or durations]. Durations go
+    through a softmax even where the logits are log-probs."""
     logp = (logits if normalized else log_softmax(logits)) - sigma
-    logq = duration_logits if normalized else log_softmax(duration_logits)
+    logq = log_softmax(duration_logits)
     frames, count = len(logits), len(labels)
 
     def arcs(node: Node) -> Iterator[tuple[Node, float]]:

@@ -31,7 +31,7 @@ def tdt(
     and leads to a frame that there is: only a blank ends.
     """
     grid, logp = transducer.rows(backend, logits, frame_lengths, label_lengths, normalized)
-    logq = log_probs(backend, duration_logits, grid.rows(), normalized=normalized)
+    logq = log_probs(backend, duration_logits, grid.rows(), normalized=False)
     logp = backend.binary("sub", logp, sigma)
     blanks = of_class(backend, logp, blank)
     labels = transducer.of_next_label(grid, logp, targets)
