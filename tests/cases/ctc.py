@@ -47,7 +47,8 @@ def _logits(*dims: Dim) -> Spec:
 
 _TARGETS = integers(batch, labels, low=1, of=classes)
 _REPEATS = constant([[2, 2, 3], [1, 1, 1], [3, 3, 2]], batch, labels, of=classes)
-_PRIOR = constant(np.log([0.5, 0.05, 0.1, 0.05, 0.3]), classes)
+_PRIOR = constant([50, 5, 10, 5, 30], classes)
+"""In percent: integers, by which nobody differentiates."""
 _STARS = constant([[9, 2, 9], [1, 9, 1], [3, 9, 9]], batch, labels)
 
 
@@ -64,19 +65,19 @@ def _ctc(
 ) -> Case:
     inputs = {"x": _logits(batch, time, classes), "y": _TARGETS} if inputs is None else inputs
 
-    def call(x: sf.Tensor, y: sf.Tensor, log_prior: sf.Tensor | None = None) -> sf.Tensor:
+    def call(x: sf.Tensor, y: sf.Tensor, prior: sf.Tensor | None = None) -> sf.Tensor:
+        log_prior = None if prior is None else sf.log(sf.cast(prior, x.dtype) / 100.0)
         return sf.ctc_loss(
             logits=x, targets=y, input_spatial_dim=time, targets_spatial_dim=labels,
             blank_index=blank, infeasible=infeasible, log_prior=log_prior, **options,
         )  # fmt: skip
 
-    def brute_force(x: np.ndarray, y: np.ndarray, log_prior: np.ndarray | None = None) -> float:
+    def brute_force(x: np.ndarray, y: np.ndarray, prior: np.ndarray | None = None) -> float:
+        log_prior = None if prior is None else np.log(prior / 100.0)
         known = {key: value for key, value in options.items() if key not in _NO_VALUE}
         loss = oracles.ctc(x, y, blank=blank % x.shape[1], log_prior=log_prior, **known)
         return 0.0 if infeasible == "zero" and loss == np.inf else loss
 
-    if "log_prior" in inputs:
-        flags = {"no_finite_difference": "the prior is a constant", **(flags or {})}
     return Case(
         f"ctc-{name}",
         call,
@@ -94,7 +95,7 @@ _NO_VALUE = ("reuse_logits", "implementation")
 
 _LOG_PROBS = {"x": uniform(batch, time, classes, low=-3.0, high=-0.1), "y": _TARGETS}
 _REPEATED = {"x": _logits(batch, time, classes), "y": _REPEATS}
-_WITH_PRIOR = {**_REPEATED, "log_prior": _PRIOR}
+_WITH_PRIOR = {**_REPEATED, "prior": _PRIOR}
 _STARRED = {"x": _logits(batch, time, classes), "y": _STARS}
 _LAST = {
     "x": _logits(batch, time, classes),
@@ -164,7 +165,7 @@ _FREE_STARS = {"x": uniform(batch, time, classes, low=-3.0, high=-0.1), "y": _ST
 WEIGHTED = [
     _ctc("prior", _WITH_PRIOR, prior_scale=0.5),
     _ctc("prior-max-approx", _WITH_PRIOR, max_approx=True),
-    _ctc("prior-normalized", {**_LOG_PROBS, "log_prior": _PRIOR}, logits_normalized=True),
+    _ctc("prior-normalized", {**_LOG_PROBS, "prior": _PRIOR}, logits_normalized=True),
     _ctc("prior-composed", _WITH_PRIOR, prior_scale=0.5, implementation="composed"),
     _ctc("star", _STARRED, star_index=9),
     _ctc("star-negative", {**_STARRED, "y": constant([[-1, 4, 2], [1, -1, 1], [-1, -1, 3]], batch,
@@ -181,7 +182,7 @@ WEIGHTED = [
     _ctc("star-constant-max-approx", _STARRED, star_index=9, star_score=0.0, max_approx=True),
     _ctc("star-constant-composed", _STARRED, star_index=9, star_score=-0.75,
          implementation="composed"),
-    _ctc("star-and-prior", {**_STARRED, "log_prior": _PRIOR}, star_index=9),
+    _ctc("star-and-prior", {**_STARRED, "prior": _PRIOR}, star_index=9),
     _ctc("star-unused", _REPEATED, star_index=9),
 ]  # fmt: skip
 
@@ -191,14 +192,20 @@ WEIGHTED = [
 _IN_A_ROW = Layout({batch: 4, group: 2, time: 5, flat: 9}, {time: ragged(batch, [5, 3, 4, 2])})
 _COUNTS = constant([3, 0, 2, 2], batch)
 _FLAT = constant([2, 2, 1, 1, 3, 4, 4, 0, 0], flat, of=classes)
-_TWO_COUNTS = constant([[1, 2], [0, 3], [1, 1], [0, 0]], batch, group)
+_TWO_COUNTS = constant([[1, 2], [0, 2], [1, 1], [0, 0]], batch, group)
 _ONE_ROW = "the targets of all sequences are in one row"
 
 
 def _concatenated(
-    name: str, x: Spec, counts: Spec, layout: Layout = _IN_A_ROW, y: Spec = _FLAT, **options: Any
+    name: str,
+    x: Spec,
+    counts: Spec,
+    layout: Layout = _IN_A_ROW,
+    y: Spec = _FLAT,
+    order_matters: str = "",
+    **options: Any,
 ) -> Case:
-    """Ends of rows are those of INFEASIBLE frames where `infeasible` says so."""
+    """The last sequence has fewer frames than its labels need."""
 
     def brute_force(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
         known = {key: value for key, value in options.items() if key not in _NO_VALUE}
@@ -208,20 +215,20 @@ def _concatenated(
             oracles.ctc(row[~np.isnan(row[:, 0])], y[end - count : end], blank=0, **known)
             for row, count, end in rows
         ]
-        return np.reshape(losses, counts.shape)
+        return np.reshape(list(map(_zero_if_infinite, losses)), counts.shape)
 
     return Case(
         f"ctc-concatenated-{name}",
         lambda x, y, counts: sf.ctc_loss(
             logits=x, targets=y, input_spatial_dim=time, targets_spatial_dim=flat,
-            target_lengths=counts, blank_index=0, **options,
+            target_lengths=counts, blank_index=0, infeasible="zero", **options,
         ),
         {"x": x, "y": y, "counts": counts},
         layout,
         covers=("ctc_loss",),
         oracle=brute_force,
         mixes_batch=_ONE_ROW,
-        no_finite_difference=_INFINITE,
+        order_matters=order_matters,
     )  # fmt: skip
 
 
@@ -229,7 +236,8 @@ CONCATENATED = [
     _concatenated("ragged", _logits(batch, time, classes), _COUNTS),
     _concatenated("max-approx", _logits(batch, time, classes), _COUNTS, max_approx=True),
     _concatenated("composed", _logits(batch, time, classes), _COUNTS, implementation="composed"),
-    _concatenated("two-batch-dims", _logits(batch, group, time, classes), _TWO_COUNTS),
+    _concatenated("two-batch-dims", _logits(batch, group, time, classes), _TWO_COUNTS,
+                  order_matters="the dims of the lengths say the order of the sequences"),
     _concatenated("full", _logits(batch, time, classes), _COUNTS,
                   Layout({batch: 4, time: 4, flat: 9})),
     _concatenated("stars", _logits(batch, time, classes), _COUNTS,
