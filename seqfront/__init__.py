@@ -31,6 +31,7 @@ from seqfront.errors import SeqfrontError as SeqfrontError
 from seqfront.errors import TraceError as TraceError
 from seqfront.loss import alignment_windows as alignment_windows
 from seqfront.loss import cross_entropy as cross_entropy
+from seqfront.loss import ctc_feasible as ctc_feasible
 from seqfront.loss import ctc_loss as ctc_loss
 from seqfront.loss import edit_distance as edit_distance
 from seqfront.loss import label_smoothing as label_smoothing

@@ -42,11 +42,21 @@ class Problem(NamedTuple):
     targets: Raw
     frame_lengths: Raw
     label_lengths: Raw
+    concatenated: bool = False
+    """The targets are [1, all labels], those of one sequence after those of another."""
 
     @property
     def inputs(self) -> tuple[Raw, Raw, Raw, Raw]:
         """What the native op takes."""
         return self.logits, self.targets, self.frame_lengths, self.label_lengths
+
+    def labels_in(self, row: int) -> list[int]:
+        """The labels of one sequence, to look at."""
+        targets, counts = map(self.backend.to_numpy, (self.targets, self.label_lengths))
+        if self.concatenated:
+            start = int(counts[:row].sum())
+            return targets[0, start : start + int(counts[row])].tolist()
+        return targets[row, : int(counts[row])].tolist()
 
 
 def problem(
@@ -57,8 +67,10 @@ def problem(
     labels_dim: Dim,
     blank: int,
     rows: tuple[Dim, ...],
+    star: int | None = None,
 ) -> Problem:
-    """Check the arguments of a loss and lay them out; `rows` are the dims of the lattice."""
+    """Check the arguments of a loss and lay them out; `rows` are the dims of the lattice. Targets
+    may be `star` without being a class."""
     align.check(op, logits, *rows, name="logits")
     align.check(op, targets, labels_dim, name="targets")
     if not dtypes.is_float(logits.dtype):
@@ -79,7 +91,7 @@ def problem(
     frames = lengths_of(logits.with_lengths(table), input_dim, batch)
     counts = lengths_of(_over(targets.with_lengths(table), logits, batch), labels_dim, batch)
     labels = labels_of(targets, logits, batch, labels_dim)
-    check_labels(op, targets, labels, counts, classes, blank)
+    check_labels(op, targets, labels, counts, classes, blank, star)
     return Problem(backend, batch, table, classes, size, blank, flat_logits, labels, frames, counts)
 
 
@@ -169,23 +181,27 @@ def check_labels(
     counts: Raw,
     classes: Dim,
     blank: int,
+    star: int | None = None,
 ) -> None:
     """Look at the labels, where that costs nothing: on the CPU, outside a trace. (Elsewhere the
     native op refuses them.)"""
     backend = targets.backend
     if not checks.may_look(backend, labels):
         return
-    wrong = _first_wrong(backend.to_numpy(labels), backend.to_numpy(counts), classes.size, blank)
+    values, used = backend.to_numpy(labels), backend.to_numpy(counts)
+    wrong = _first_wrong(values, used, classes.size, blank, star)
     if wrong is not None:
         sequence, position, value = wrong
         raise errors.bad_label(op, targets, sequence, position, value, classes.size, blank)
 
 
-def _first_wrong(labels: Any, counts: Any, size: int | None, blank: int) -> Any:
+def _first_wrong(labels: Any, counts: Any, size: int | None, blank: int, star: int | None) -> Any:
     """(sequence, position, value) of the first label that is no label; None if there is none."""
     wrong = (labels < 0) | (labels == blank)
     if size is not None:
         wrong = wrong | (labels >= size)
+    if star is not None:
+        wrong = wrong & (labels != star)
     found = np.argwhere(wrong & (_range(labels.shape[1]) < counts[:, None]))
     if not len(found):
         return None
@@ -230,8 +246,7 @@ def _refused(op: str, p: Problem, loss: Raw, impossible: Raw, needed: Needed) ->
 def _shortage(p: Problem, row: int, needed: Needed) -> errors.Shortage:
     to_numpy = p.backend.to_numpy
     frames, count = int(to_numpy(p.frame_lengths)[row]), int(to_numpy(p.label_lengths)[row])
-    labels: list[int] = to_numpy(p.targets)[row, :count].tolist()
-    repeats = sum(a == b for a, b in itertools.pairwise(labels))
+    repeats = sum(a == b for a, b in itertools.pairwise(p.labels_in(row)))
     extra, wanted = needed(count, repeats)
     return errors.Shortage(row, frames, count, extra, wanted)
 
