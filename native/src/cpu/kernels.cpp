@@ -21,4 +21,6 @@ int64_t ctc_scratch(int64_t frames, int64_t labels) {
 
 int64_t ctc_padded(int64_t labels) { return (labels / kLatticePad + 1) * kLatticePad; }
 
+int64_t gemm_scratch() { return kGemmRows * kGemmStride + kGemmDepth * kGemmColumns; }
+
 }  // namespace seqfront

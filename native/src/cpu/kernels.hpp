@@ -82,6 +82,25 @@ struct CtcGradient {
     int32_t normalized;
 };
 
+// An operand of a product: element (i, j) is data[i * row + j * column].
+template <class L>
+struct Matrix {
+    const L* data;
+    int64_t row, column;
+};
+
+// c [m, n] = a [m, k] b [k, n], or that added to c. The rows of c are contiguous, c_row apart, and
+// not in a or b.
+template <class L>
+struct Gemm {
+    int64_t m, n, k;
+    Matrix<L> a, b;
+    L* c;
+    int64_t c_row;
+    int32_t accumulate;
+    L* scratch;  // gemm_scratch() elements, aligned to 64 bytes
+};
+
 template <class L>
 struct LatticeKernels {
     Likelihood<L> (*rnnt_likelihood)(const RnntLattice<L>&);
@@ -91,6 +110,7 @@ struct LatticeKernels {
     Likelihood<L> (*ctc_gradient)(const CtcLattice<L>&, const CtcGradient<L>&);
     void (*exp)(const L* x, L* y, int64_t count);  // for x <= 88
     void (*log)(const L* x, L* y, int64_t count);
+    void (*gemm)(const Gemm<L>&);
 };
 
 struct Kernels {
@@ -105,11 +125,17 @@ struct Kernels {
 
 constexpr int64_t kLatticePad = 16;  // elements of the widest vector
 
+// Sizes of the packed blocks of a product: a [rows, depth], its rows kGemmStride apart (a step that
+// meets other cache sets each time), and b [depth, columns].
+constexpr int64_t kGemmRows = 120, kGemmDepth = 256, kGemmColumns = 1024;
+constexpr int64_t kGemmStride = kGemmDepth + kLatticePad;
+
 // Elements of scratch memory the lattice kernels want.
 int64_t rnnt_scratch(int64_t frames, int64_t positions);
 int64_t ctc_scratch(int64_t frames, int64_t labels);
 int64_t ctc_padded(int64_t labels);   // labels + 1, rounded up to whole vectors
 int64_t ctc_segment(int64_t frames);  // frames between those whose alphas are kept
+int64_t gemm_scratch();
 
 // Tables of the instruction sets in this build.
 const Kernels& kernels_baseline();
