@@ -6,9 +6,11 @@ namespace seqfront {
 const Op& rnnt_op();
 const Op& ctc_op();
 const Op& edit_distance_op();
+const Op& rnnt_simple_op();
 
 const std::vector<const Op*>& all_ops() {
-    static const std::vector<const Op*> ops = {&rnnt_op(), &ctc_op(), &edit_distance_op()};
+    static const std::vector<const Op*> ops = {&rnnt_op(), &ctc_op(), &edit_distance_op(),
+                                               &rnnt_simple_op()};
     return ops;
 }
 

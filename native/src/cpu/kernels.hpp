@@ -36,6 +36,13 @@ struct RowKernels {
     // grad = scale * exp(x - log_normaliser); grad may be logits.
     void (*softmax_gradient)(const void* logits, void* grad, int64_t classes, L log_normaliser,
                              L scale);
+    // The maximum of each row; 0 for a row that is all -inf.
+    void (*maxima)(const void* logits, int64_t stride, int64_t rows, int64_t classes, L* maximum);
+    // out [rows, classes] = exp(x - maximum of its row), which is at most 1.
+    void (*exponentials)(const void* logits, int64_t stride, int64_t rows, int64_t classes,
+                         const L* maximum, L* out);
+    // Numbers, rounded to the dtype.
+    void (*store)(const L* x, void* to, int64_t count);
 };
 
 // One sequence of RNN-T. Cells (t, u) of the log-probs lie along anti-diagonals, row

@@ -24,7 +24,8 @@ void log_array(const L* x, L* y, int64_t count) {
 }
 
 template <class T>
-constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>, softmax_gradient<T>};
+constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>, softmax_gradient<T>, maxima<T>,
+                                                exponentials<T>, store_row<T>};
 
 template <class L>
 constexpr LatticeKernels<L> lattice_kernels = {
