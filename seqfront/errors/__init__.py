@@ -102,6 +102,13 @@ from seqfront.errors.ops import (
     window_beyond_data,
     wrong_value_shape,
 )
+from seqfront.errors.pruned import (
+    bad_smoothing,
+    empty_band,
+    missing_prediction_states,
+    narrow_band,
+    wrong_prediction_states,
+)
 
 __all__ = [
     "BackendError",
@@ -129,8 +136,10 @@ __all__ = [
     "bad_lengths_table",
     "bad_metadata",
     "bad_rate",
+    "bad_smoothing",
     "cannot_split",
     "checkpoint_misfit",
+    "empty_band",
     "extra_missing",
     "foreign_gradient",
     "foreign_labels",
@@ -142,6 +151,8 @@ __all__ = [
     "lengths_out_of_range",
     "missing_dim",
     "missing_label_states",
+    "missing_prediction_states",
+    "narrow_band",
     "native_device",
     "native_missing",
     "native_refused",
@@ -186,6 +197,7 @@ __all__ = [
     "wrong_extent",
     "wrong_keras_backend",
     "wrong_label_states",
+    "wrong_prediction_states",
     "wrong_rank",
     "wrong_size",
     "wrong_value_shape",

@@ -4,4 +4,7 @@ from seqfront.loss.cross_entropy import cross_entropy as cross_entropy
 from seqfront.loss.cross_entropy import label_smoothing as label_smoothing
 from seqfront.loss.ctc import ctc_loss as ctc_loss
 from seqfront.loss.edit_distance import edit_distance as edit_distance
+from seqfront.loss.pruned import prune as prune
+from seqfront.loss.pruned import rnnt_loss_pruned as rnnt_loss_pruned
+from seqfront.loss.pruned import rnnt_loss_simple as rnnt_loss_simple
 from seqfront.loss.transducer import rnnt_loss as rnnt_loss
