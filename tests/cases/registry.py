@@ -13,6 +13,7 @@ from cases import (
     lattices,
     layers,
     losses,
+    pruned,
     reducing,
 )
 from seqfront.testing import Case
@@ -26,6 +27,7 @@ MODULES = (
     creating,
     losses,
     lattices,
+    pruned,
     layers,
 )
 
