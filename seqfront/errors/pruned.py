@@ -57,7 +57,7 @@ def narrow_band(
     """Sequences whose paths climb faster than the band; each as (sequence, frames, labels,
     needed)."""
     shown = [
-        (f"sequence {row}", f"{frames} frames and {labels} labels need {needed}")
+        (f"sequence {row}", f"frames {frames}, labels {labels}, needed {needed}")
         for row, frames, labels, needed in rows[:4]
     ]
     if len(rows) > 4:

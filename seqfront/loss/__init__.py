@@ -6,5 +6,5 @@ from seqfront.loss.ctc import ctc_loss as ctc_loss
 from seqfront.loss.edit_distance import edit_distance as edit_distance
 from seqfront.loss.pruned import prune as prune
 from seqfront.loss.pruned import rnnt_loss_pruned as rnnt_loss_pruned
-from seqfront.loss.pruned import rnnt_loss_simple as rnnt_loss_simple
+from seqfront.loss.simple_joiner import rnnt_loss_simple as rnnt_loss_simple
 from seqfront.loss.transducer import rnnt_loss as rnnt_loss
