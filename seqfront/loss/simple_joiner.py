@@ -89,9 +89,9 @@ def rnnt_loss_simple(
         topology: "regular", or "modified" for one symbol a frame.
         delay_penalty: Added to the score of a label at frame t is delay_penalty * ((frames - 1) / 2
             - t), so that early labels cost less. The loss may become negative.
-        band_dim: Dim of a band of positions, of known size: then the bounds are given too. A
-            path has to fit, so it may need (labels - 1) // frames + 2 positions ("modified":
-            labels - frames + 2), in each sequence that has frames.
+        band_dim: Dim of a band of positions, of known size: then the bounds are given too. A path
+            has to fit, so each sequence that has frames and labels needs a band of (labels - 1) //
+            frames + 2. ("modified": one position will do.)
         infeasible: What sequences with labels but without frames (or, "modified", with more labels
             than frames) get: "inf", "zero", or "raise" for an error. Their gradient is zero.
 
@@ -99,8 +99,9 @@ def rnnt_loss_simple(
         Loss in nats over the batch dims, unreduced; float64 for float64, else float32. With
         `band_dim` also the starts, int32 over [batch..., input_spatial_dim]: the first position of
         the band of each frame. They begin with 0, never decrease, move less than a band from frame
-        to frame ("modified": at most 1), and end with the last position in the band; all are 0
-        where the sequence is no longer than the band. They have no gradient.
+        to frame ("modified": at most 1), and end with the last position in the band, as far as
+        that can be reached; all are 0 where a sequence has no more positions than the band. They
+        have no gradient.
 
     Raises:
         DimError: Dims, vocabularies or labels do not fit.
@@ -190,14 +191,11 @@ def _check_extent(op: str, prediction: Tensor, states: Dim, targets: Tensor, lab
 def _check_band(op: str, p: Problem, band_dim: Dim, topology: Topology) -> None:
     """Refuse a band that some sequence has no path in, where looking costs nothing. (Elsewhere the
     native op does.)"""
-    if not checks.may_look(p.backend, p.frame_lengths, p.label_lengths):
+    if topology == "modified" or not checks.may_look(p.backend, p.frame_lengths, p.label_lengths):
         return
     frames = p.backend.to_numpy(p.frame_lengths).astype(np.int64)
     labels = p.backend.to_numpy(p.label_lengths).astype(np.int64)
-    if topology == "modified":
-        needed = np.where(labels <= frames, labels - frames + 2, 0)
-    else:
-        needed = np.where(frames > 0, (labels - 1) // np.maximum(frames, 1) + 2, 0)
+    needed = np.where(frames > 0, (labels - 1) // np.maximum(frames, 1) + 2, 0)
     rows = np.flatnonzero((needed > (band_dim.size or 0)) & (labels > 0))
     if rows.size:
         facts = [(int(i), int(frames[i]), int(labels[i]), int(needed[i])) for i in rows]

@@ -38,13 +38,11 @@ class Grid {
     bool modified_;
 };
 
-// Smallest band that has a path: within a frame a path may climb band - 1 labels, and bands of
-// neighbouring frames share a position (modified: it climbs one from frame to frame). 0: none has.
+// Smallest band that has a path: within a frame a path climbs at most band - 1 labels, and bands of
+// neighbouring frames share a position. (Modified: one position a frame will do.) 0: none has.
 inline int64_t needed_band(const Grid& grid, int64_t frames, int64_t labels) {
-    if (labels == 0) return 1;
     if (!grid.feasible()) return 0;
-    if (grid.modified()) return std::max<int64_t>(1, labels - frames + 2);
-    return (labels - 1) / frames + 2;
+    return labels == 0 || grid.modified() ? 1 : (labels - 1) / frames + 2;
 }
 
 // Posterior probabilities of the arcs of a sequence, in the layout of its grid; null: none known.
@@ -91,6 +89,7 @@ int64_t best_window(const Posteriors<L>& paths, int64_t t, int64_t labels, int64
 
 // First position of the band of each frame (arXiv:2206.13236, section 3.3): the best windows, then
 // made monotone, with steps that a path can take, from 0 to a window that holds the last position.
+// (Modified, as many labels as frames and a band of one: the last but one, whose label ends it.)
 template <class L>
 void pruning_bounds(const Posteriors<L>& paths, int64_t frames, int64_t labels, int64_t band,
                     double* sums, int32_t* starts) {
