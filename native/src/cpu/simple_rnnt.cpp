@@ -63,6 +63,17 @@ void unigram_of(const Problem& p, const Sequence& s, const T* lm, int64_t b, con
     }
 }
 
+template <class T, class L>
+void save_unigrams(const Problem& p, const T* lm, int64_t first, int64_t count, const Kept<L>& kept,
+                   int32_t threads) {
+    const int64_t work = 32 * p.positions() * p.classes;
+    parallel_for(count, work, threads, [&](int32_t, int64_t begin, int64_t end) {
+        for (int64_t b = first + begin; b < first + end; ++b) {
+            if (p.frame_lengths[b] > 0) unigram_of(p, Sequence(p, b), lm, b, kept);
+        }
+    });
+}
+
 // A tile of frames of one sequence.
 template <class T, class L>
 class Tile {
@@ -196,13 +207,7 @@ void save_rows(const Problem& p, const Kernels& table, const T* am, const T* lm,
     for (int64_t first = 0; first < p.batch; first += group) {
         const int64_t count = std::min(group, p.batch - first);
         exponentials_of_labels(p, table, lm, first, count, kept, f.get(), threads);
-        if (p.am_only_scale > 0) {
-            parallel_for(count, 32 * size, threads, [&](int32_t, int64_t begin, int64_t end) {
-                for (int64_t b = first + begin; b < first + end; ++b) {
-                    if (p.frame_lengths[b] > 0) unigram_of(p, Sequence(p, b), lm, b, kept);
-                }
-            });
-        }
+        if (p.am_only_scale > 0) save_unigrams(p, lm, first, count, kept, threads);
         parallel_for(count * tiles, tile_work, used, [&](int32_t slot, int64_t begin, int64_t end) {
             const Tile<T, L> tile(p, table, kept, am, lm, scratch.get() + slot * scratch_size);
             for (int64_t i = begin; i < end; ++i) {

@@ -228,7 +228,7 @@ class Block {
     L *gemm_, *e_, *d_am_, *f_, *d_lm_;
 };
 
-// `used` rows from `rows`, then zeros up to `limit`; `nan`: NaN instead.
+// `used` rows from `rows`, then zeros up to `limit`; with `nan`, NaN for the used ones.
 template <class T, class L>
 void write_rows(const RowKernels<L>& kernels, const L* rows, int64_t count, int64_t used,
                 int64_t limit, bool nan, T* to, int64_t stride) {
@@ -243,75 +243,105 @@ void write_rows(const RowKernels<L>& kernels, const L* rows, int64_t count, int6
     }
 }
 
-template <class T, class L = typename RowKernelsOf<T>::Lattice>
-void gradient(const Problem& p, const Call& call, const Kept<const L>& kept) {
-    const Kernels& table = kernels();
-    const int32_t threads = usable_threads(p.threads);
-    const T *am = call.in<T>(kAm), *lm = call.in<T>(kLm);
-    const L* upstream = call.in<L>(kGradLoss);
-    const Buffer<L> memory = allocate<L>(p.batch * Arcs<L>::size(p));
-    const Buffer<Outcome> outcomes = allocate<Outcome>(p.batch);
-    const auto arcs_at = [&](int64_t b) { return Arcs<L>(p, memory.get() + b * Arcs<L>::size(p)); };
-    {
-        const int64_t scratch_size = lattice_scratch(p) + 3 * p.cells();
-        const int32_t used = useful_threads(p.batch, lattice_work(p), threads);
+// The whole of it.
+template <class T>
+class Backward {
+  public:
+    using L = typename RowKernelsOf<T>::Lattice;
+
+    Backward(const Problem& p, const Call& call)
+        : p_(p),
+          call_(call),
+          table_(kernels()),
+          threads_(usable_threads(p.threads)),
+          kept_{p, call.in<L>(kSaved), call.in<L>(kFrameRows), call.in<L>(kLabelRows),
+                call.in<L>(kUnigram)},
+          memory_(allocate<L>(p.batch * Arcs<L>::size(p))),
+          outcomes_(allocate<Outcome>(p.batch)) {}
+
+    void run() const {
+        find_arcs();
+        const UnigramGradients<T, L> unigrams(
+            p_, table_, kept_, call_.in<T>(kAm), call_.in<T>(kLm), threads_, [&](int64_t b) {
+                const Arcs<L> arcs = arcs_at(b);
+                return UnigramArcs<L>{has_arcs(b), arcs.frame_arcs, arcs.label_blank,
+                                      arcs.label_label};
+            });
+        advise();
+        const int64_t blocks = (p_.classes + kBlock - 1) / kBlock;
+        const int64_t work = (p_.frames + p_.positions()) * kBlock * (2 + p_.positions() / 4);
+        const int32_t used = useful_threads(p_.batch * blocks, work, threads_);
+        const int64_t scratch_size = Block<T, L>::scratch(p_);
         const Buffer<L> scratch = allocate<L>(used * scratch_size);
-        parallel_for(p.batch, lattice_work(p), used, [&](int32_t slot, int64_t begin, int64_t end) {
+        parallel_for(p_.batch * blocks, work, used, [&](int32_t slot, int64_t begin, int64_t end) {
             L* const own = scratch.get() + slot * scratch_size;
-            for (int64_t b = begin; b < end; ++b) {
-                outcomes[b] = arcs_of(p, table, Sequence(p, b), b, kept, upstream[b], arcs_at(b),
-                                      own, own + 3 * p.cells());
+            for (int64_t i = begin; i < end; ++i) {
+                write(i / blocks, i % blocks * kBlock, unigrams.of(i / blocks), own);
             }
         });
     }
-    const UnigramGradients<T, L> unigrams(p, table, kept, am, lm, threads, [&](int64_t b) {
-        const Arcs<L> arcs = arcs_at(b);
-        const bool some = outcomes[b] == Outcome::kArcs || outcomes[b] == Outcome::kArcsWithoutZ;
-        return UnigramArcs<L>{some, arcs.frame_arcs, arcs.label_blank, arcs.label_label};
-    });
-    T *const d_am = call.out<T>(0), *const d_lm = call.out<T>(1);
-    const int64_t *am_stride = call.output(0).stride, *lm_stride = call.output(1).stride;
-    if (am_stride[1] == p.classes && am_stride[0] == p.frames * p.classes) {
-        const int64_t size = p.batch * p.frames * p.classes;
-        advise_huge_pages(d_am, size * static_cast<int64_t>(sizeof(T)));
+
+  private:
+    Arcs<L> arcs_at(int64_t b) const { return {p_, memory_.get() + b * Arcs<L>::size(p_)}; }
+    bool has_arcs(int64_t b) const {
+        return outcomes_[b] == Outcome::kArcs || outcomes_[b] == Outcome::kArcsWithoutZ;
     }
-    const int64_t blocks = (p.classes + kBlock - 1) / kBlock;
-    const int64_t work = (p.frames + p.positions()) * kBlock * (2 + p.positions() / 4);
-    const int32_t used = useful_threads(p.batch * blocks, work, threads);
-    const int64_t scratch_size = Block<T, L>::scratch(p);
-    const Buffer<L> scratch = allocate<L>(used * scratch_size);
-    parallel_for(p.batch * blocks, work, used, [&](int32_t slot, int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            const int64_t b = i / blocks, v = i % blocks * kBlock;
-            const Sequence s(p, b);
-            const Block<T, L> block(p, table, kept, am, lm, s, b, v,
-                                    scratch.get() + slot * scratch_size);
-            const Outcome outcome = outcomes[b];
-            const bool nothing = outcome == Outcome::kNothing;
-            const bool nan = outcome == Outcome::kInvalid;
-            if (!nothing && !nan) {
-                block.compute(arcs_at(b), outcome == Outcome::kArcsWithoutZ, unigrams.of(b));
-            }
-            const RowKernels<L>& rows = RowKernelsOf<T>::in(table);
-            write_rows(rows, block.d_am(0), block.count(), nothing ? 0 : s.frames, p.frames, nan,
-                       d_am + b * am_stride[0] + v, am_stride[1]);
-            write_rows(rows, block.d_lm(0), block.count(), nothing ? 0 : s.positions(),
-                       p.positions(), nan, d_lm + b * lm_stride[0] + v, lm_stride[1]);
+
+    void find_arcs() const {
+        const L* upstream = call_.in<L>(kGradLoss);
+        const int64_t tables = 3 * p_.cells(), scratch_size = tables + lattice_scratch(p_);
+        const int32_t used = useful_threads(p_.batch, lattice_work(p_), threads_);
+        const Buffer<L> scratch = allocate<L>(used * scratch_size);
+        parallel_for(p_.batch, lattice_work(p_), used,
+                     [&](int32_t slot, int64_t begin, int64_t end) {
+                         L* const own = scratch.get() + slot * scratch_size;
+                         for (int64_t b = begin; b < end; ++b) {
+                             outcomes_[b] = arcs_of(p_, table_, Sequence(p_, b), b, kept_,
+                                                    upstream[b], arcs_at(b), own, own + tables);
+                         }
+                     });
+    }
+
+    // The classes from v on of sequence b.
+    void write(int64_t b, int64_t v, const UnigramGradient<L>* unigram, L* scratch) const {
+        const Sequence s(p_, b);
+        const Block<T, L> block(p_, table_, kept_, call_.in<T>(kAm), call_.in<T>(kLm), s, b, v,
+                                scratch);
+        if (has_arcs(b)) {
+            block.compute(arcs_at(b), outcomes_[b] == Outcome::kArcsWithoutZ, unigram);
         }
-    });
-}
+        const bool nothing = outcomes_[b] == Outcome::kNothing;
+        const bool nan = outcomes_[b] == Outcome::kInvalid;
+        const RowKernels<L>& rows = RowKernelsOf<T>::in(table_);
+        const sf_array &d_am = call_.output(0), &d_lm = call_.output(1);
+        write_rows(rows, block.d_am(0), block.count(), nothing ? 0 : s.frames, p_.frames, nan,
+                   call_.out<T>(0) + b * d_am.stride[0] + v, d_am.stride[1]);
+        write_rows(rows, block.d_lm(0), block.count(), nothing ? 0 : s.positions(), p_.positions(),
+                   nan, call_.out<T>(1) + b * d_lm.stride[0] + v, d_lm.stride[1]);
+    }
+
+    void advise() const {
+        const sf_array& d_am = call_.output(0);
+        const bool dense = d_am.stride[1] == p_.classes && d_am.stride[0] == p_.frames * p_.classes;
+        const int64_t size = p_.batch * p_.frames * p_.classes;
+        if (dense) advise_huge_pages(d_am.data, size * static_cast<int64_t>(sizeof(T)));
+    }
+
+    const Problem& p_;
+    const Call& call_;
+    const Kernels& table_;
+    int32_t threads_;
+    Kept<const L> kept_;
+    Buffer<L> memory_;
+    Buffer<Outcome> outcomes_;
+};
 
 }  // namespace
 
 void backward(const Call& call) {
     const Problem p(call);
-    with_element_type(call.input(kAm).dtype, [&](auto element) {
-        using T = decltype(element);
-        using L = typename RowKernelsOf<T>::Lattice;
-        gradient<T>(p, call,
-                    Kept<const L>{p, call.in<L>(kSaved), call.in<L>(kFrameRows),
-                                  call.in<L>(kLabelRows), call.in<L>(kUnigram)});
-    });
+    with_element_type(call.input(kAm).dtype,
+                      [&](auto element) { Backward<decltype(element)>(p, call).run(); });
 }
 
 }  // namespace simple
