@@ -39,6 +39,10 @@ from seqfront.loss import pack_cells as pack_cells
 from seqfront.loss import rnnt_loss as rnnt_loss
 from seqfront.loss import rnnt_loss_packed as rnnt_loss_packed
 from seqfront.loss import tdt_loss as tdt_loss
+from seqfront.loss import prune as prune
+from seqfront.loss import rnnt_loss as rnnt_loss
+from seqfront.loss import rnnt_loss_pruned as rnnt_loss_pruned
+from seqfront.loss import rnnt_loss_simple as rnnt_loss_simple
 from seqfront.ops.contract import dot as dot
 from seqfront.ops.contract import linear as linear
 from seqfront.ops.convolve import conv as conv

@@ -113,6 +113,12 @@ from seqfront.errors.transducers import (
     one_batch_dim,
     wrong_cells,
     wrong_durations,
+from seqfront.errors.pruned import (
+    bad_smoothing,
+    empty_band,
+    missing_prediction_states,
+    narrow_band,
+    wrong_prediction_states,
 )
 
 __all__ = [
@@ -145,8 +151,10 @@ __all__ = [
     "bad_target_lengths",
     "big_blank_among_labels",
     "cannot_combine",
+    "bad_smoothing",
     "cannot_split",
     "checkpoint_misfit",
+    "empty_band",
     "extra_missing",
     "foreign_gradient",
     "foreign_labels",
@@ -158,6 +166,8 @@ __all__ = [
     "lengths_out_of_range",
     "missing_dim",
     "missing_label_states",
+    "missing_prediction_states",
+    "narrow_band",
     "native_device",
     "native_missing",
     "native_only",
@@ -208,6 +218,7 @@ __all__ = [
     "wrong_extent",
     "wrong_keras_backend",
     "wrong_label_states",
+    "wrong_prediction_states",
     "wrong_rank",
     "wrong_size",
     "wrong_value_shape",

@@ -156,6 +156,16 @@ def flattened(x: Tensor, batch: tuple[Dim, ...], rest: tuple[Dim, ...]) -> Raw:
     return backend.reshape(raw, (count, *shape[len(batch) :]))
 
 
+def flattened_over(
+    op: str, x: Tensor, like: Tensor, batch: tuple[Dim, ...], rest: tuple[Dim, ...]
+) -> Raw:
+    """`flattened`, of a tensor that may lack batch dims which `like` has."""
+    for dim in x.dims:
+        if dim not in batch and dim not in rest:
+            raise errors.missing_dim(op, like, dim)
+    return flattened(_over(x, like, batch), batch, rest)
+
+
 def lengths_of(x: Tensor, dim: Dim, batch: tuple[Dim, ...]) -> Raw:
     """Raw int32 [count]: lengths of a dim for each sequence; its size if it is full."""
     backend = x.backend

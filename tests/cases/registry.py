@@ -14,6 +14,7 @@ from cases import (
     lattices,
     layers,
     losses,
+    pruned,
     reducing,
     transducers,
 )
@@ -30,6 +31,7 @@ MODULES = (
     losses,
     lattices,
     transducers,
+    pruned,
     layers,
 )
 

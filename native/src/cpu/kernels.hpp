@@ -39,6 +39,13 @@ struct RowKernels {
     // grad = upstream * min(scale * exp(x - log_normaliser), limit); scale and limit above 0.
     void (*clamped_gradient)(const void* logits, void* grad, int64_t classes, L log_normaliser,
                              L scale, L limit, L upstream);
+    // The maximum of each row; 0 for a row that is all -inf.
+    void (*maxima)(const void* logits, int64_t stride, int64_t rows, int64_t classes, L* maximum);
+    // out [rows, classes] = exp(x - maximum of its row), which is at most 1.
+    void (*exponentials)(const void* logits, int64_t stride, int64_t rows, int64_t classes,
+                         const L* maximum, L* out);
+    // Numbers, rounded to the dtype.
+    void (*store)(const L* x, void* to, int64_t count);
 };
 
 // One sequence of RNN-T. Cells (t, u) of the log-probs lie along anti-diagonals, row
@@ -112,6 +119,25 @@ struct CtcGradient {
     L* scratch;  // 2 * ctc_padded(labels)
 };
 
+// An operand of a product: element (i, j) is data[i * row + j * column].
+template <class L>
+struct Matrix {
+    const L* data;
+    int64_t row, column;
+};
+
+// c [m, n] = a [m, k] b [k, n], or that added to c. The rows of c are contiguous, c_row apart, and
+// not in a or b.
+template <class L>
+struct Gemm {
+    int64_t m, n, k;
+    Matrix<L> a, b;
+    L* c;
+    int64_t c_row;
+    int32_t accumulate;
+    L* scratch;  // gemm_scratch() elements, aligned to 64 bytes
+};
+
 template <class L>
 struct LatticeKernels {
     Likelihood<L> (*rnnt_likelihood)(const RnntLattice<L>&);
@@ -128,6 +154,7 @@ struct LatticeKernels {
     void (*ctc_retreat)(const CtcLattice<L>&, const CtcGradient<L>&, const L* states, L* beta);
     void (*exp)(const L* x, L* y, int64_t count);  // for x <= 88
     void (*log)(const L* x, L* y, int64_t count);
+    void (*gemm)(const Gemm<L>&);
 };
 
 struct Kernels {
@@ -142,11 +169,17 @@ struct Kernels {
 
 constexpr int64_t kLatticePad = 16;  // elements of the widest vector
 
+// Sizes of the packed blocks of a product: a [rows, depth], its rows kGemmStride apart (a step that
+// meets other cache sets each time), and b [depth, columns].
+constexpr int64_t kGemmRows = 120, kGemmDepth = 256, kGemmColumns = 1024;
+constexpr int64_t kGemmStride = kGemmDepth + kLatticePad;
+
 // Elements of scratch memory the lattice kernels want.
 int64_t rnnt_scratch(int64_t frames, int64_t positions);
 int64_t arcs_scratch(int64_t labels, int64_t cells, int64_t history);
 int64_t ctc_padded(int64_t labels);  // labels + 1, rounded up to whole vectors
 int64_t ctc_states(int64_t labels);
+int64_t gemm_scratch();
 
 // Tables of the instruction sets in this build.
 const Kernels& kernels_baseline();

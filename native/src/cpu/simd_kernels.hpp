@@ -1,6 +1,8 @@
 // The table of kernels of one instruction set. Included by kernels_*.cpp only.
 #include "simd_arcs.hpp"
 #include "simd_ctc.hpp"
+#include "simd_exponentials.hpp"
+#include "simd_gemm.hpp"
 #include "simd_rnnt.hpp"
 #include "simd_rows.hpp"
 
@@ -24,13 +26,14 @@ void log_array(const L* x, L* y, int64_t count) {
 }
 
 template <class T>
-constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>, softmax_gradient<T>,
-                                                clamped_gradient<T>};
+constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>,      softmax_gradient<T>,
+                                                clamped_gradient<T>, maxima<T>,
+                                                exponentials<T>,     store_row<T>};
 
 template <class L>
 constexpr LatticeKernels<L> lattice_kernels = {
     rnnt_likelihood<L>, rnnt_gradient<L>, arcs_likelihood<L>, arcs_posteriors<L>, ctc_advance<L>,
-    ctc_likelihood<L>,  ctc_retreat<L>,   exp_array<L>,       log_array<L>};
+    ctc_likelihood<L>,  ctc_retreat<L>,   exp_array<L>,       log_array<L>,       gemm<L>};
 
 constexpr Kernels make_kernels(const char* name) {
     return {name,

@@ -1,0 +1,333 @@
+// The simple loss of pruned RNN-T against the dense loss of the same logits, and pruning bounds.
+#include "pruning_grid.hpp"
+#include "tensors.hpp"
+#include "testing.hpp"
+
+using namespace testing;
+
+namespace {
+
+template <class T>
+sf_array dense(T* data, sf_dtype dtype, std::initializer_list<int64_t> shape) {
+    sf_array array{data, dtype, static_cast<int32_t>(shape.size()), {}, {}};
+    std::copy(shape.begin(), shape.end(), array.shape);
+    int64_t stride = 1;
+    for (int32_t i = array.rank - 1; i >= 0; --i) {
+        array.stride[i] = stride;
+        stride *= array.shape[i];
+    }
+    return array;
+}
+
+sf_array strided(Tensor& tensor) {
+    sf_array array{
+        tensor.data(), tensor.dtype(), static_cast<int32_t>(tensor.shape().size()), {}, {}};
+    std::copy(tensor.shape().begin(), tensor.shape().end(), array.shape);
+    std::copy_n(tensor.stride(), tensor.shape().size(), array.stride);
+    return array;
+}
+
+const sf_array kLeftOut = {nullptr, SF_INT32, 1, {0}, {1}};
+
+// A batch of the simple loss. Everything beyond the lengths is NaN, or no label.
+struct SimpleProblem {
+    sf_dtype dtype;
+    std::vector<int32_t> frames, labels, targets;
+    int64_t most_frames, most_labels, classes;
+    Tensor am, lm;
+    double attributes[6] = {0, 0, 0, 0, 0, 0};  // blank, topology, scales, delay penalty, band
+    int32_t threads = 1;
+
+    SimpleProblem(sf_dtype dtype, std::vector<int32_t> t, std::vector<int32_t> s, int64_t v,
+                  unsigned seed, Tensor::Layout layout = Tensor::kDense, double scale = 2)
+        : dtype(dtype),
+          frames(std::move(t)),
+          labels(std::move(s)),
+          most_frames(*std::max_element(frames.begin(), frames.end()) + 1),
+          most_labels(*std::max_element(labels.begin(), labels.end()) + 1),
+          classes(v),
+          am(dtype, {batch(), most_frames, v}, layout),
+          lm(dtype, {batch(), most_labels + 1, v}, layout) {
+        Random random(seed);
+        targets.assign(static_cast<size_t>(batch() * most_labels), -1);
+        for (int64_t b = 0; b < batch(); ++b) {
+            for (int64_t k = 0; k < at(labels, b); ++k) {
+                targets[static_cast<size_t>(b * most_labels + k)] = random.label(v, 0);
+            }
+            fill(random, am, b, at(frames, b), scale);
+            fill(random, lm, b, at(labels, b) + 1, scale);
+        }
+    }
+
+    int64_t batch() const { return static_cast<int64_t>(frames.size()); }
+    static int32_t at(const std::vector<int32_t>& x, int64_t i) {
+        return x[static_cast<size_t>(i)];
+    }
+    void fill(Random& random, Tensor& x, int64_t b, int64_t rows, double scale) const {
+        for (int64_t i = 0; i < rows; ++i) {
+            for (int64_t v = 0; v < classes; ++v) x.set({b, i, v}, random.normal(scale));
+        }
+    }
+};
+
+struct SimpleResult {
+    LatticeArray loss;
+    std::vector<int32_t> starts;
+    Tensor am, lm;
+};
+
+SimpleResult run(SimpleProblem p, double upstream = 1) {
+    const int64_t b = p.batch(), t = p.most_frames, u = p.most_labels + 1;
+    const sf_dtype wide = p.dtype == SF_FLOAT64 ? SF_FLOAT64 : SF_FLOAT32;
+    SimpleResult result{LatticeArray(p.dtype, b), std::vector<int32_t>(static_cast<size_t>(b * t)),
+                        Tensor(p.dtype, p.am.shape()), Tensor(p.dtype, p.lm.shape())};
+    LatticeArray saved(p.dtype, b * t * u * 3), frame_rows(p.dtype, b * 2 * t),
+        label_rows(p.dtype, b * 2 * u), unigram(p.dtype, b * p.classes);
+    LatticeArray grad(p.dtype, b, upstream);
+    const sf_op_spec* op = sf_find_op("rnnt_simple");
+    std::vector<sf_array> inputs = {
+        strided(p.am), strided(p.lm), dense(p.targets.data(), SF_INT32, {b, p.most_labels}),
+        dense(p.frames.data(), SF_INT32, {b}), dense(p.labels.data(), SF_INT32, {b})};
+    const sf_array outputs[] = {
+        dense(result.loss.data(), wide, {b}),      dense(result.starts.data(), SF_INT32, {b, t}),
+        dense(saved.data(), wide, {b, t, u, 3}),   dense(frame_rows.data(), wide, {b, 2, t}),
+        dense(label_rows.data(), wide, {b, 2, u}), dense(unigram.data(), wide, {b, p.classes})};
+    CHECK_TEXT(sf_call(op, inputs.data(), p.attributes, outputs, p.threads) == SF_OK
+                   ? ""
+                   : sf_last_error(),
+               "");
+    inputs.insert(inputs.end(), outputs + 2, outputs + 6);
+    inputs.push_back(dense(grad.data(), wide, {b}));
+    // A gradient has the strides of its input only where the caller says so.
+    const sf_array gradients[] = {strided(result.am), strided(result.lm)};
+    CHECK(sf_call(op->backward, inputs.data(), p.attributes, gradients, p.threads) == SF_OK);
+    return result;
+}
+
+// What the dense op gives for the logits am + lm; gradients summed over the other axis.
+struct DenseResult {
+    LatticeArray loss;
+    std::vector<double> am, lm;
+};
+
+DenseResult run_dense(SimpleProblem& p) {
+    const int64_t b = p.batch(), t = p.most_frames, u = p.most_labels + 1, v = p.classes;
+    std::vector<double> logits(static_cast<size_t>(b * t * u * v));
+    for (int64_t i = 0; i < b * t * u * v; ++i) {
+        const int64_t row = i / v, frame = row / u;
+        logits[static_cast<size_t>(i)] =
+            p.am.get({frame / t, frame % t, i % v}) + p.lm.get({frame / t, row % u, i % v});
+    }
+    std::vector<double> grad(logits.size()), saved(static_cast<size_t>(b * t * u * 3));
+    LatticeArray loss(SF_FLOAT64, b), upstream(SF_FLOAT64, b, 1);
+    const sf_op_spec* op = sf_find_op("rnnt");
+    std::vector<double> attributes;
+    for (int32_t i = 0; i < op->attribute_count; ++i) {
+        const bool topology = std::strcmp(op->attributes[i].name, "topology") == 0;
+        const bool delay = std::strcmp(op->attributes[i].name, "delay_penalty") == 0;
+        const double fallback = op->attributes[i].fallback;
+        attributes.push_back(topology ? p.attributes[1] : delay ? p.attributes[4] : fallback);
+    }
+    std::vector<sf_array> inputs = {dense(logits.data(), SF_FLOAT64, {b, t, u, v}),
+                                    dense(p.targets.data(), SF_INT32, {b, p.most_labels}),
+                                    dense(p.frames.data(), SF_INT32, {b}),
+                                    dense(p.labels.data(), SF_INT32, {b})};
+    while (static_cast<int32_t>(inputs.size()) < op->input_count) inputs.push_back(kLeftOut);
+    const sf_array outputs[] = {dense(loss.data(), SF_FLOAT64, {b}),
+                                dense(saved.data(), SF_FLOAT64, {b, t, u, 3})};
+    CHECK(sf_call(op, inputs.data(), attributes.data(), outputs, 1) == SF_OK);
+    inputs.push_back(outputs[1]);
+    inputs.push_back(dense(upstream.data(), SF_FLOAT64, {b}));
+    const sf_array gradient = dense(grad.data(), SF_FLOAT64, {b, t, u, v});
+    CHECK(sf_call(op->backward, inputs.data(), attributes.data(), &gradient, 1) == SF_OK);
+    DenseResult result{loss, std::vector<double>(static_cast<size_t>(b * t * v)),
+                       std::vector<double>(static_cast<size_t>(b * u * v))};
+    for (int64_t i = 0; i < b * t * u * v; ++i) {
+        const int64_t row = i / v, frame = row / u;
+        const double g = grad[static_cast<size_t>(i)];
+        result.am[static_cast<size_t>(frame * v + i % v)] += g;
+        result.lm[static_cast<size_t>((frame / t * u + row % u) * v + i % v)] += g;
+    }
+    return result;
+}
+
+void check_same(const Tensor& mine, const std::vector<double>& wanted, double allowed) {
+    const int64_t rows = mine.shape()[1], classes = mine.shape()[2];
+    for (size_t i = 0; i < wanted.size(); ++i) {
+        const auto n = static_cast<int64_t>(i);
+        const int64_t b = n / classes / rows, row = n / classes % rows;
+        CHECK_CLOSE(mine.get({b, row, n % classes}), wanted[i], allowed);
+    }
+}
+
+void check_against_dense(SimpleProblem p, double allowed) {
+    const DenseResult wanted = run_dense(p);
+    const SimpleResult result = run(p);
+    for (int64_t b = 0; b < p.batch(); ++b) {
+        CHECK_CLOSE(result.loss.get(b), wanted.loss.get(b), 3 * allowed);
+    }
+    check_same(result.am, wanted.am, allowed);
+    check_same(result.lm, wanted.lm, allowed);
+}
+
+double allowed_error(sf_dtype dtype) {  // rows of the gradient are sums of many
+    return dtype == SF_FLOAT64 ? 1e-11 : dtype == SF_FLOAT32 ? 1e-5 : tolerance(dtype) * 1.5;
+}
+
+bool is_nan(const Tensor& x, int64_t b, int64_t rows, bool wanted) {
+    for (int64_t i = 0; i < x.shape()[1]; ++i) {
+        for (int64_t v = 0; v < x.shape()[2]; ++v) {
+            if (std::isnan(x.get({b, i, v})) != (wanted && i < rows)) return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+SEQFRONT_TEST(pruned, simple_is_dense) {
+    for (const std::string& isa : usable_isas()) {
+        CHECK(sf_set_isa(isa.c_str()) == SF_OK);
+        for (const sf_dtype dtype : kDtypes) {
+            for (const Tensor::Layout layout :
+                 {Tensor::kDense, Tensor::kTimeMajor, Tensor::kGaps}) {
+                for (const int topology : {0, 1}) {
+                    SimpleProblem p(dtype, {9, 1, 4, 0, 2, 0}, {3, 0, 4, 0, 2, 1}, 21, 5, layout);
+                    p.attributes[1] = topology;
+                    check_against_dense(p, allowed_error(dtype));
+                    p.attributes[4] = 0.3;
+                    check_against_dense(p, allowed_error(dtype));
+                }
+            }
+        }
+    }
+}
+
+// More frames than a tile, more classes than a block, and not whole ones.
+SEQFRONT_TEST(pruned, simple_is_dense_when_large) {
+    SimpleProblem p(SF_FLOAT32, {201, 97}, {20, 31}, 523, 6);
+    check_against_dense(p, 3e-5);
+    p.attributes[1] = 1;
+    check_against_dense(p, 3e-5);
+}
+
+// Peaks at different classes: the product of the exponentials is too small for a number.
+SEQFRONT_TEST(pruned, peaks_apart) {
+    for (const double scale : {40.0, 200.0, 3000.0}) {
+        check_against_dense(SimpleProblem(SF_FLOAT64, {6, 3}, {3, 2}, 30, 7, Tensor::kDense, scale),
+                            1e-10);
+        check_against_dense(SimpleProblem(SF_FLOAT32, {6, 3}, {3, 2}, 30, 8, Tensor::kDense, scale),
+                            1e-6 * scale);  // as the rounding of the logits' sums
+    }
+}
+
+SEQFRONT_TEST(pruned, impossible_classes) {
+    SimpleProblem p(SF_FLOAT32, {5, 4, 3}, {2, 2, 1}, 9, 9);
+    for (int64_t t = 0; t < 5; ++t) p.am.set({0, t, p.targets[0]}, -kInf);  // no alignment
+    for (int64_t v = 0; v < 9; ++v) p.lm.set({1, 2, v}, -kInf);             // no way to the end
+    p.am.set({2, 1, 0}, -kInf);                                             // no blank there
+    check_against_dense(p, 1e-5);
+    CHECK(run(p).loss.get(0) == kInf);
+}
+
+SEQFRONT_TEST(pruned, invalid_logits_stay_apart) {
+    for (const double bad : {kNan, kInf}) {
+        for (const bool in_lm : {false, true}) {
+            SimpleProblem p(SF_FLOAT32, {5, 4, 3}, {2, 2, 1}, 9, 10);
+            const SimpleResult before = run(p);
+            (in_lm ? p.lm : p.am).set({1, 1, 8}, bad);
+            const SimpleResult after = run(p);
+            for (int64_t b = 0; b < 3; ++b) {
+                CHECK(std::isnan(after.loss.get(b)) == (b == 1));
+                CHECK(is_nan(after.am, b, p.frames[static_cast<size_t>(b)], b == 1));
+                CHECK(is_nan(after.lm, b, p.labels[static_cast<size_t>(b)] + 1, b == 1));
+                if (b != 1) CHECK(after.loss.get(b) == before.loss.get(b));
+            }
+            const SimpleResult none = run(p, 0);
+            for (int64_t b = 0; b < 3; ++b) CHECK(is_nan(none.am, b, 0, false));
+        }
+    }
+}
+
+SEQFRONT_TEST(pruned, threads_do_not_matter) {
+    for (const sf_dtype dtype : {SF_FLOAT32, SF_BFLOAT16}) {
+        SimpleProblem p(dtype, {230, 150, 70}, {30, 40, 2}, 700, 11);
+        p.attributes[2] = 0.25;
+        p.attributes[3] = 0.25;
+        p.attributes[5] = 5;
+        const SimpleResult one = run(p);
+        for (const int32_t threads : {2, 3, 7}) {
+            p.threads = threads;
+            const SimpleResult many = run(p);
+            CHECK(many.am.bytes() == one.am.bytes());
+            CHECK(many.lm.bytes() == one.lm.bytes());
+            CHECK(many.starts == one.starts);
+            for (int64_t b = 0; b < 3; ++b) CHECK(many.loss.get(b) == one.loss.get(b));
+        }
+    }
+}
+
+SEQFRONT_TEST(pruned, refused) {
+    SimpleProblem p(SF_FLOAT32, {6, 2, 0}, {2, 5, 1}, 7, 12);
+    const auto error = [&](int attribute, double value) {
+        SimpleProblem other = p;
+        other.attributes[attribute] = value;
+        const sf_op_spec* op = sf_find_op("rnnt_simple");
+        std::vector<float> none(10000);
+        std::vector<int32_t> starts(100);
+        const int64_t b = 3, t = other.most_frames, u = other.most_labels + 1;
+        const sf_array inputs[] = {
+            strided(other.am), strided(other.lm), dense(other.targets.data(), SF_INT32, {b, u - 1}),
+            dense(other.frames.data(), SF_INT32, {b}), dense(other.labels.data(), SF_INT32, {b})};
+        const sf_array outputs[] = {
+            dense(none.data(), SF_FLOAT32, {b}),          dense(starts.data(), SF_INT32, {b, t}),
+            dense(none.data(), SF_FLOAT32, {b, t, u, 3}), dense(none.data(), SF_FLOAT32, {b, 2, t}),
+            dense(none.data(), SF_FLOAT32, {b, 2, u}),    dense(none.data(), SF_FLOAT32, {b, 7})};
+        const bool ok = sf_call(op, inputs, other.attributes, outputs, 1) == SF_OK;
+        return std::string(ok ? "" : sf_last_error());
+    };
+    CHECK_TEXT(error(1, 2), "rnnt_simple: topology is 2, needed 0 (regular) or 1 (modified)");
+    CHECK_TEXT(error(2, -0.5),
+               "rnnt_simple: lm_only_scale is -0.5 and am_only_scale is 0, needed 0 or more, and a "
+               "sum of at most 1");
+    CHECK_TEXT(error(3, 1.5),
+               "rnnt_simple: lm_only_scale is 0 and am_only_scale is 1.5, needed 0 or more, and a "
+               "sum of at most 1");
+    CHECK_TEXT(error(5, -1), "rnnt_simple: band is -1, needed 0 or more");
+    CHECK_TEXT(
+        error(5, 3),
+        "rnnt_simple: sequence 1 has 5 labels in 2 frames, which needs a band of 4, but band "
+        "is 3");
+    CHECK_TEXT(error(5, 4), "");
+}
+
+// Whatever the posteriors are: from 0, never down, no step that a path cannot take, to the end.
+SEQFRONT_TEST(pruned, bounds_hold_a_path) {
+    Random random(13);
+    for (int trial = 0; trial < 3000; ++trial) {
+        const int64_t topology = trial % 2, frames = 1 + random.below(12),
+                      labels = random.below(14);
+        const seqfront::Grid grid(topology, frames, labels);
+        const int64_t needed = seqfront::needed_band(grid, frames, labels);
+        if (needed == 0) continue;
+        const int64_t band = needed + random.below(4);
+        std::vector<double> table(static_cast<size_t>(frames * (labels + 1)));
+        for (double& x : table) x = std::fabs(random.normal(1));
+        const seqfront::Posteriors<double> paths{grid, table.data(), table.data()};
+        std::vector<double> sums(static_cast<size_t>(labels + 2));
+        std::vector<int32_t> starts(static_cast<size_t>(frames));
+        seqfront::pruning_bounds(paths, frames, labels, band, sums.data(), starts.data());
+        CHECK(starts[0] == 0);
+        const int64_t wanted = std::max<int64_t>(0, labels + 1 - band);
+        CHECK(starts.back() == (grid.modified() ? std::min(wanted, frames - 1) : wanted));
+        const int64_t step = grid.modified() ? 1 : band - 1;
+        int64_t reach = 0;  // the highest position of a path, when it leaves a frame
+        for (size_t t = 0; t < starts.size(); ++t) {
+            if (t > 0) CHECK(starts[t] >= starts[t - 1] && starts[t] - starts[t - 1] <= step);
+            const int64_t last = starts[t] + band - 1;
+            reach = std::min(last, grid.modified() ? static_cast<int64_t>(t) : last);
+            CHECK(reach >= starts[t]);
+        }
+        CHECK(reach + (grid.modified() ? 1 : 0) >= labels);
+    }
+}
