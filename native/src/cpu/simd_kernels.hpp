@@ -1,5 +1,6 @@
 // The table of kernels of one instruction set. Included by kernels_*.cpp only.
 #include "simd_ctc.hpp"
+#include "simd_edit.hpp"
 #include "simd_rnnt.hpp"
 #include "simd_rows.hpp"
 
@@ -37,7 +38,9 @@ constexpr Kernels make_kernels(const char* name) {
             row_kernels<BFloat16>,
             row_kernels<Float16>,
             lattice_kernels<float>,
-            lattice_kernels<double>};
+            lattice_kernels<double>,
+            kEditStrips,
+            edit_band};
 }
 
 }  // namespace SF_ISA
