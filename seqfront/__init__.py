@@ -11,6 +11,7 @@ for by name.
 """
 
 from seqfront import loss as loss
+from seqfront import metrics as metrics
 from seqfront import models as models
 from seqfront import nn as nn
 from seqfront import randomness as randomness

@@ -13,6 +13,7 @@ from cases import (
     lattices,
     layers,
     losses,
+    metrics,
     reducing,
 )
 from seqfront.testing import Case
@@ -27,6 +28,7 @@ MODULES = (
     losses,
     lattices,
     layers,
+    metrics,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
