@@ -15,6 +15,7 @@ from cases import (
     losses,
     metrics,
     reducing,
+    transducers,
 )
 from seqfront.testing import Case
 
@@ -27,6 +28,7 @@ MODULES = (
     creating,
     losses,
     lattices,
+    transducers,
     layers,
     metrics,
 )

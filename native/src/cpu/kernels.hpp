@@ -36,6 +36,9 @@ struct RowKernels {
     // grad = scale * exp(x - log_normaliser); grad may be logits.
     void (*softmax_gradient)(const void* logits, void* grad, int64_t classes, L log_normaliser,
                              L scale);
+    // grad = upstream * min(scale * exp(x - log_normaliser), limit); scale and limit above 0.
+    void (*clamped_gradient)(const void* logits, void* grad, int64_t classes, L log_normaliser,
+                             L scale, L limit, L upstream);
 };
 
 // One sequence of RNN-T. Cells (t, u) of the log-probs lie along anti-diagonals, row
@@ -59,27 +62,54 @@ struct RnntGradient {
     int32_t normalized;
 };
 
-// One sequence of CTC. Row t of log_probs is [log-normaliser, blank, label_0 .. label_{labels-1}];
-// the log-normaliser is NaN or +inf if anything in the row is.
+// An arc of a transducer lattice: its log-weight in each cell, and later its posterior there.
+template <class L>
+struct ArcTable {
+    int64_t frames, labels;  // where it leads: from (t, u) to (t + frames, u + labels)
+    L* weight;               // kLatticePad elements before and after are not NaN
+};
+
+// One sequence of any transducer. Diagonal n = t + u has the cells first[n] .. last[n] (values of
+// u), of which u is element row[n] + u of each table; (0, 0) is the start, and diagonal
+// frames + labels has only the end, (frames, labels).
+template <class L>
+struct ArcLattice {
+    int64_t frames;  // >= 1
+    int64_t labels;
+    const int64_t *first, *last, *row;  // [frames + labels + 1]
+    int64_t cells;                      // size of the tables
+    int64_t history;                    // diagonals in a row that arcs span, both ends included
+    int64_t star;                       // see Star in transducer.hpp
+    L star_weight;
+    const ArcTable<L>* arcs;
+    int64_t arc_count;
+    L* scratch;  // arcs_scratch(labels, cells, history) elements
+};
+
+// Some frames of one sequence of CTC. Row t of scores is [blank, label_0 .. label_{labels-1}]: what
+// each adds to the log-probability of an alignment that passes through it.
+//
+// The states at one frame are ctc_states(labels) elements, in an order of the kernel's own.
 template <class L>
 struct CtcLattice {
     int64_t frames;  // >= 1
     int64_t labels;
-    const L* log_probs;  // [frames, labels + 2]
-    const L* skip;       // log-weight (0 or -inf) of label k-1 -> label k; ctc_padded(labels)
+    const L* scores;  // [frames, labels + 1]
+    const L* skip;    // log-weight (0 or -inf) of label k-1 -> label k; ctc_padded(labels)
     int32_t label_loop;
-    L* scratch;  // ctc_scratch(frames, labels) elements
 };
 
-// Row t of rows is [factor of the softmax, gradient of the blank, of label_0 ..]. Where a label
-// occurs again, its first occurrence has the gradient of all.
+// Rows of the gradient, in the layout of the scores: occupancy * exp(score) - upstream * posterior.
+// Where a label occurs again, its first occurrence has the posterior of all.
 template <class L>
 struct CtcGradient {
-    L* rows;                 // [frames, labels + 2]
+    L* rows;                 // [frames, labels + 1]
     const int32_t* repeats;  // pairs (k, first k' < k with the same label), ascending in k
     int64_t repeat_count;
     L upstream;
-    int32_t normalized;
+    L occupancy;
+    L exponent;  // of the likelihood
+    L* scratch;  // 2 * ctc_padded(labels)
 };
 
 template <class L>
@@ -87,8 +117,15 @@ struct LatticeKernels {
     Likelihood<L> (*rnnt_likelihood)(const RnntLattice<L>&);
     // Writes the gradient only if the likelihood it returns is valid and not zero.
     Likelihood<L> (*rnnt_gradient)(const RnntLattice<L>&, const RnntGradient<L>&);
-    Likelihood<L> (*ctc_likelihood)(const CtcLattice<L>&);
-    Likelihood<L> (*ctc_gradient)(const CtcLattice<L>&, const CtcGradient<L>&);
+    Likelihood<L> (*arcs_likelihood)(const ArcLattice<L>&);
+    // Puts the posteriors in place of the weights, unless the likelihood is zero.
+    Likelihood<L> (*arcs_posteriors)(const ArcLattice<L>&);
+    // States after frame t go to the slot t % slots of `to`.
+    void (*ctc_advance)(const CtcLattice<L>&, const L* from, L* to, int64_t slots);
+    Likelihood<L> (*ctc_likelihood)(int64_t labels, const L* last);
+    // From the states after each frame, and the way to the end from the last of them (`beta`, which
+    // becomes that from before the first), the rows of the gradient.
+    void (*ctc_retreat)(const CtcLattice<L>&, const CtcGradient<L>&, const L* states, L* beta);
     void (*exp)(const L* x, L* y, int64_t count);  // for x <= 88
     void (*log)(const L* x, L* y, int64_t count);
 };
@@ -117,9 +154,9 @@ constexpr int64_t kLatticePad = 16;  // elements of the widest vector
 
 // Elements of scratch memory the lattice kernels want.
 int64_t rnnt_scratch(int64_t frames, int64_t positions);
-int64_t ctc_scratch(int64_t frames, int64_t labels);
-int64_t ctc_padded(int64_t labels);   // labels + 1, rounded up to whole vectors
-int64_t ctc_segment(int64_t frames);  // frames between those whose alphas are kept
+int64_t arcs_scratch(int64_t labels, int64_t cells, int64_t history);
+int64_t ctc_padded(int64_t labels);  // labels + 1, rounded up to whole vectors
+int64_t ctc_states(int64_t labels);
 
 // Tables of the instruction sets in this build.
 const Kernels& kernels_baseline();
