@@ -78,7 +78,7 @@ def _public(module: Any) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "module", [sf, sf.nn, sf.models, sf.search, sf.loss, sf.metrics, sf.training]
+    "module", [sf, sf.nn, sf.models, sf.search, sf.loss, sf.metrics, sf.alignment, sf.training]
 )
 def test_public_names_are_documented_and_annotated(module: Any) -> None:
     for name, value in _public(module):

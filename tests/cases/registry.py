@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from cases import (
+    alignments,
     arithmetic,
     contracting,
     creating,
@@ -31,6 +32,7 @@ MODULES = (
     transducers,
     layers,
     metrics,
+    alignments,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
