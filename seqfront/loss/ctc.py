@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seqfront import errors
 from seqfront.backend import Raw
 from seqfront.dim import Dim
 from seqfront.loss import ctc_arguments, lattice, variants
@@ -81,7 +82,11 @@ def ctc_loss(
     """
     op = "ctc_loss"
     lattice.check_choice(op, infeasible)
-    variants.check_implementation(op, implementation, None)
+    if implementation not in variants.IMPLEMENTATIONS:
+        known = variants.IMPLEMENTATIONS
+        raise errors.unknown_choice(op, "implementation", implementation, known)
+    variants.check_number(op, "prior_scale", prior_scale)
+    variants.check_number(op, "star_score", star_score or 0.0)
     p = ctc_arguments.problem(
         op,
         logits,
@@ -94,12 +99,12 @@ def ctc_loss(
     )
     arguments = Arguments(
         log_prior=ctc_arguments.prior(op, p, logits, log_prior),
-        prior_scale=ctc_arguments.number(op, "prior_scale", prior_scale),
+        prior_scale=prior_scale,
         normalized=bool(logits_normalized),
         max_approx=bool(max_approx),
         label_loop=bool(label_loop),
         star=star_index,
-        star_score=ctc_arguments.number(op, "star_score", star_score or 0.0),
+        star_score=star_score or 0.0,
         star_any=star_score is None,
     )
     if implementation == "composed":

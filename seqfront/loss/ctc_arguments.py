@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,13 +154,6 @@ def prior(op: str, p: Problem, logits: Tensor, log_prior: Tensor | None) -> Raw 
     backend = p.backend
     raw = backend.cast(log_prior.raw, lattice_dtype(backend.dtype(p.logits)))
     return backend.stop_gradient(raw)
-
-
-def number(op: str, name: str, value: float) -> float:
-    """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise errors.bad_argument(op, name, value, "a finite number", f"{name}=1.0, for example.")
-    return float(value)
 
 
 def needed(label_loop: bool) -> Needed:

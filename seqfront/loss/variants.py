@@ -181,7 +181,7 @@ def check_number(op: str, name: str, value: float, least: float = -math.inf) -> 
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, (int, float)) and -math.inf < value < math.inf
 
 
 def _is_int(value: object) -> bool:
