@@ -10,12 +10,16 @@ Importing this imports no framework: one is loaded when a tensor of it turns up,
 for by name.
 """
 
+from seqfront import alignment as alignment
 from seqfront import loss as loss
+from seqfront import metrics as metrics
 from seqfront import models as models
 from seqfront import nn as nn
 from seqfront import randomness as randomness
 from seqfront import search as search
 from seqfront import training as training
+from seqfront.alignment import ctc_alignment as ctc_alignment
+from seqfront.alignment import ctc_posteriors as ctc_posteriors
 from seqfront.backends import set_backend as set_backend
 from seqfront.backends import use_backend as use_backend
 from seqfront.checkpoint import load as load

@@ -77,7 +77,9 @@ def _public(module: Any) -> list[tuple[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("module", [sf, sf.nn, sf.models, sf.search, sf.loss, sf.training])
+@pytest.mark.parametrize(
+    "module", [sf, sf.nn, sf.models, sf.search, sf.loss, sf.metrics, sf.alignment, sf.training]
+)
 def test_public_names_are_documented_and_annotated(module: Any) -> None:
     for name, value in _public(module):
         assert inspect.getdoc(value), name

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from frameworks import INSTALLED
 from messages import backends as about_backends
-from messages import dims, losses, ops, pruned, transducers
+from messages import dims, losses, metrics, ops, pruned, transducers
 from messages.message import Make, Message, covered, said
 
 import seqfront as sf
@@ -22,6 +22,7 @@ MESSAGES: list[Message] = [
     *losses.MESSAGES,
     *transducers.MESSAGES,
     *pruned.MESSAGES,
+    *metrics.MESSAGES,
     *about_backends.MESSAGES,
 ]
 

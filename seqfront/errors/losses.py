@@ -153,5 +153,14 @@ def needs_lengths(op: str, x: Tensor, dim: Dim) -> DimError:
     )
 
 
+def transcripts_differ(op: str, hypotheses: int, references: int) -> DimError:
+    """Not as many hypotheses as references."""
+    return DimError(
+        f"{op}: there are not as many hypotheses as references.",
+        [("hypotheses", hypotheses), ("references", references)],
+        "one hypothesis for each reference, in the same order; empty text if there is none.",
+    )
+
+
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from cases import (
+    alignments,
     arithmetic,
     contracting,
     creating,
@@ -15,6 +16,7 @@ from cases import (
     layers,
     losses,
     pruned,
+    metrics,
     reducing,
     transducers,
 )
@@ -33,6 +35,8 @@ MODULES = (
     transducers,
     pruned,
     layers,
+    metrics,
+    alignments,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))

@@ -25,7 +25,7 @@ void with_lattice(const Call& call, const CtcProblem& p, Body&& body) {
 }
 
 void run_forward(const Call& call) {
-    const CtcProblem p(call);
+    const CtcProblem p(call, call.flag(ctc::kMaxApprox));
     with_lattice(call, p, [&](auto element, auto* lattice) {
         using T = decltype(element);
         using L = typename RowKernelsOf<T>::Lattice;
@@ -37,7 +37,7 @@ void run_forward(const Call& call) {
 }
 
 void run_backward(const Call& call) {
-    const CtcProblem p(call);
+    const CtcProblem p(call, call.flag(ctc::kMaxApprox));
     with_lattice(call, p, [&](auto element, auto* lattice) {
         CtcBackward<decltype(element), std::remove_pointer_t<decltype(lattice)>>(p, call).run();
     });
@@ -59,12 +59,12 @@ const Op& ctc_op() {
          {"saved_ends", "L", "batch 34", SF_SAVED}},
         {{"blank", "int", 0},
          {"normalized", "bool", 0},
-         {"max_approx", "bool", 0},
          {"label_loop", "bool", 1},
          {"prior_scale", "float", 1},
          {"star", "int", static_cast<double>(ctc::kNoStar)},
          {"star_any", "bool", 0},
-         {"star_score", "float", 0}},
+         {"star_score", "float", 0},
+         {"max_approx", "bool", 0}},
         run_forward,
         run_backward,
     };

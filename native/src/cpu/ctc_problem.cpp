@@ -38,7 +38,7 @@ void check_finite(const char* op, const sf_array& log_prior) {
 
 }  // namespace
 
-CtcProblem::CtcProblem(const Call& call)
+CtcProblem::CtcProblem(const Call& call, bool max_approx_)
     : batch(call.size(ctc::kLogits, 0)),
       frames(call.size(ctc::kLogits, 1)),
       classes(call.size(ctc::kLogits, 2)),
@@ -51,7 +51,7 @@ CtcProblem::CtcProblem(const Call& call)
       label_lengths(call.in<int32_t>(ctc::kLabelLengths)),
       log_prior(call.has(ctc::kLogPrior) ? &call.input(ctc::kLogPrior) : nullptr),
       normalized(call.flag(ctc::kNormalized)),
-      max_approx(call.flag(ctc::kMaxApprox)),
+      max_approx(max_approx_),
       label_loop(call.flag(ctc::kLabelLoop)),
       has_star(call.integer(ctc::kStar) != ctc::kNoStar),
       star_any(has_star && call.flag(ctc::kStarAny)),

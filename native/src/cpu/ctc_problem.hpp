@@ -17,12 +17,12 @@ enum GradientInput { kFrames = kLogPrior + 1, kStates, kEnds, kGradLoss };  // a
 enum Attribute {
     kBlank,
     kNormalized,
-    kMaxApprox,
     kLabelLoop,
     kPriorScale,
     kStar,
     kStarAny,
-    kStarScore
+    kStarScore,
+    kMaxApprox  // of the loss only
 };
 
 // The value of `star` that says that no target is one.
@@ -36,7 +36,7 @@ constexpr int64_t kEndsSize = 2 + 2 * kCheckpoints;  // loss, how it ends, rest 
 
 struct CtcProblem {
     // Throws InvalidArgument.
-    explicit CtcProblem(const Call& call);
+    explicit CtcProblem(const Call& call, bool max_approx = false);
 
     int64_t batch, frames, classes, blank;
     int64_t target_rows, target_columns;  // batch rows, or 1 with all targets one after another

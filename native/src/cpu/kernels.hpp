@@ -157,6 +157,14 @@ struct LatticeKernels {
     void (*gemm)(const Gemm<L>&);
 };
 
+// A band of strips of 64 rows of the matrix of edit distances.
+struct EditBand {
+    const uint64_t* matches;  // [tokens, strips]: the rows that have the token; none have token 0
+    const int32_t* text;      // the tokens of the columns; `strips` more before and after are 0
+    int64_t columns;
+    uint8_t* border;  // of each column, above the band, then below it: 1 it rises, 2 it falls
+};
+
 struct Kernels {
     const char* name;
     RowKernels<float> float32;
@@ -165,6 +173,8 @@ struct Kernels {
     RowKernels<float> float16;
     LatticeKernels<float> single_lattice;
     LatticeKernels<double> double_lattice;
+    int64_t edit_strips;                    // of the next
+    int64_t (*edit_band)(const EditBand&);  // returns by how much the lower border rises in all
 };
 
 constexpr int64_t kLatticePad = 16;  // elements of the widest vector

@@ -1,6 +1,7 @@
 // The table of kernels of one instruction set. Included by kernels_*.cpp only.
 #include "simd_arcs.hpp"
 #include "simd_ctc.hpp"
+#include "simd_edit.hpp"
 #include "simd_exponentials.hpp"
 #include "simd_gemm.hpp"
 #include "simd_rnnt.hpp"
@@ -42,7 +43,9 @@ constexpr Kernels make_kernels(const char* name) {
             row_kernels<BFloat16>,
             row_kernels<Float16>,
             lattice_kernels<float>,
-            lattice_kernels<double>};
+            lattice_kernels<double>,
+            kEditStrips,
+            edit_band};
 }
 
 }  // namespace SF_ISA
