@@ -42,6 +42,7 @@ struct LatticeProblem {
         int blank;            // attribute
     };
     LatticeProblem(const Call& call, const Places& at);
+    LatticeProblem(const Call& call, const Places& at, int64_t most_frames);
 
     int64_t batch, frames, labels, classes, blank;
     const int32_t* targets;        // [batch, labels]

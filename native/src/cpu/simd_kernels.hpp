@@ -1,4 +1,5 @@
 // The table of kernels of one instruction set. Included by kernels_*.cpp only.
+#include "simd_arcs.hpp"
 #include "simd_ctc.hpp"
 #include "simd_rnnt.hpp"
 #include "simd_rows.hpp"
@@ -23,12 +24,13 @@ void log_array(const L* x, L* y, int64_t count) {
 }
 
 template <class T>
-constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>, softmax_gradient<T>};
+constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>, softmax_gradient<T>,
+                                                clamped_gradient<T>};
 
 template <class L>
-constexpr LatticeKernels<L> lattice_kernels = {rnnt_likelihood<L>, rnnt_gradient<L>,
-                                               ctc_likelihood<L>,  ctc_gradient<L>,
-                                               exp_array<L>,       log_array<L>};
+constexpr LatticeKernels<L> lattice_kernels = {
+    rnnt_likelihood<L>, rnnt_gradient<L>, arcs_likelihood<L>, arcs_posteriors<L>,
+    ctc_likelihood<L>,  ctc_gradient<L>,  exp_array<L>,       log_array<L>};
 
 constexpr Kernels make_kernels(const char* name) {
     return {name,
