@@ -41,7 +41,7 @@ def tensors(
 
 def _is_empty(value: Any) -> bool:
     """An empty list or tuple, whose numbers are of no type."""
-    return isinstance(value, (list, tuple)) and not value
+    return isinstance(value, (list, tuple)) and len(value) == 0
 
 
 class Arguments:

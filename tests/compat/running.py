@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from frameworks import INSTALLED
 
+from seqfront import backends
+
 MODES = tuple(
     mode
     for mode in ("numpy", "torch", "torch compiled", "tensorflow", "tensorflow graph")
@@ -44,6 +46,7 @@ def _torch(
 ) -> tuple[np.ndarray, np.ndarray]:
     import torch
 
+    backends.get("torch")  # none can be loaded within a trace
     if compiled:
         torch._dynamo.reset()
         fn = torch.compile(fn, fullgraph=True, dynamic=True, backend="aot_eager")
