@@ -61,7 +61,7 @@ def ctc_loss(
         "max_approx": bool(max_approx),
         "label_loop": bool(label_loop),
     }
-    (loss,) = p.backend.native_call("ctc", p.inputs, attributes)
+    (loss,) = p.backend.native_call("ctc", (*p.inputs, None), attributes)
 
     def needed(labels: int, repeats: int) -> tuple[int, int]:
         blanks = repeats if label_loop else 0

@@ -1,87 +1,235 @@
-// CTC: the op, from checks to rows. The lattice itself is in simd_ctc.hpp, and for
-// the best path alone in ctc_best_path.hpp.
+// CTC: the op. The lattice itself is in simd_ctc.hpp, and for the best path alone in
+// ctc_best_path.hpp; what lies between it and the logits, in ctc_rows.hpp.
 //
-// saved, for each sequence with S labels: rows [log-normaliser, log p(blank), log p(label_0) ..] of
-// S + 2 elements, one for each frame.
+// Memory: the logits are the largest thing there is, and nothing of the size of [frames, labels] is
+// kept beside them. All sequences go through the frames together, a few frames at a time: their
+// scores are taken from the logits while these are in the caches, then each lattice moves on. The
+// loss saves the normaliser of each frame and the states at 16 frames. The gradient goes back from
+// one of those frames to the one before, and takes the scores from the logits again, right before
+// it overwrites them.
+#include <cmath>
 #include <vector>
 
 #include "ctc_best_path.hpp"
-#include "gradient_rows.hpp"
-#include "op.hpp"
+#include "ctc_rows.hpp"
+#include "ctc_sum.hpp"
 #include "thread_pool.hpp"
 
 namespace seqfront {
 namespace {
 
-enum Input { kLogits, kTargets, kFrameLengths, kLabelLengths, kSaved, kGradLoss };
-enum Attribute { kBlank, kNormalized, kMaxApprox, kLabelLoop };
+enum Saved { kFrames = ctc::kLogPrior + 1, kStates, kEnds, kGradLoss };  // inputs of the gradient
+constexpr int64_t kEndsSize = 2 + 2 * ctc::kCheckpoints;
 
-struct Problem : LatticeProblem {
-    int64_t logits_stride[2];
-    bool normalized, max_approx, label_loop;
+// Where a sequence has its part of what is saved.
+struct Places {
+    const CtcProblem& p;
 
-    explicit Problem(const Call& call)
-        : LatticeProblem(call, {kLogits, kTargets, kBlank}),
-          normalized(call.flag(kNormalized)),
-          max_approx(call.flag(kMaxApprox)),
-          label_loop(call.flag(kLabelLoop)) {
-        std::copy_n(call.input(kLogits).stride, 2, logits_stride);
+    int64_t frame(const CtcSequence& s, int64_t t) const { return s.index * p.frames + t; }
+    int64_t body(const CtcSequence& s, int64_t checkpoint) const {
+        return 4 * (checkpoint * p.target_rows * p.target_columns +
+                    p.starts[static_cast<size_t>(s.index)]);
+    }
+    int64_t end(const CtcSequence& s) const { return s.index * kEndsSize; }
+    int64_t tail(const CtcSequence& s, int64_t checkpoint) const {
+        return end(s) + 2 + 2 * checkpoint;
     }
 };
 
-// A sequence of a checked problem.
-struct Sequence {
-    int64_t frames;
-    int64_t labels;
-    const int32_t* targets;
+int64_t row_work(const CtcProblem& p) { return p.classes + 2 * p.most_labels + 64; }
+int64_t lattice_work(const CtcProblem& p, int64_t frames) {
+    return 8 * frames * (p.most_labels + 2);
+}
 
-    Sequence(const Problem& p, int64_t b)
-        : frames(p.frame_lengths[b]),
-          labels(p.label_lengths[b]),
-          targets(labels > 0 ? p.targets + b * p.labels : nullptr) {}
+// One lattice for each thread that will take part.
+template <class Lattice, class L>
+std::vector<Lattice> lattices(const CtcProblem& p, const LatticeKernels<L>& kernels, int32_t threads,
+                              int64_t work, int64_t kept_frames) {
+    std::vector<Lattice> all;
+    const int32_t count = useful_threads(p.batch, work, threads);
+    all.reserve(static_cast<size_t>(count));
+    for (int32_t i = 0; i < count; ++i) {
+        all.emplace_back(kernels, p.label_loop, p.most_labels, kept_frames);
+    }
+    return all;
+}
 
-    int64_t pitch() const { return labels + 2; }
-};
+// -- loss -----------------------------------------------------------------------------------------
 
-int64_t saved_size(const Problem& p) { return p.frames * (p.labels + 2); }
-int64_t row_work(const Problem& p) { return p.classes + 2 * p.labels + 64; }
-int64_t lattice_work(const Problem& p) { return 8 * saved_size(p); }
+template <class T, class Lattice>
+class Forward {
+    using L = typename RowKernelsOf<T>::Lattice;
 
-// Memory of one thread for the lattices of one sequence after another.
-template <class L>
-class Workspace {
   public:
-    explicit Workspace(const Problem& p)
-        : problem_(p),
-          skip_(allocate<L>(ctc_padded(p.labels))),
-          scratch_(allocate<L>(p.max_approx ? 0 : ctc_scratch(p.frames, p.labels))),
-          best_path_(p.max_approx ? p.frames : 0, p.labels) {
-        repeats_.reserve(static_cast<size_t>(2 * p.labels));
-        order_.reserve(static_cast<size_t>(p.labels));
-    }
+    Forward(const CtcProblem& p, const T* logits, L* loss, L* frames, L* states, L* ends)
+        : p_(p),
+          at_{p},
+          threads_(usable_threads(p.threads)),
+          logits_(logits),
+          loss_(loss),
+          frames_(reinterpret_cast<CtcFrame<L>*>(frames)),
+          states_(states),
+          ends_(ends),
+          rows_(p, kernels()),
+          step_(std::min<int64_t>(p.interval(), 32)),
+          state_size_(ctc_states(p.most_labels)),
+          scores_(allocate<L>(p.batch * score_size())),
+          current_(allocate<L>(p.batch * state_size_)),
+          lattices_(lattices<Lattice>(p, lattice_kernels<L>(kernels()), threads_,
+                                      lattice_work(p, step_), 1)) {}
 
-    CtcLattice<L> lattice(const Sequence& s, const L* saved) {
-        constexpr L impossible = -std::numeric_limits<L>::infinity();
-        for (int64_t k = 0; k < s.labels; ++k) {
-            const bool may = k > 0 && (!problem_.label_loop || s.targets[k] != s.targets[k - 1]);
-            skip_[k] = may ? 0 : impossible;
+    void run() {
+        for (int64_t k = 0; k * p_.interval() < p_.frames; ++k) {
+            const int64_t stop = std::min(p_.frames, (k + 1) * p_.interval());
+            for (int64_t t = k * p_.interval(); t < stop; t += step_) {
+                const int64_t end = std::min(t + step_, stop);
+                measure(t, end);
+                parallel_for(p_.batch, lattice_work(p_, step_), threads_,
+                             [&](int32_t slot, int64_t first, int64_t last) {
+                                 Lattice& lattice = lattices_[static_cast<size_t>(slot)];
+                                 for (int64_t b = first; b < last; ++b) move(lattice, b, t, end);
+                             });
+            }
         }
-        std::fill(skip_.get() + s.labels, skip_.get() + ctc_padded(s.labels), impossible);
-        return {s.frames, s.labels, saved, skip_.get(), problem_.label_loop, scratch_.get()};
+        for (int64_t b = 0; b < p_.batch; ++b) finish_empty(CtcSequence(p_, b));
     }
-
-    CtcGradient<L> gradient(const Sequence& s, L* rows, L upstream) {
-        find_repeats(s);
-        return {rows, repeats_.data(), static_cast<int64_t>(repeats_.size() / 2), upstream,
-                problem_.normalized};
-    }
-
-    CtcBestPath<L>& best_path() { return best_path_; }
 
   private:
-    void find_repeats(const Sequence& s) {
+    int64_t score_size() const { return step_ * (p_.most_labels + 1); }
+
+    // Scores of frames [begin, end) of all sequences.
+    void measure(int64_t begin, int64_t end) {
+        const int64_t count = end - begin;
+        parallel_for(p_.batch * count, row_work(p_), threads_,
+                     [&](int32_t, int64_t first, int64_t last) {
+                         while (first < last) {
+                             const int64_t b = first / count, t = begin + first % count;
+                             const CtcSequence s(p_, b);
+                             const int64_t stop = std::min({t + last - first, end, s.frames});
+                             if (stop > t) measure(s, t, stop, begin);
+                             first += end - t;
+                         }
+                     });
+    }
+    void measure(const CtcSequence& s, int64_t begin, int64_t end, int64_t block) {
+        rows_.measure(s, logits_ + s.index * p_.logits_stride[0] + begin * p_.logits_stride[1],
+                      end - begin, frames_ + at_.frame(s, begin),
+                      scores_.get() + s.index * score_size() + (begin - block) * s.pitch());
+    }
+
+    void move(Lattice& lattice, int64_t b, int64_t begin, int64_t end) {
+        const CtcSequence s(p_, b);
+        if (begin >= s.frames) return;
+        L* const states = current_.get() + b * state_size_;
+        lattice.ready(s);
+        if (begin == 0) lattice.start(states);
+        if (begin % p_.interval() == 0) {
+            const int64_t k = begin / p_.interval();
+            lattice.pack(states, states_ + at_.body(s, k), ends_ + at_.tail(s, k));
+        }
+        const int64_t count = std::min(end, s.frames) - begin;
+        lattice.advance(scores_.get() + b * score_size(), count, states);
+        if (begin + count == s.frames) finish(lattice, s, states);
+    }
+
+    void finish(Lattice& lattice, const CtcSequence& s, L* states) {
+        CtcEnd<L> end = lattice.end(states);
+        for (int64_t t = 0; t < s.frames; ++t) {
+            if (!frames_[at_.frame(s, t)].valid()) end.loss = std::numeric_limits<L>::quiet_NaN();
+        }
+        save(s, end);
+    }
+    void finish_empty(const CtcSequence& s) {
+        constexpr L impossible = std::numeric_limits<L>::infinity();
+        if (s.frames == 0) save(s, {s.labels == 0 ? 0 : impossible, 0});
+    }
+    void save(const CtcSequence& s, const CtcEnd<L>& end) {
+        loss_[s.index] = ends_[at_.end(s)] = end.loss;
+        ends_[at_.end(s) + 1] = end.rest;
+    }
+
+    const CtcProblem& p_;
+    Places at_;
+    int32_t threads_;
+    const T* logits_;
+    L* loss_;
+    CtcFrame<L>* frames_;
+    L* states_;
+    L* ends_;
+    CtcRows<T> rows_;
+    int64_t step_, state_size_;
+    Buffer<L> scores_, current_;
+    std::vector<Lattice> lattices_;
+};
+
+// -- gradient -------------------------------------------------------------------------------------
+
+template <class T, class Lattice>
+class Backward {
+    using L = typename RowKernelsOf<T>::Lattice;
+
+  public:
+    Backward(const CtcProblem& p, const Call& call)
+        : p_(p),
+          at_{p},
+          threads_(usable_threads(p.threads)),
+          logits_(call.in<T>(ctc::kLogits)),
+          frames_(reinterpret_cast<const CtcFrame<L>*>(call.in<L>(kFrames))),
+          states_(call.in<L>(kStates)),
+          ends_(call.in<L>(kEnds)),
+          grad_loss_(call.in<L>(kGradLoss)),
+          grad_(call.out<T>(0)),
+          stride_(call.output(0).stride),
+          rows_(p, kernels()),
+          writer_(kernels(), grad_, logits_, p.classes,
+                  p.batch * p.frames * p.classes * static_cast<int64_t>(sizeof(T)),
+                  stride_[1] == p.classes && stride_[0] == p.frames * p.classes),
+          state_size_(ctc_states(p.most_labels)),
+          block_(frames_at_once()),
+          parts_(allocate<L>(p.batch * part_size())),
+          beta_(allocate<L>(p.batch * state_size_)),
+          inner_(allocate<L>(p.batch * blocks() * state_size_)),
+          repeats_(static_cast<size_t>(p.batch)),
+          lattices_(lattices<Lattice>(p, lattice_kernels<L>(kernels()), threads_,
+                                      lattice_work(p, 3 * block_), block_)) {
+        for (size_t i = 0; i < lattices_.size(); ++i) scores_.push_back(allocate<L>(part_size()));
+        for (int32_t i = 0; i < threads_; ++i) scratch_.push_back(allocate<L>(p.most_labels + 1));
+        for (int64_t b = 0; b < p.batch; ++b) {
+            if (has_gradient(b)) find_repeats(CtcSequence(p, b));
+        }
+    }
+
+    void run() {
+        for (int64_t k = ctc::kCheckpoints - 1; k >= 0; --k) {
+            const int64_t begin = k * p_.interval();
+            const int64_t end = std::min(p_.frames, begin + p_.interval());
+            for (int64_t i = blocks() - 1; i >= 0; --i) {
+                const int64_t from = begin + i * block_, to = std::min(end, from + block_);
+                if (from < to) run_block(k, i, from, to);
+            }
+        }
+    }
+
+  private:
+    // Frames whose states are kept at once: all between two checkpoints if they fit into a cache,
+    // else so many that the states within and between such blocks need the least memory.
+    int64_t frames_at_once() const {
+        constexpr int64_t kCacheBytes = 1 << 20;
+        const int64_t bytes = p_.interval() * state_size_ * static_cast<int64_t>(sizeof(L));
+        if (bytes <= kCacheBytes) return p_.interval();
+        return static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(p_.interval()))));
+    }
+    int64_t blocks() const { return (p_.interval() + block_ - 1) / block_; }
+    int64_t part_size() const { return block_ * (p_.most_labels + 1); }
+
+    const L& loss(int64_t b) const { return ends_[b * kEndsSize]; }
+    bool has_gradient(int64_t b) const {
+        return p_.frame_lengths[b] > 0 && grad_loss_[b] != 0 && std::isfinite(loss(b));
+    }
+
+    void find_repeats(const CtcSequence& s) {
+        std::vector<int32_t>& pairs = repeats_[static_cast<size_t>(s.index)];
         order_.clear();
-        repeats_.clear();
         for (int32_t k = 0; k < s.labels; ++k) order_.push_back(k);
         std::sort(order_.begin(), order_.end(), [&](int32_t a, int32_t b) {
             return s.targets[a] != s.targets[b] ? s.targets[a] < s.targets[b] : a < b;
@@ -89,171 +237,145 @@ class Workspace {
         size_t first = 0;
         for (size_t i = 1; i < order_.size(); ++i) {
             if (s.targets[order_[i]] == s.targets[order_[first]]) {
-                repeats_.push_back(order_[i]);
-                repeats_.push_back(order_[first]);
+                pairs.push_back(order_[i]);
+                pairs.push_back(order_[first]);
             } else {
                 first = i;
             }
         }
     }
 
-    const Problem& problem_;
-    Buffer<L> skip_;
-    Buffer<L> scratch_;
-    CtcBestPath<L> best_path_;
-    std::vector<int32_t> order_;
-    std::vector<int32_t> repeats_;
-};
+    // Block `i` of those after checkpoint `k`: first all lattices, then all rows of the gradient.
+    void run_block(int64_t k, int64_t i, int64_t begin, int64_t end) {
+        parallel_for(p_.batch, lattice_work(p_, 3 * block_), threads_,
+                     [&](int32_t slot, int64_t first, int64_t last) {
+                         for (int64_t b = first; b < last; ++b) {
+                             if (has_gradient(b) && begin < p_.frame_lengths[b]) {
+                                 retreat(static_cast<size_t>(slot), CtcSequence(p_, b), k, i);
+                             }
+                         }
+                     });
+        const int64_t count = end - begin;
+        parallel_for(p_.batch * count, row_work(p_), threads_,
+                     [&](int32_t slot, int64_t first, int64_t last) {
+                         for (int64_t n = first; n < last; ++n) {
+                             write(static_cast<size_t>(slot), CtcSequence(p_, n / count), begin,
+                                   begin + n % count);
+                         }
+                     });
+    }
 
-template <class L>
-std::vector<Workspace<L>> workspaces(const Problem& p, int32_t threads) {
-    std::vector<Workspace<L>> all;
-    const int32_t count = useful_threads(p.batch, lattice_work(p), threads);
-    all.reserve(static_cast<size_t>(count));
-    for (int32_t i = 0; i < count; ++i) all.emplace_back(p);
-    return all;
-}
-
-// Normalisers and log-probs of frames [begin, end) of a sequence, whose first frame is x.
-template <class T, class L>
-void save_frames(const Problem& p, const RowKernels<L>& rows, const Sequence& s, const T* x,
-                 int64_t begin, int64_t end, L* saved) {
-    constexpr int64_t kBlock = 64;
-    L maximum[kBlock] = {}, log_sum[kBlock] = {};
-    for (int64_t first = begin; first < end; first += kBlock) {
-        const int64_t count = std::min(kBlock, end - first), stride = p.logits_stride[1];
-        const T* frame = x + first * stride;
-        if (!p.normalized) rows.normalisers(frame, stride, count, p.classes, maximum, log_sum);
-        for (int64_t i = 0; i < count; ++i, frame += stride) {
-            L* row = saved + (first + i) * s.pitch();
-            row[0] = maximum[i] + log_sum[i];
-            row[1] = log_prob(widen(frame[p.blank]), maximum[i], log_sum[i]);
-            for (int64_t k = 0; k < s.labels; ++k) {
-                row[2 + k] = log_prob(widen(frame[s.targets[k]]), maximum[i], log_sum[i]);
-            }
-            for (int64_t k = 1; p.normalized && k < s.pitch(); ++k) {
-                if (!(row[k] < std::numeric_limits<L>::infinity())) row[0] = row[k];
-            }
+    void take_scores(const CtcSequence& s, int64_t begin, int64_t count, L* scores) const {
+        const T* x = logits_ + s.index * p_.logits_stride[0] + begin * p_.logits_stride[1];
+        for (int64_t t = 0; t < count; ++t) {
+            rows_.score(s, x + t * p_.logits_stride[1], frames_[at_.frame(s, begin + t)],
+                        scores + t * s.pitch());
         }
     }
-}
 
-template <class T, class L = typename RowKernelsOf<T>::Lattice>
-void forward(const Problem& p, const T* logits, L* loss, L* saved) {
-    const Kernels& table = kernels();
-    const int32_t threads = usable_threads(p.threads);
-    const int64_t size = saved_size(p);
-    parallel_for(
-        p.batch * p.frames, row_work(p), threads, [&](int32_t, int64_t begin, int64_t end) {
-            while (begin < end) {
-                const int64_t b = begin / p.frames, t = begin % p.frames;
-                const Sequence s(p, b);
-                save_frames(p, RowKernelsOf<T>::in(table), s, logits + b * p.logits_stride[0], t,
-                            std::min(t + end - begin, s.frames), saved + b * size);
-                begin += p.frames - t;
-            }
-        });
-    std::vector<Workspace<L>> workspace = workspaces<L>(p, threads);
-    parallel_for(p.batch, lattice_work(p), threads, [&](int32_t slot, int64_t begin, int64_t end) {
-        for (int64_t b = begin; b < end; ++b) {
-            const Sequence s(p, b);
-            if (s.frames == 0) {
-                loss[b] = s.labels == 0 ? 0 : std::numeric_limits<L>::infinity();
-                continue;
-            }
-            Workspace<L>& work = workspace[static_cast<size_t>(slot)];
-            const CtcLattice<L> lattice = work.lattice(s, saved + b * size);
-            loss[b] = p.max_approx ? work.best_path().loss(lattice)
-                                   : loss_of(lattice_kernels<L>(table).ctc_likelihood(lattice));
+    L* inner(const CtcSequence& s, int64_t i) {
+        return inner_.get() + (s.index * blocks() + i) * state_size_;
+    }
+
+    void retreat(size_t slot, const CtcSequence& s, int64_t k, int64_t i) {
+        Lattice& lattice = lattices_[slot];
+        L* const scores = scores_[slot].get();
+        const int64_t from = k * p_.interval(), begin = from + i * block_;
+        const int64_t stop = std::min({s.frames, from + p_.interval(), begin + block_});
+        const CtcEnd<L> end = {loss(s.index), ends_[at_.end(s) + 1]};
+        L* const beta = beta_.get() + s.index * state_size_;
+        lattice.ready(s);
+        if (stop == s.frames) lattice.start_back(end, beta);
+        const bool last_block = stop == std::min(s.frames, from + p_.interval());
+        if (last_block) enter(lattice, s, k, i, scores);
+        take_scores(s, begin, stop - begin, scores);
+        const bool raw = p_.normalized || p_.weighted();
+        const L upstream = grad_loss_[s.index];
+        lattice.retreat({scores, stop - begin, parts_.get() + s.index * part_size(),
+                         repeats_[static_cast<size_t>(s.index)], upstream, raw ? L{0} : upstream,
+                         end},
+                        inner(s, i), beta);
+    }
+
+    // States at the blocks up to `last` of those after checkpoint `k`.
+    void enter(Lattice& lattice, const CtcSequence& s, int64_t k, int64_t last, L* scores) {
+        lattice.unpack(states_ + at_.body(s, k), ends_ + at_.tail(s, k), inner(s, 0));
+        for (int64_t i = 0; i < last; ++i) {
+            std::copy_n(inner(s, i), state_size_, inner(s, i + 1));
+            take_scores(s, k * p_.interval() + i * block_, block_, scores);
+            lattice.advance(scores, block_, inner(s, i + 1));
+        }
+    }
+
+    void write(size_t slot, const CtcSequence& s, int64_t block, int64_t t) {
+        T* const g = grad_ + s.index * stride_[0] + t * stride_[1];
+        const L upstream = grad_loss_[s.index];
+        const bool invalid = std::isnan(loss(s.index)) && upstream != 0;
+        if (t >= s.frames || !(has_gradient(s.index) || invalid)) {
+            writer_.clear(g, 1, p_.classes);
+            return;
+        }
+        const T* x = logits_ + s.index * p_.logits_stride[0] + t * p_.logits_stride[1];
+        L* const part = parts_.get() + s.index * part_size() + (t - block) * s.pitch();
+        const CtcFrame<L>& frame = frames_[at_.frame(s, t)];
+        if (invalid) {
+            rows_.write_invalid(writer_, s, x, g);
+        } else {
+            rows_.write(writer_, s, frame, upstream, x, part, g, scratch_[slot].get());
+        }
+    }
+
+    const CtcProblem& p_;
+    Places at_;
+    int32_t threads_;
+    const T* logits_;
+    const CtcFrame<L>* frames_;
+    const L* states_;
+    const L* ends_;
+    const L* grad_loss_;
+    T* grad_;
+    const int64_t* stride_;
+    CtcRows<T> rows_;
+    GradientRows<T> writer_;
+    int64_t state_size_, block_;
+    Buffer<L> parts_, beta_, inner_;
+    std::vector<std::vector<int32_t>> repeats_;
+    std::vector<int32_t> order_;
+    std::vector<Lattice> lattices_;
+    std::vector<Buffer<L>> scores_, scratch_;  // of each thread
+};
+
+// -- entry points ---------------------------------------------------------------------------------
+
+// Calls body(T{}, lattice type).
+template <class Body>
+void with_lattice(const Call& call, const CtcProblem& p, Body&& body) {
+    with_element_type(call.input(ctc::kLogits).dtype, [&](auto element) {
+        using L = typename RowKernelsOf<decltype(element)>::Lattice;
+        if (p.max_approx) {
+            body(element, static_cast<CtcBestPath<L>*>(nullptr));
+        } else {
+            body(element, static_cast<CtcSum<L>*>(nullptr));
         }
     });
 }
 
-// The rows of one sequence, and whether there is anything in them.
-template <class L>
-bool sequence_gradient(const Problem& p, const LatticeKernels<L>& kernel, const Sequence& s,
-                       Workspace<L>& work, const L* saved, L upstream, L* rows) {
-    if (s.frames == 0 || upstream == 0) return false;
-    const CtcLattice<L> lattice = work.lattice(s, saved);
-    const CtcGradient<L> gradient = work.gradient(s, rows, upstream);
-    bool valid, possible;
-    if (p.max_approx) {
-        const L loss = work.best_path().gradient(lattice, gradient, kernel);
-        valid = loss == loss;
-        possible = loss < std::numeric_limits<L>::infinity();
-    } else {
-        const Likelihood<L> likelihood = kernel.ctc_gradient(lattice, gradient);
-        valid = likelihood.valid;
-        possible = likelihood.exponent != -std::numeric_limits<L>::infinity();
-    }
-    if (!valid) {
-        std::fill_n(rows, s.frames * s.pitch(), std::numeric_limits<L>::quiet_NaN());
-        for (int64_t t = 0; p.normalized && t < s.frames; ++t) rows[t * s.pitch()] = 0;
-    }
-    return possible || !valid;
-}
-
-template <class T, class L = typename RowKernelsOf<T>::Lattice>
-void backward(const Problem& p, const T* logits, const L* saved, const L* grad_loss, T* grad,
-              const int64_t* stride) {
-    const Kernels& table = kernels();
-    const int32_t threads = usable_threads(p.threads);
-    const int64_t size = saved_size(p);
-    const Buffer<L> parts = allocate<L>(p.batch * size);
-    const Buffer<bool> some = allocate<bool>(p.batch);
-    {
-        std::vector<Workspace<L>> workspace = workspaces<L>(p, threads);
-        parallel_for(
-            p.batch, lattice_work(p), threads, [&](int32_t slot, int64_t begin, int64_t end) {
-                for (int64_t b = begin; b < end; ++b) {
-                    some[b] =
-                        sequence_gradient(p, lattice_kernels<L>(table), Sequence(p, b),
-                                          workspace[static_cast<size_t>(slot)], saved + b * size,
-                                          grad_loss[b], parts.get() + b * size);
-                }
-            });
-    }
-    const bool dense = stride[1] == p.classes && stride[0] == p.frames * p.classes;
-    const int64_t bytes = p.batch * p.frames * p.classes * static_cast<int64_t>(sizeof(T));
-    const GradientRows<T> rows(table, grad, logits, p.classes, bytes, dense);
-    parallel_for(p.batch * p.frames, row_work(p), threads,
-                 [&](int32_t, int64_t begin, int64_t end) {
-                     for (int64_t i = begin; i < end; ++i) {
-                         const int64_t b = i / p.frames, t = i % p.frames;
-                         const Sequence s(p, b);
-                         T* g = grad + b * stride[0] + t * stride[1];
-                         if (t >= s.frames || !some[b]) {
-                             rows.clear(g, 1, p.classes);
-                             continue;
-                         }
-                         const L* of = parts.get() + b * size + t * s.pitch();
-                         const T* x = logits + b * p.logits_stride[0] + t * p.logits_stride[1];
-                         rows.write(x, g, saved[b * size + t * s.pitch()], of[0]);
-                         narrow(of[1], g[p.blank]);
-                         // Backwards: the first of equal labels has the sum.
-                         for (int64_t k = s.labels - 1; k >= 0; --k) {
-                             narrow(of[2 + k], g[s.targets[k]]);
-                         }
-                     }
-                 });
-}
-
 void run_forward(const Call& call) {
-    const Problem p(call);
-    with_element_type(call.input(kLogits).dtype, [&](auto element) {
+    const CtcProblem p(call);
+    with_lattice(call, p, [&](auto element, auto* lattice) {
         using T = decltype(element);
         using L = typename RowKernelsOf<T>::Lattice;
-        forward(p, call.in<T>(kLogits), call.out<L>(0), call.out<L>(1));
+        Forward<T, std::remove_pointer_t<decltype(lattice)>>(
+            p, call.in<T>(ctc::kLogits), call.out<L>(0), call.out<L>(1), call.out<L>(2),
+            call.out<L>(3))
+            .run();
     });
 }
 
 void run_backward(const Call& call) {
-    const Problem p(call);
-    with_element_type(call.input(kLogits).dtype, [&](auto element) {
-        using T = decltype(element);
-        using L = typename RowKernelsOf<T>::Lattice;
-        backward(p, call.in<T>(kLogits), call.in<L>(kSaved), call.in<L>(kGradLoss), call.out<T>(0),
-                 call.output(0).stride);
+    const CtcProblem p(call);
+    with_lattice(call, p, [&](auto element, auto* lattice) {
+        Backward<decltype(element), std::remove_pointer_t<decltype(lattice)>>(p, call).run();
     });
 }
 
@@ -263,14 +385,22 @@ const Op& ctc_op() {
     static const Op op = {
         "ctc",
         {{"logits", "T", "batch frames classes", SF_DIFFERENTIABLE | SF_STRIDED | SF_REUSABLE},
-         {"targets", "int32", "batch labels", 0},
+         {"targets", "int32", "rows labels", 0},
          {"frame_lengths", "int32", "batch", 0},
-         {"label_lengths", "int32", "batch", 0}},
-        {{"loss", "L", "batch", SF_DIFFERENTIABLE}, {"saved", "L", "batch frames labels+2", SF_SAVED}},
+         {"label_lengths", "int32", "batch", 0},
+         {"log_prior", "L", "classes", SF_OPTIONAL}},
+        {{"loss", "L", "batch", SF_DIFFERENTIABLE},
+         {"saved_frames", "L", "batch frames 3", SF_SAVED},
+         {"saved_states", "L", "16 rows 4*labels", SF_SAVED},
+         {"saved_ends", "L", "batch 34", SF_SAVED}},
         {{"blank", "int", 0},
          {"normalized", "bool", 0},
          {"max_approx", "bool", 0},
-         {"label_loop", "bool", 1}},
+         {"label_loop", "bool", 1},
+         {"prior_scale", "float", 1},
+         {"star", "int", static_cast<double>(ctc::kNoStar)},
+         {"star_any", "bool", 0},
+         {"star_score", "float", 0}},
         run_forward,
         run_backward,
     };

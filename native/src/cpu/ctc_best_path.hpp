@@ -8,98 +8,135 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <vector>
 
-#include "kernels.hpp"
-#include "problem.hpp"
+#include "ctc_sum.hpp"
 
 namespace seqfront {
 
 template <class L>
 class CtcBestPath {
   public:
-    // For sequences up to these sizes; no frames: never used.
-    CtcBestPath(int64_t frames, int64_t labels)
-        : back_(allocate<uint8_t>(frames * (2 * labels + 1))),
-          score_(allocate<double>(frames > 0 ? 2 * labels + 1 : 0)),
-          emission_(allocate<L>(frames > 0 ? labels + 2 : 0)),
-          first_(frames > 0 ? static_cast<size_t>(labels) : 0) {}
+    // As CtcSum.
+    CtcBestPath(const LatticeKernels<L>& kernels, bool label_loop, int64_t labels, int64_t frames)
+        : kernels_(kernels),
+          label_loop_(label_loop),
+          skip_(static_cast<size_t>(labels)),
+          first_(static_cast<size_t>(labels)),
+          back_(allocate<uint8_t>(std::max<int64_t>(1, frames) * (2 * labels + 1))),
+          score_(allocate<double>(2 * labels + 1)),
+          emission_(allocate<L>(labels + 1)) {}
 
-    // -log p of the best path; NaN if a log-prob is NaN or +inf.
-    L loss(const CtcLattice<L>& lattice) {
-        const int64_t states = 2 * lattice.labels + 1;
-        std::fill_n(score_.get(), states, kImpossible);
-        bool valid = true;
-        for (int64_t t = 0; t < lattice.frames; ++t) {
-            valid = advance(lattice, t) && valid;
+    void ready(const CtcSequence& s) {
+        labels_ = s.labels;
+        for (int64_t k = 0; k < s.labels; ++k) {
+            skip_[static_cast<size_t>(k)] =
+                k > 0 && (!label_loop_ || s.targets[k] != s.targets[k - 1]);
         }
-        if (!valid) return std::numeric_limits<L>::quiet_NaN();
-        return static_cast<L>(0.0 - score_[last_state(lattice)]);
     }
 
-    // Also writes the rows of the gradient, if the loss it returns is finite.
-    L gradient(const CtcLattice<L>& lattice, const CtcGradient<L>& to,
-               const LatticeKernels<L>& kernels) {
-        const L value = loss(lattice);
-        if (!(value < std::numeric_limits<L>::infinity())) return value;
-        const int64_t labels = lattice.labels, pitch = labels + 2;
-        const L occupancy = to.normalized ? L{0} : to.upstream;
-        for (int64_t k = 0; k < labels; ++k) first_[static_cast<size_t>(k)] = k;
-        for (int64_t i = 0; i < to.repeat_count; ++i) {
-            first_[static_cast<size_t>(to.repeats[2 * i])] = to.repeats[2 * i + 1];
+    void start(L* states) const {
+        double* const score = scores_in(states);
+        std::fill_n(score, count(), kImpossible);
+        score[0] = 0;
+    }
+
+    void advance(const L* scores, int64_t frames, L* states) {
+        for (int64_t t = 0; t < frames; ++t) {
+            step(scores + t * (labels_ + 1), scores_in(states), back_.get());
         }
-        int64_t state = last_state(lattice);
-        for (int64_t t = lattice.frames - 1; t >= 0; --t) {
-            L* row = to.rows + t * pitch;
-            kernels.exp(lattice.log_probs + t * pitch + 1, emission_.get(), labels + 1);
-            row[0] = occupancy;
-            for (int64_t i = 0; i <= labels; ++i) row[1 + i] = occupancy * emission_[i];
-            row[state % 2 == 0 ? 1 : 2 + first_[static_cast<size_t>(state / 2)]] -= to.upstream;
-            state -= back_[t * (2 * labels + 1) + state];
+    }
+
+    CtcEnd<L> end(L* states) const {
+        const double* const score = scores_in(states);
+        const int64_t last = 2 * labels_;
+        const bool in_label = last > 0 && score[last - 1] > score[last];
+        return {static_cast<L>(0.0 - score[in_label ? last - 1 : last]), static_cast<L>(in_label)};
+    }
+
+    // `back` is the state that the path is in.
+    void start_back(const CtcEnd<L>& end, L* back) const {
+        scores_in(back)[0] = static_cast<double>(2 * labels_) - static_cast<double>(end.rest);
+    }
+
+    void retreat(const CtcTask<L>& task, const L* states, L* back) {
+        std::memcpy(score_.get(), states, static_cast<size_t>(count()) * sizeof(double));
+        for (int64_t t = 0; t < task.frames; ++t) {
+            step(task.scores + t * (labels_ + 1), score_.get(), back_.get() + t * count());
         }
-        return value;
+        find_first(task.repeats);
+        auto state = static_cast<int64_t>(scores_in(back)[0]);
+        for (int64_t t = task.frames - 1; t >= 0; --t) {
+            write_row(task, t, state);
+            state -= back_[t * count() + state];
+        }
+        scores_in(back)[0] = static_cast<double>(state);
+    }
+
+    void pack(L* states, L* body, L* tail) const {
+        std::memcpy(body, states, static_cast<size_t>(2 * labels_) * sizeof(double));
+        std::memcpy(tail, scores_in(states) + 2 * labels_, sizeof(double));
+    }
+    void unpack(const L* body, const L* tail, L* states) const {
+        std::memcpy(states, body, static_cast<size_t>(2 * labels_) * sizeof(double));
+        std::memcpy(scores_in(states) + 2 * labels_, tail, sizeof(double));
     }
 
   private:
     static constexpr double kImpossible = -std::numeric_limits<double>::infinity();
 
-    int64_t last_state(const CtcLattice<L>& lattice) const {
-        const int64_t last = 2 * lattice.labels;
-        return last > 0 && score_[last - 1] > score_[last] ? last - 1 : last;
-    }
+    int64_t count() const { return 2 * labels_ + 1; }
+    static double* scores_in(L* states) { return reinterpret_cast<double*>(states); }
 
     // One frame, in place: descending, so that the scores of earlier states are still the old ones.
-    // Whether its log-probs are valid.
-    bool advance(const CtcLattice<L>& lattice, int64_t t) {
-        const int64_t labels = lattice.labels;
-        const L* row = lattice.log_probs + t * (labels + 2);
-        uint8_t* back = back_.get() + t * (2 * labels + 1);
-        for (int64_t s = 2 * labels; s >= 0; --s) {
+    void step(const L* row, double* score, uint8_t* back) const {
+        for (int64_t s = 2 * labels_; s >= 0; --s) {
             const int64_t k = s / 2;
             const bool is_label = s % 2 != 0;
-            const double emission = static_cast<double>(row[is_label ? 2 + k : 1]);
-            double best = is_label && !lattice.label_loop ? kImpossible : score_[s];
+            double best = is_label && !label_loop_ ? kImpossible : score[s];
             int move = 0;
-            if (t == 0) best = s <= 1 ? 0 : kImpossible;
-            if (t > 0 && s >= 1 && score_[s - 1] > best) {
-                best = score_[s - 1];
+            if (s >= 1 && score[s - 1] > best) {
+                best = score[s - 1];
                 move = 1;
             }
-            if (t > 0 && is_label && k > 0 && lattice.skip[k] == 0 && score_[s - 2] > best) {
-                best = score_[s - 2];
+            if (is_label && skip_[static_cast<size_t>(k)] != 0 && score[s - 2] > best) {
+                best = score[s - 2];
                 move = 2;
             }
-            score_[s] = best + emission;
+            score[s] = best + static_cast<double>(row[is_label ? 1 + k : 0]);
             back[s] = static_cast<uint8_t>(move);
         }
-        return row[0] < std::numeric_limits<L>::infinity();
     }
 
+    void find_first(const std::vector<int32_t>& repeats) {
+        for (int64_t k = 0; k < labels_; ++k) first_[static_cast<size_t>(k)] = k;
+        for (size_t i = 0; i < repeats.size(); i += 2) {
+            first_[static_cast<size_t>(repeats[i])] = repeats[i + 1];
+        }
+    }
+
+    void write_row(const CtcTask<L>& task, int64_t t, int64_t state) {
+        const int64_t pitch = labels_ + 1;
+        L* const row = task.rows + t * pitch;
+        if (task.occupancy == 0) {
+            std::fill_n(row, pitch, L{0});
+        } else {
+            kernels_.exp(task.scores + t * pitch, emission_.get(), pitch);
+            for (int64_t i = 0; i < pitch; ++i) row[i] = task.occupancy * emission_[i];
+        }
+        row[state % 2 == 0 ? 0 : 1 + first_[static_cast<size_t>(state / 2)]] -= task.upstream;
+    }
+
+    const LatticeKernels<L>& kernels_;
+    bool label_loop_;
+    int64_t labels_ = 0;
+    std::vector<uint8_t> skip_;
+    std::vector<int64_t> first_;
     Buffer<uint8_t> back_;
     Buffer<double> score_;
     Buffer<L> emission_;
-    std::vector<int64_t> first_;
 };
 
 }  // namespace seqfront

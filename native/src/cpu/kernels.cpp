@@ -12,17 +12,8 @@ int64_t arcs_scratch(int64_t labels, int64_t cells, int64_t history) {
     return 2 * (cells + 1 + 4 * kLatticePad) + 2 * history * (labels + 1 + 3 * kLatticePad);
 }
 
-int64_t ctc_segment(int64_t frames) {
-    int64_t segment = 1;
-    while (segment * segment < frames) ++segment;
-    return segment;
-}
-
-int64_t ctc_scratch(int64_t frames, int64_t labels) {
-    const int64_t width = ctc_padded(labels);
-    return (2 * ctc_segment(frames) + 1) * 4 * width + 2 * width;
-}
-
 int64_t ctc_padded(int64_t labels) { return (labels / kLatticePad + 1) * kLatticePad; }
+
+int64_t ctc_states(int64_t labels) { return 4 * ctc_padded(labels); }
 
 }  // namespace seqfront

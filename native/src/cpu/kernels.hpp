@@ -86,27 +86,30 @@ struct ArcLattice {
     L* scratch;  // arcs_scratch(labels, cells, history) elements
 };
 
-// One sequence of CTC. Row t of log_probs is [log-normaliser, blank, label_0 .. label_{labels-1}];
-// the log-normaliser is NaN or +inf if anything in the row is.
+// Some frames of one sequence of CTC. Row t of scores is [blank, label_0 .. label_{labels-1}]: what
+// each adds to the log-probability of an alignment that passes through it.
+//
+// The states at one frame are ctc_states(labels) elements, in an order of the kernel's own.
 template <class L>
 struct CtcLattice {
     int64_t frames;  // >= 1
     int64_t labels;
-    const L* log_probs;  // [frames, labels + 2]
-    const L* skip;       // log-weight (0 or -inf) of label k-1 -> label k; ctc_padded(labels)
+    const L* scores;  // [frames, labels + 1]
+    const L* skip;    // log-weight (0 or -inf) of label k-1 -> label k; ctc_padded(labels)
     int32_t label_loop;
-    L* scratch;  // ctc_scratch(frames, labels) elements
 };
 
-// Row t of rows is [factor of the softmax, gradient of the blank, of label_0 ..]. Where a label
-// occurs again, its first occurrence has the gradient of all.
+// Rows of the gradient, in the layout of the scores: occupancy * exp(score) - upstream * posterior.
+// Where a label occurs again, its first occurrence has the posterior of all.
 template <class L>
 struct CtcGradient {
-    L* rows;                 // [frames, labels + 2]
+    L* rows;                 // [frames, labels + 1]
     const int32_t* repeats;  // pairs (k, first k' < k with the same label), ascending in k
     int64_t repeat_count;
     L upstream;
-    int32_t normalized;
+    L occupancy;
+    L exponent;  // of the likelihood
+    L* scratch;  // 2 * ctc_padded(labels)
 };
 
 template <class L>
@@ -117,8 +120,12 @@ struct LatticeKernels {
     Likelihood<L> (*arcs_likelihood)(const ArcLattice<L>&);
     // Puts the posteriors in place of the weights, unless the likelihood is zero.
     Likelihood<L> (*arcs_posteriors)(const ArcLattice<L>&);
-    Likelihood<L> (*ctc_likelihood)(const CtcLattice<L>&);
-    Likelihood<L> (*ctc_gradient)(const CtcLattice<L>&, const CtcGradient<L>&);
+    // States after frame t go to the slot t % slots of `to`.
+    void (*ctc_advance)(const CtcLattice<L>&, const L* from, L* to, int64_t slots);
+    Likelihood<L> (*ctc_likelihood)(int64_t labels, const L* last);
+    // From the states after each frame, and the way to the end from the last of them (`beta`, which
+    // becomes that from before the first), the rows of the gradient.
+    void (*ctc_retreat)(const CtcLattice<L>&, const CtcGradient<L>&, const L* states, L* beta);
     void (*exp)(const L* x, L* y, int64_t count);  // for x <= 88
     void (*log)(const L* x, L* y, int64_t count);
 };
@@ -138,9 +145,8 @@ constexpr int64_t kLatticePad = 16;  // elements of the widest vector
 // Elements of scratch memory the lattice kernels want.
 int64_t rnnt_scratch(int64_t frames, int64_t positions);
 int64_t arcs_scratch(int64_t labels, int64_t cells, int64_t history);
-int64_t ctc_scratch(int64_t frames, int64_t labels);
-int64_t ctc_padded(int64_t labels);   // labels + 1, rounded up to whole vectors
-int64_t ctc_segment(int64_t frames);  // frames between those whose alphas are kept
+int64_t ctc_padded(int64_t labels);  // labels + 1, rounded up to whole vectors
+int64_t ctc_states(int64_t labels);
 
 // Tables of the instruction sets in this build.
 const Kernels& kernels_baseline();

@@ -29,8 +29,8 @@ constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>, softmax_gradient
 
 template <class L>
 constexpr LatticeKernels<L> lattice_kernels = {
-    rnnt_likelihood<L>, rnnt_gradient<L>, arcs_likelihood<L>, arcs_posteriors<L>,
-    ctc_likelihood<L>,  ctc_gradient<L>,  exp_array<L>,       log_array<L>};
+    rnnt_likelihood<L>, rnnt_gradient<L>, arcs_likelihood<L>, arcs_posteriors<L>, ctc_advance<L>,
+    ctc_likelihood<L>,  ctc_retreat<L>,   exp_array<L>,       log_array<L>};
 
 constexpr Kernels make_kernels(const char* name) {
     return {name,
