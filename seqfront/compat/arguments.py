@@ -1,24 +1,40 @@
 """The tensors of one call: of one framework, and of types and shapes that fit together.
 
-What a function takes is declared as the inputs of a native op are, one `ArraySpec` each: a name, a
-type ("T" is any floating dtype, "int32" any integer) and a shape in named sizes.
+What a function takes is declared as the inputs of a native op are: a name, a type ("T" is any
+floating dtype, "int32" any integer) and a shape in named sizes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from seqfront import backends, checks, dtypes, errors
 from seqfront.backend import Backend, Raw
-from seqfront.native import ArraySpec
+from seqfront.native import ArraySpec, Axis
 
 _STATIC = "give the class axis a static size, or count the blank from the start."
 _BLANK = "the index of the blank among the classes; negative counts from the end."
 _LENGTH = "lengths count positions of the padded tensors."
+_SUM = "targets of one axis are the labels of all sequences, one after another."
 _LABEL = "check the labels against the classes, and which of them is the blank."
+
+
+class Spec(NamedTuple):
+    """One argument."""
+
+    name: str
+    type: str
+    shape: str
+    axes: tuple[Axis, ...]
+    """The shape, read: a trace cannot do that."""
+
+
+def spec(name: str, type: str, shape: str) -> Spec:
+    """Declare an argument."""
+    return Spec(name, type, shape, ArraySpec(name, type, shape, 0).axes)
 
 
 def tensors(
@@ -30,8 +46,7 @@ def tensors(
     found: list[Raw] = []
     for name, value in zip(names, values, strict=True):
         if isinstance(value, (int, list, tuple, np.ndarray)):
-            dtype = "int32" if _is_empty(value) else None
-            found.append(backend.convert(value, dtype, device))
+            found.append(backend.convert(value, _dtype(value), device))
         elif backends.is_raw(value) and backends.of(value) is backend:
             found.append(value)
         else:
@@ -39,9 +54,9 @@ def tensors(
     return backend, tuple(found)
 
 
-def _is_empty(value: Any) -> bool:
-    """An empty list or tuple, whose numbers are of no type."""
-    return isinstance(value, (list, tuple)) and len(value) == 0
+def _dtype(value: Any) -> str | None:
+    """What an empty list of integers is made of; None: what the value is made of."""
+    return "int32" if isinstance(value, (list, tuple)) and len(cast(Any, value)) == 0 else None
 
 
 class Arguments:
@@ -59,7 +74,7 @@ class Arguments:
         DimError: Shapes that do not fit.
     """
 
-    def __init__(self, op: str, specs: Sequence[ArraySpec], values: Sequence[Any]) -> None:
+    def __init__(self, op: str, specs: Sequence[Spec], values: Sequence[Any]) -> None:
         self.op = op
         self.specs = tuple(specs)
         self.backend, self.raws = tensors(op, [spec.name for spec in specs], values)
@@ -122,6 +137,13 @@ class Arguments:
         if len(wrong):
             what = f"{self.specs[index].name}[{wrong[0]}]"
             raise self._refused(what, lengths[wrong[0]], f"0 to {limit}", _LENGTH)
+
+    def check_sum(self, index: int, total: int) -> None:
+        """That argument `index` adds up to `total`."""
+        came = int(self.backend.to_numpy(self.raws[index]).sum())
+        if came != total:
+            what = f"the sum of {self.specs[index].name}"
+            raise self._refused(what, came, str(total), _SUM)
 
     def used(self, index: int, size: int) -> Any:
         """bool [batch, size]: which positions lie within the lengths of argument `index`."""

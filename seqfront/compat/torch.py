@@ -11,15 +11,28 @@ from typing import Any, TypeAlias
 
 from seqfront import backends
 from seqfront.backend import Backend, Raw
-from seqfront.compat.arguments import Arguments, tensors
+from seqfront.compat.arguments import Arguments, Spec, spec, tensors
 from seqfront.compat.reduction import Reduction, check, reduced
-from seqfront.native import ArraySpec
 
 Lengths: TypeAlias = "Raw | Sequence[int] | int"
 """Lengths of the sequences of a batch; of one sequence, also a scalar."""
 
 
 _NAMES = ("log_probs", "targets", "input_lengths", "target_lengths")
+
+
+def _specs(*shapes: str) -> tuple[Spec, ...]:
+    types = ("T", "int32", "int32", "int32")
+    return tuple(spec(*given) for given in zip(_NAMES, types, shapes, strict=True))
+
+
+_SPECS = {
+    (False, False): _specs("frames batch classes", "batch labels", "batch", "batch"),
+    (False, True): _specs("frames batch classes", "total", "batch", "batch"),
+    (True, False): _specs("frames classes", "1 labels", "1", "1"),
+    (True, True): _specs("frames classes", "labels", "1", "1"),
+}
+"""By whether there is one sequence only, and whether targets have one axis."""
 
 
 def ctc_loss(
@@ -131,16 +144,9 @@ def _arguments(*values: Any) -> Arguments:
     backend, raws = tensors("ctc_loss", _NAMES, values)
     log_probs, targets, *lengths = raws
     single = _rank(backend, log_probs) == 2
-    shapes = (
-        "frames classes" if single else "frames batch classes",
-        "labels" if _rank(backend, targets) == 1 else "1 labels" if single else "batch labels",
-        "1" if single else "batch",
-        "1" if single else "batch",
-    )
     if single:
         lengths = [x if _rank(backend, x) else backend.expand_dims(x, (0,)) for x in lengths]
-    types = ("T", "int32", "int32", "int32")
-    specs = [ArraySpec(*spec, 0) for spec in zip(_NAMES, types, shapes, strict=True)]
+    specs = _SPECS[single, _rank(backend, targets) == 1]
     return Arguments("ctc_loss", specs, (log_probs, targets, *lengths))
 
 
@@ -149,18 +155,21 @@ def _rank(backend: Backend, x: Raw) -> int:
 
 
 def _is_single(given: Arguments) -> bool:
-    return len(given.specs[0].axes) == 2
+    return given.specs[2].shape == "1"
+
+
+def _is_concatenated(given: Arguments) -> bool:
+    return given.specs[1].shape == "total"
 
 
 def _check_values(given: Arguments, blank: int) -> None:
-    backend, (log_probs, targets, *_) = given.backend, given.raws
-    frames, *_, classes = backend.shape(log_probs)
-    size = backend.shape(targets)[-1]
+    frames, *_, classes = given.backend.shape(given.raws[0])
+    shape = given.backend.shape(given.raws[1])
     given.check_lengths(2, frames)
-    given.check_lengths(3, size)
-    used = given.used(3, size)
-    if _rank(backend, targets) == 1:
-        used = used.reshape(-1) if _is_single(given) else True
+    given.check_lengths(3, shape[-1])
+    if _is_concatenated(given):
+        given.check_sum(3, shape[0])
+    used: Any = True if _is_concatenated(given) else given.used(3, shape[-1]).reshape(shape)
     given.check_labels(1, used, classes, blank)
 
 
@@ -169,11 +178,11 @@ def _losses(given: Arguments, blank: int) -> Raw:
     backend, log_probs, targets = given.backend, given.raws[0], given.integers(1)
     if _is_single(given):
         log_probs = backend.expand_dims(log_probs, (0,))
-        if _rank(backend, targets) == 1:
-            targets = backend.expand_dims(targets, (0,))
     else:
         log_probs = backend.transpose(log_probs, (1, 0, 2))
-    inputs = (log_probs, targets, given.integers(2), given.integers(3))
+    if _rank(backend, targets) == 1:
+        targets = backend.expand_dims(targets, (0,))  # the op takes one row for all sequences
+    inputs = (log_probs, targets, given.integers(2), given.integers(3), None)
     (losses,) = backend.native_call("ctc", inputs, {"blank": blank, "normalized": True})
     return losses
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqfront.backend import Backend, Raw
-from seqfront.compat.arguments import Arguments
-from seqfront.native import ArraySpec
+from seqfront.compat.arguments import Arguments, Spec, spec
 
 _LAYOUTS = (
     ("T", "batch frames labels+1 classes"),
@@ -19,13 +18,13 @@ _NOTHING_MORE = (None, None)
 """In the place of windows and big blanks."""
 
 
-def specs(*names: str) -> tuple[ArraySpec, ...]:
+def specs(*names: str) -> tuple[Spec, ...]:
     """Declarations of logits, targets, and their lengths, under the names of a library."""
-    return tuple(ArraySpec(name, *layout, 0) for name, layout in zip(names, _LAYOUTS, strict=True))
+    return tuple(spec(name, *layout) for name, layout in zip(names, _LAYOUTS, strict=True))
 
 
 def losses(
-    op: str, declared: Sequence[ArraySpec], values: Sequence[Any], blank: int, **attributes: float
+    op: str, declared: Sequence[Spec], values: Sequence[Any], blank: int, **attributes: float
 ) -> tuple[Backend, Raw]:
     """The backend, and the loss of each sequence: float32, or float64 for float64 logits.
 
