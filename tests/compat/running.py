@@ -49,7 +49,7 @@ def _torch(
     backends.get("torch")  # none can be loaded within a trace
     if compiled:
         torch._dynamo.reset()
-        fn = torch.compile(fn, fullgraph=True, dynamic=True, backend="aot_eager")
+        fn = torch.compile(fn, fullgraph=True, dynamic=True, backend="eager")
     # from_numpy keeps strides
     leaf = torch.from_numpy(x).requires_grad_()
     tensors = [torch.from_numpy(i) if isinstance(i, np.ndarray) else i for i in ints]
