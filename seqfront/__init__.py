@@ -29,11 +29,16 @@ from seqfront.errors import DTypeError as DTypeError
 from seqfront.errors import NativeError as NativeError
 from seqfront.errors import SeqfrontError as SeqfrontError
 from seqfront.errors import TraceError as TraceError
+from seqfront.loss import alignment_windows as alignment_windows
 from seqfront.loss import cross_entropy as cross_entropy
+from seqfront.loss import ctc_feasible as ctc_feasible
 from seqfront.loss import ctc_loss as ctc_loss
 from seqfront.loss import edit_distance as edit_distance
 from seqfront.loss import label_smoothing as label_smoothing
+from seqfront.loss import pack_cells as pack_cells
 from seqfront.loss import rnnt_loss as rnnt_loss
+from seqfront.loss import rnnt_loss_packed as rnnt_loss_packed
+from seqfront.loss import tdt_loss as tdt_loss
 from seqfront.ops.contract import dot as dot
 from seqfront.ops.contract import linear as linear
 from seqfront.ops.convolve import conv as conv

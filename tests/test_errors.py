@@ -44,7 +44,7 @@ DIRECT: dict[str, tuple[Callable[[], Exception], str]] = {
     "no_second_derivative": (
         lambda: errors.no_second_derivative("rnnt"),
         "rnnt: the native op has no second derivative.\n"
-        "  fix: compute the loss in frontend operations if you need one.",
+        '  fix: implementation="composed" computes the loss in operations that have one.',
     ),
     "extra_missing": (
         lambda: errors.extra_missing("the recipe", "soundfile", "audio"),

@@ -26,7 +26,7 @@ def loop(
     condition: Callable[[list[tf.Tensor]], Raw],
     body: Callable[[list[tf.Tensor]], Sequence[tf.Tensor]],
     state: Sequence[tf.Tensor],
-    maximum: int | None = None,
+    maximum: int | tf.Tensor | None = None,
 ) -> list[tf.Tensor]:
     """`tf.while_loop` whose state may change its extents.
 
@@ -120,7 +120,9 @@ def steps(
         return [i + 1, *lists, *after]
 
     known = size if isinstance(size, int) else None
-    _, *last = loop(lambda flat: flat[0] < count, step, [tf.constant(0), *written, *state], known)
+    first = [tf.constant(0), *written, *state]
+    # XLA has to know how often, or it cannot keep what the gradient needs
+    _, *last = loop(lambda flat: flat[0] < count, step, first, count if known is None else known)
     ys: list[tf.Tensor] = []
     for handle, rows in zip(last, results, strict=False):
         y = Op.TensorListStack(

@@ -97,7 +97,7 @@ def _gradient(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple
 
 
 def _refuse(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> NoReturn:
-    raise errors.no_second_derivative("lstm")
+    raise errors.no_second_derivative("lstm", composed=False)
 
 
 _library.define(f"lstm({_INPUTS}) -> (Tensor, Tensor, Tensor)")

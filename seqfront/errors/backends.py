@@ -98,11 +98,11 @@ def native_missing(reason: str) -> NativeError:
     )
 
 
-def no_second_derivative(op: str) -> NativeError:
-    """Double backward through a native op."""
+def no_second_derivative(op: str, composed: bool = True) -> NativeError:
+    """Double backward through a native op; some have a composed form."""
+    fix = 'implementation="composed" computes the loss in operations that have one.'
     return NativeError(
-        f"{op}: the native op has no second derivative.",
-        fix="compute the loss in frontend operations if you need one.",
+        f"{op}: the native op has no second derivative.", fix=fix if composed else ""
     )
 
 

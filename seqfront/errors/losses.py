@@ -64,21 +64,46 @@ def bad_label(
     )
 
 
+def not_concatenated(op: str, targets: Tensor, labels: Dim, counts: Tensor) -> DimError:
+    """Targets in rows, with lengths of their own for targets without rows."""
+    return DimError(
+        f"{op}: with target_lengths, all targets stand one after another over one dim.",
+        [("targets", targets), ("needed", f"[{labels!r}]"), ("target_lengths", counts)],
+        "leave target_lengths out: targets over batch dims carry their lengths with them.",
+    )
+
+
+def bad_target_lengths(
+    op: str, targets: Tensor, counts: Tensor, total: int, count: int
+) -> DimError:
+    """Lengths that the targets are too short for."""
+    return DimError(
+        f"{op}: target_lengths do not fit the targets.",
+        [
+            ("targets", targets),
+            ("target_lengths", counts),
+            ("their sum", total),
+            ("needed", f"0 or more each, up to {count} in all"),
+        ],
+        "target_lengths say how many of the targets belong to each sequence, in order.",
+    )
+
+
 def wrong_label_states(
-    logits: Tensor, targets: Tensor, states: Dim, came: int, needed: int
+    op: str, logits: Tensor, targets: Tensor, states: Dim, came: int, needed: int
 ) -> DimError:
     """Transducer logits for another number of labels."""
     return DimError(
-        f"rnnt_loss: the extent of {states!r} has to be one more than that of the targets.",
+        f"{op}: the extent of {states!r} has to be one more than that of the targets.",
         [("logits", logits), ("targets", targets), ("came", came), ("needed", needed)],
         "cut or pad logits and targets to the same number of labels.",
     )
 
 
-def missing_label_states(logits: Tensor, labels: Dim) -> DimError:
+def missing_label_states(op: str, logits: Tensor, labels: Dim) -> DimError:
     """Transducer logits without a dim for "so many labels seen"."""
     return DimError(
-        f"rnnt_loss: the logits have neither {labels + 1!r} nor {1 + labels!r}.",
+        f"{op}: the logits have neither {labels + 1!r} nor {1 + labels!r}.",
         [("logits", logits), ("targets", f"over {labels!r} made at {labels.origin}")],
         "a transducer predicts after 0, 1, ... all labels: run the prediction network on "
         "sf.pad(targets, axis=..., left=1).",

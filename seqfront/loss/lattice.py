@@ -34,16 +34,29 @@ class Problem(NamedTuple):
     backend: Backend
     batch: tuple[Dim, ...]
     table: Lengths
+    classes: Dim
+    size: int
+    """How many classes."""
     blank: int
     logits: Raw
     targets: Raw
     frame_lengths: Raw
     label_lengths: Raw
+    concatenated: bool = False
+    """The targets are [1, all labels], those of one sequence after those of another."""
 
     @property
     def inputs(self) -> tuple[Raw, Raw, Raw, Raw]:
         """What the native op takes."""
         return self.logits, self.targets, self.frame_lengths, self.label_lengths
+
+    def labels_in(self, row: int) -> list[int]:
+        """The labels of one sequence, to look at."""
+        targets, counts = map(self.backend.to_numpy, (self.targets, self.label_lengths))
+        if self.concatenated:
+            start = int(counts[:row].sum())
+            return targets[0, start : start + int(counts[row])].tolist()
+        return targets[row, : int(counts[row])].tolist()
 
 
 def problem(
@@ -54,8 +67,10 @@ def problem(
     labels_dim: Dim,
     blank: int,
     rows: tuple[Dim, ...],
+    star: int | None = None,
 ) -> Problem:
-    """Check the arguments of a loss and lay them out; `rows` are the dims of the lattice."""
+    """Check the arguments of a loss and lay them out; `rows` are the dims of the lattice. Targets
+    may be `star` without being a class."""
     align.check(op, logits, *rows, name="logits")
     align.check(op, targets, labels_dim, name="targets")
     if not dtypes.is_float(logits.dtype):
@@ -64,8 +79,9 @@ def problem(
         raise errors.wrong_dtype(op, "targets", targets, "an integer type")
     backend = align.common_backend(op, (logits, targets))
     table = align.common_lengths(op, (logits, targets))
-    classes = _class_dim(op, logits, targets, rows)
-    blank = _blank(op, logits, classes, blank)
+    classes = class_dim(op, logits, targets, rows)
+    size = class_count(op, logits, classes)
+    blank = class_index(op, logits, classes, blank, size)
     batch = tuple(dim for dim in logits.dims if dim not in rows and dim is not classes)
     for dim in targets.dims:
         if dim is not labels_dim and dim not in batch:
@@ -74,14 +90,17 @@ def problem(
     flat_logits = flattened(logits, batch, (*rows, classes))
     frames = lengths_of(logits.with_lengths(table), input_dim, batch)
     counts = lengths_of(_over(targets.with_lengths(table), logits, batch), labels_dim, batch)
-    flat_targets = backend.cast(
-        flattened(_over(targets, logits, batch), batch, (labels_dim,)), "int32"
-    )
-    _check_labels(op, backend, targets, flat_targets, counts, classes, blank)
-    return Problem(backend, batch, table, blank, flat_logits, flat_targets, frames, counts)
+    labels = labels_of(targets, logits, batch, labels_dim)
+    check_labels(op, targets, labels, counts, classes, blank, star)
+    return Problem(backend, batch, table, classes, size, blank, flat_logits, labels, frames, counts)
 
 
-def _class_dim(op: str, logits: Tensor, targets: Tensor, rows: tuple[Dim, ...]) -> Dim:
+def labels_of(x: Tensor, logits: Tensor, batch: tuple[Dim, ...], labels: Dim) -> Raw:
+    """Raw int32 [count, labels]: integers for each label of each sequence."""
+    return x.backend.cast(flattened(_over(x, logits, batch), batch, (labels,)), "int32")
+
+
+def class_dim(op: str, logits: Tensor, targets: Tensor, rows: tuple[Dim, ...]) -> Dim:
     """The dim of classes: that of the labels, or else the only one left."""
     labels = targets.sparse_dim
     if labels is not None and labels in logits.dims:
@@ -96,12 +115,18 @@ def _class_dim(op: str, logits: Tensor, targets: Tensor, rows: tuple[Dim, ...]) 
     return classes
 
 
-def _blank(op: str, logits: Tensor, classes: Dim, blank: int) -> int:
+def class_count(op: str, logits: Tensor, classes: Dim) -> int:
+    """How many classes there are; that has to be known."""
     size = classes.size
     if size is None:
         size = logits.backend.static_shape(logits.raw)[logits.axis(classes)]
     if size is None:
         raise errors.size_unknown(op, classes)
+    return size
+
+
+def class_index(op: str, logits: Tensor, classes: Dim, blank: int, size: int) -> int:
+    """The index of the blank, counted from the start."""
     if not isinstance(blank, int) or not -size <= blank < size:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise errors.bad_blank(op, logits, classes, blank, size)
     return blank % size
@@ -149,30 +174,34 @@ def lengths_of(x: Tensor, dim: Dim, batch: tuple[Dim, ...]) -> Raw:
     return raw if len(batch) == 1 else backend.reshape(raw, (count,))
 
 
-def _check_labels(
+def check_labels(
     op: str,
-    backend: Backend,
     targets: Tensor,
     labels: Raw,
     counts: Raw,
     classes: Dim,
     blank: int,
+    star: int | None = None,
 ) -> None:
     """Look at the labels, where that costs nothing: on the CPU, outside a trace. (Elsewhere the
     native op refuses them.)"""
+    backend = targets.backend
     if not checks.may_look(backend, labels):
         return
-    wrong = _first_wrong(backend.to_numpy(labels), backend.to_numpy(counts), classes.size, blank)
+    values, used = backend.to_numpy(labels), backend.to_numpy(counts)
+    wrong = _first_wrong(values, used, classes.size, blank, star)
     if wrong is not None:
         sequence, position, value = wrong
         raise errors.bad_label(op, targets, sequence, position, value, classes.size, blank)
 
 
-def _first_wrong(labels: Any, counts: Any, size: int | None, blank: int) -> Any:
+def _first_wrong(labels: Any, counts: Any, size: int | None, blank: int, star: int | None) -> Any:
     """(sequence, position, value) of the first label that is no label; None if there is none."""
     wrong = (labels < 0) | (labels == blank)
     if size is not None:
         wrong = wrong | (labels >= size)
+    if star is not None:
+        wrong = wrong & (labels != star)
     found = np.argwhere(wrong & (_range(labels.shape[1]) < counts[:, None]))
     if not len(found):
         return None
@@ -217,8 +246,7 @@ def _refused(op: str, p: Problem, loss: Raw, impossible: Raw, needed: Needed) ->
 def _shortage(p: Problem, row: int, needed: Needed) -> errors.Shortage:
     to_numpy = p.backend.to_numpy
     frames, count = int(to_numpy(p.frame_lengths)[row]), int(to_numpy(p.label_lengths)[row])
-    labels: list[int] = to_numpy(p.targets)[row, :count].tolist()
-    repeats = sum(a == b for a, b in itertools.pairwise(labels))
+    repeats = sum(a == b for a, b in itertools.pairwise(p.labels_in(row)))
     extra, wanted = needed(count, repeats)
     return errors.Shortage(row, frames, count, extra, wanted)
 

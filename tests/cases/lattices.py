@@ -46,104 +46,6 @@ _TARGETS = integers(batch, labels, low=1, of=classes)
 _REPEATS = constant([[2, 2, 3], [1, 1, 1], [3, 3, 2]], batch, labels, of=classes)
 
 
-# -- CTC ------------------------------------------------------------------------------------------
-
-
-def _ctc(
-    name: str,
-    inputs: Mapping[str, Spec] | None = None,
-    layout: Layout = LAYOUT,
-    rows: tuple[Dim, ...] = (batch,),
-    infeasible: Any = "inf",
-    blank: int = 0,
-    oracle: Any = None,
-    flags: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> Case:
-    def call(x: sf.Tensor, y: sf.Tensor) -> sf.Tensor:
-        return sf.ctc_loss(
-            logits=x, targets=y, input_spatial_dim=time, targets_spatial_dim=labels,
-            blank_index=blank, infeasible=infeasible, **options,
-        )  # fmt: skip
-
-    def brute_force(x: np.ndarray, y: np.ndarray) -> float:
-        names = {"logits_normalized": "normalized"}
-        known = {names.get(key, key): value for key, value in options.items()}
-        loss = lattices.ctc(x, y, blank=blank % x.shape[1], **known)
-        return 0.0 if infeasible == "zero" and loss == np.inf else loss
-
-    return Case(
-        f"ctc-{name}",
-        call,
-        {"x": _logits(batch, time, classes), "y": _TARGETS} if inputs is None else inputs,
-        layout,
-        covers=("ctc_loss",),
-        batch=rows,
-        oracle=brute_force if oracle is None else oracle,
-        **(flags or {}),
-    )
-
-
-_LOG_PROBS = {"x": uniform(batch, time, classes, low=-3.0, high=-0.1), "y": _TARGETS}
-_REPEATED = {"x": _logits(batch, time, classes), "y": _REPEATS}
-_LAST = {
-    "x": _logits(batch, time, classes),
-    "y": integers(batch, labels, of=symbols),
-}
-_TWO_ROWS = {
-    "x": _logits(batch, classes, time, group),
-    "y": integers(group, labels, batch, low=1, of=classes),
-}
-_SHARED = {"x": _logits(batch, time, classes), "y": integers(labels, low=1, of=classes)}
-_STATIC_TIME, _STATIC_LABELS = Dim("static_time", 4), Dim("static_labels", 2)
-
-CTC = [
-    _ctc("plain"),
-    _ctc("full", layout=FULL),
-    _ctc("repeats", _REPEATED),
-    _ctc("normalized", _LOG_PROBS, logits_normalized=True),
-    _ctc("max-approx", max_approx=True),
-    _ctc("max-approx-normalized", _LOG_PROBS, max_approx=True, logits_normalized=True),
-    _ctc("no-label-loop", _REPEATED, label_loop=False),
-    _ctc("no-label-loop-max-approx", _REPEATED, label_loop=False, max_approx=True),
-    _ctc("blank-last", _LAST, blank=-1),
-    _ctc("blank-in-the-middle", {**_LAST, "y": constant([[0, 1, 3], [4, 4, 4], [1, 0, 0]], batch,
-                                                        labels, of=classes)}, blank=2),
-    _ctc("two-batch-dims", _TWO_ROWS, TWO, (batch, group),
-         oracle=lambda x, y: lattices.ctc(x.T, y, blank=0)),
-    _ctc("shared-targets", _SHARED, FULL),
-    _ctc("no-batch", {"x": _logits(time, classes), "y": constant([1, 2], labels, of=classes)},
-         FULL, ()),
-    _ctc("feasible-or-raise", infeasible="raise"),
-    _ctc("infeasible-inf", layout=INFEASIBLE,
-         flags={"no_finite_difference": _INFINITE, "no_empty_row": _NO_FRAMES}),
-    _ctc("infeasible-zero", layout=INFEASIBLE, infeasible="zero",
-         flags={"no_empty_row": _NO_FRAMES}),
-    _ctc("plain-targets", {"x": _logits(batch, time, classes),
-                           "y": integers(batch, labels, low=1, high=5, dtype="int64")}),
-    _ctc("float16", {"x": normal(batch, time, classes, dtype="float16"), "y": _TARGETS},
-         flags={"no_finite_difference": "float16 moves in steps",
-                "tolerance": 1.0}),
-]  # fmt: skip
-CTC.append(
-    Case(
-        "ctc-static-dims",
-        lambda x, y: sf.ctc_loss(
-            logits=x, targets=y, input_spatial_dim=_STATIC_TIME,
-            targets_spatial_dim=_STATIC_LABELS, blank_index=0,
-        ),
-        {
-            "x": _logits(_STATIC_TIME, batch, classes),
-            "y": integers(batch, _STATIC_LABELS, low=1, of=classes),
-        },
-        FULL,
-        covers=("ctc_loss",),
-        batch=(batch,),
-        oracle=lambda x, y: lattices.ctc(x, y, blank=0),
-    )
-)  # fmt: skip
-
-
 # -- RNN-T ----------------------------------------------------------------------------------------
 
 _AFTER, _BEFORE = labels + 1, 1 + labels
@@ -264,4 +166,4 @@ EDIT = [
           (batch, group)),
 ]  # fmt: skip
 
-CASES = [*CTC, *RNNT, *EDIT]
+CASES = [*RNNT, *EDIT]

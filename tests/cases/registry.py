@@ -8,12 +8,14 @@ from cases import (
     arithmetic,
     contracting,
     creating,
+    ctc,
     elementwise,
     indexing,
     lattices,
     layers,
     losses,
     reducing,
+    transducers,
 )
 from seqfront.testing import Case
 
@@ -24,8 +26,10 @@ MODULES = (
     contracting,
     indexing,
     creating,
+    ctc,
     losses,
     lattices,
+    transducers,
     layers,
 )
 

@@ -13,6 +13,7 @@ namespace seqfront {
 
 namespace ctc {
 enum Input { kLogits, kTargets, kFrameLengths, kLabelLengths, kLogPrior };
+enum GradientInput { kFrames = kLogPrior + 1, kStates, kEnds, kGradLoss };  // and those above
 enum Attribute {
     kBlank,
     kNormalized,
@@ -30,6 +31,7 @@ constexpr int64_t kNoStar = INT32_MIN;
 // The gradient starts again from the states at so many frames, evenly spaced, which the loss saves.
 // In between it computes all states again, which costs less than fetching them from memory.
 constexpr int64_t kCheckpoints = 16;
+constexpr int64_t kEndsSize = 2 + 2 * kCheckpoints;  // loss, how it ends, rest of the states
 }  // namespace ctc
 
 struct CtcProblem {

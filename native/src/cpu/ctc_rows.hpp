@@ -4,10 +4,10 @@
 // the scaled log-prior of its class. A star scores a constant, or the log-probability of all
 // classes but the blank, or both.
 //
-// Up: with p the softmax of the frame, occ the posterior of all arcs through it, and gamma_v that of
-// arcs with class v, the gradient of logit v is upstream (occ p_v - gamma_v). Weights do not change
-// that, but a constant star is no class, and does not count in occ. A star of all classes but the
-// blank takes gamma_star p_v / (1 - p_blank) from each of them. Free log-probs have no occ.
+// Up: with p the softmax of the frame, occ the posterior of all arcs through it, and gamma_v that
+// of arcs with class v, the gradient of logit v is upstream (occ p_v - gamma_v). Weights do not
+// change that, but a constant star is no class, and does not count in occ. A star of all classes
+// but the blank takes gamma_star p_v / (1 - p_blank) from each of them. Free log-probs have no occ.
 #ifndef SEQFRONT_CPU_CTC_ROWS_HPP_
 #define SEQFRONT_CPU_CTC_ROWS_HPP_
 
@@ -100,10 +100,19 @@ class CtcRows {
 
     // Log-probs of the blank and the labels; anything for a star.
     void log_probs(const CtcSequence& s, const T* x, const CtcFrame<L>& frame, L* row) const {
-        row[0] = log_prob(widen(x[p_.blank]), frame.maximum, frame.log_sum);
-        for (int64_t k = 0; k < s.labels; ++k) {
-            const int32_t label = is_star(s, k) ? 0 : s.targets[k];
-            row[1 + k] = log_prob(widen(x[label]), frame.maximum, frame.log_sum);
+        const L maximum = frame.maximum, log_sum = frame.log_sum;
+        if (log_sum == kImpossible) {
+            std::fill_n(row, s.pitch(), kImpossible);
+            return;
+        }
+        const auto log_prob = [&](int32_t v) { return (widen(x[v]) - maximum) - log_sum; };
+        row[0] = log_prob(static_cast<int32_t>(p_.blank));
+        if (p_.has_star) {
+            for (int64_t k = 0; k < s.labels; ++k) {
+                row[1 + k] = log_prob(is_star(s, k) ? 0 : s.targets[k]);
+            }
+        } else {
+            for (int64_t k = 0; k < s.labels; ++k) row[1 + k] = log_prob(s.targets[k]);
         }
     }
 

@@ -77,13 +77,10 @@ class CtcSum {
     void retreat(const CtcTask<L>& task, const L* states, L* beta) {
         const CtcLattice<L> frames = lattice(task.scores, task.frames);
         kernels_.ctc_advance(frames, states, states_.get(), task.frames);
-        const CtcGradient<L> gradient = {task.rows,
-                                         task.repeats.data(),
-                                         static_cast<int64_t>(task.repeats.size() / 2),
-                                         task.upstream,
-                                         task.occupancy,
-                                         task.end.rest,
-                                         scratch_.get()};
+        const CtcGradient<L> gradient = {
+            task.rows,     task.repeats.data(), static_cast<int64_t>(task.repeats.size() / 2),
+            task.upstream, task.occupancy,      task.end.rest,
+            scratch_.get()};
         kernels_.ctc_retreat(frames, gradient, states_.get(), beta);
     }
 

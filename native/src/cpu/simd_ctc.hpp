@@ -92,7 +92,7 @@ Likelihood<L> ctc_likelihood(int64_t labels, const L* states) {
 
 // The sweep back over the frames.
 template <class L>
-struct CtcBackward {
+struct CtcRetreat {
     const CtcFrames<L>& frames;
     const CtcGradient<L>& gradient;
     CtcStates<L> beta;
@@ -159,8 +159,8 @@ void ctc_retreat(const CtcLattice<L>& lattice, const CtcGradient<L>& gradient, c
                  L* beta) {
     const CtcFrames<L> frames(lattice);
     const int64_t width = ctc_padded(lattice.labels);
-    const CtcBackward<L> backward{frames, gradient, CtcStates<L>(beta, width), gradient.scratch,
-                                  gradient.scratch + width};
+    const CtcRetreat<L> backward{frames, gradient, CtcStates<L>(beta, width), gradient.scratch,
+                                 gradient.scratch + width};
     for (int64_t t = lattice.frames - 1; t >= 0; --t) {
         backward.retreat(t, CtcStates<L>(const_cast<L*>(states) + t * 4 * width, width));
     }
