@@ -43,6 +43,14 @@ def get(name: str) -> Backend:
     return _load(name) if backend is None else backend
 
 
+def load_imported() -> None:
+    """Load the backends of the frameworks that the program has imported, before a trace needs them:
+    within one, PyTorch cannot import."""
+    for package, module in _BUNDLED.items():
+        if package in sys.modules and package not in _loaded and module not in sys.modules:
+            _load(package)
+
+
 def of(raw: object) -> Backend:
     """The backend of a raw tensor; `BackendError` if it is no tensor of any."""
     backend = _by_type.get(type(raw))

@@ -131,9 +131,10 @@ class NativeOp:
     attributes: tuple[Attribute, ...]
     differentiable: bool
 
-    @cached_property
+    @property
     def results(self) -> tuple[int, ...]:
-        """Which outputs are for the caller."""
+        """Which outputs are for the caller. (Not cached: `torch.compile` traces this, and before
+        Python 3.12 there is a lock in `cached_property` that it stops at.)"""
         return tuple(i for i, output in enumerate(self.outputs) if not output.saved)
 
     def element_dtype(self, dtypes: Sequence[str | None]) -> str:
@@ -181,14 +182,11 @@ class NativeOp:
 
     def arguments(self, attributes: Mapping[str, float]) -> list[float]:
         """Values of all attributes in order; what is not given has its default."""
-        unknown = [name for name in attributes if name not in self._defaults]
+        names = [attribute.name for attribute in self.attributes]
+        unknown = [name for name in attributes if name not in names]
         if unknown:
             raise TypeError(f"{self.name} has no attribute {', '.join(unknown)}")
-        return [attributes.get(name, default) for name, default in self._defaults.items()]
-
-    @cached_property
-    def _defaults(self) -> dict[str, float]:
-        return {attribute.name: attribute.default for attribute in self.attributes}
+        return [attributes.get(each.name, each.default) for each in self.attributes]
 
 
 class Buffer(NamedTuple):

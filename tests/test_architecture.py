@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import seqfront as sf
+from seqfront.compat import espnet, torch, torchaudio
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [
@@ -35,7 +36,9 @@ def _loaded_by(code: str) -> set[str]:
 
 
 def test_importing_seqfront_loads_no_framework() -> None:
-    assert _loaded_by("import seqfront, seqfront.recipes.digits.model") == set()
+    assert (
+        _loaded_by("import seqfront, seqfront.recipes.digits.model, seqfront.compat.torch") == set()
+    )
 
 
 def test_the_check_for_frameworks_works() -> None:
@@ -78,7 +81,11 @@ def _public(module: Any) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "module", [sf, sf.nn, sf.models, sf.search, sf.loss, sf.metrics, sf.alignment, sf.training]
+    "module",
+    [
+        sf, sf.nn, sf.models, sf.search, sf.loss, sf.metrics, sf.alignment, sf.training,
+        espnet, torch, torchaudio,
+    ],  # fmt: skip
 )
 def test_public_names_are_documented_and_annotated(module: Any) -> None:
     for name, value in _public(module):

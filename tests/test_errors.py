@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from frameworks import INSTALLED
 from messages import backends as about_backends
-from messages import dims, losses, metrics, ops, pruned, transducers
+from messages import compat, dims, losses, metrics, ops, pruned, transducers
 from messages.message import Make, Message, covered, said
 
 import seqfront as sf
@@ -23,6 +23,7 @@ MESSAGES: list[Message] = [
     *transducers.MESSAGES,
     *pruned.MESSAGES,
     *metrics.MESSAGES,
+    *compat.MESSAGES,
     *about_backends.MESSAGES,
 ]
 

@@ -36,6 +36,13 @@ from seqfront.errors.checkpoints import (
     checkpoint_misfit,
     not_a_checkpoint,
 )
+from seqfront.errors.compat import (
+    argument_dtype,
+    argument_framework,
+    argument_rank,
+    argument_size,
+    argument_value,
+)
 from seqfront.errors.dims import (
     already_wrapped,
     ambiguous_truth,
@@ -135,6 +142,11 @@ __all__ = [
     "already_wrapped",
     "ambiguous_classes",
     "ambiguous_truth",
+    "argument_dtype",
+    "argument_framework",
+    "argument_rank",
+    "argument_size",
+    "argument_value",
     "backend_not_installed",
     "bad_argument",
     "bad_big_blank",
