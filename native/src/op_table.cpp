@@ -3,12 +3,13 @@
 
 namespace seqfront {
 
+const Op& joint_rnnt_op();
 const Op& rnnt_op();
 const Op& ctc_op();
 const Op& edit_distance_op();
 
 const std::vector<const Op*>& all_ops() {
-    static const std::vector<const Op*> ops = {&rnnt_op(), &ctc_op(), &edit_distance_op()};
+    static const std::vector<const Op*> ops = {&rnnt_op(), &ctc_op(), &edit_distance_op(), &joint_rnnt_op()};
     return ops;
 }
 

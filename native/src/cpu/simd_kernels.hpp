@@ -1,6 +1,7 @@
 // The table of kernels of one instruction set. Included by kernels_*.cpp only.
 #include "simd_ctc.hpp"
 #include "simd_gemm.hpp"
+#include "simd_joint.hpp"
 #include "simd_rnnt.hpp"
 #include "simd_rows.hpp"
 
@@ -28,8 +29,9 @@ constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>, softmax_gradient
 
 template <class L>
 constexpr LatticeKernels<L> lattice_kernels = {
-    rnnt_likelihood<L>, rnnt_gradient<L>, ctc_likelihood<L>, ctc_gradient<L>, exp_array<L>,
-    log_array<L>,       gemm<L>};
+    rnnt_likelihood<L>, rnnt_gradient<L>, ctc_likelihood<L>, ctc_gradient<L>,   exp_array<L>,
+    log_array<L>,       gemm<L>,          joint<L>,          joint_gradient<L>, add<L>,
+};
 
 constexpr Kernels make_kernels(const char* name) {
     return {name,
