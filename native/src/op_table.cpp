@@ -5,11 +5,16 @@ namespace seqfront {
 
 const Op& joint_rnnt_op();
 const Op& rnnt_op();
+const Op& rnnt_packed_op();
+const Op& rnnt_pruned_op();
+const Op& tdt_op();
 const Op& ctc_op();
 const Op& edit_distance_op();
 
 const std::vector<const Op*>& all_ops() {
-    static const std::vector<const Op*> ops = {&rnnt_op(), &ctc_op(), &edit_distance_op(), &joint_rnnt_op()};
+    static const std::vector<const Op*> ops = {
+        &rnnt_op(), &rnnt_packed_op(),   &rnnt_pruned_op(), &tdt_op(),
+        &ctc_op(),  &edit_distance_op(), &joint_rnnt_op()};
     return ops;
 }
 

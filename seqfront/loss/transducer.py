@@ -62,7 +62,7 @@ def rnnt_loss(
         (input_spatial_dim, states),
     )
     attributes = {"blank": p.blank, "normalized": bool(logits_normalized)}
-    (loss,) = p.backend.native_call("rnnt", p.inputs, attributes)
+    (loss,) = p.backend.native_call("rnnt", (*p.inputs, None, None), attributes)
     return lattice.per_sequence(
         "rnnt_loss", p, loss, logits, infeasible, lambda labels, repeats: (0, min(labels, 1))
     )

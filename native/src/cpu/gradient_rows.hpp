@@ -42,6 +42,17 @@ class GradientRows {
         }
     }
 
+    // One row: upstream * min(scale * exp(logits - log_normaliser), limit).
+    void write_clamped(const T* logits, T* grad, L log_normaliser, L scale, L limit,
+                       L upstream) const {
+        if (scale == 0) {
+            std::memset(grad, 0, row_bytes());
+        } else {
+            kernels_.clamped_gradient(logits, grad, classes_, log_normaliser, scale, limit,
+                                      upstream);
+        }
+    }
+
     void clear(T* grad, int64_t rows, int64_t stride) const {
         if (stride == classes_) {
             std::memset(grad, 0, row_bytes() * static_cast<size_t>(rows));

@@ -8,6 +8,10 @@ int64_t rnnt_scratch(int64_t frames, int64_t positions) {
     return 3 * 2 * (frames * positions + 2 * kLatticePad) + 2 * 2 * (positions + 3 * kLatticePad);
 }
 
+int64_t arcs_scratch(int64_t labels, int64_t cells, int64_t history) {
+    return 2 * (cells + 1 + 4 * kLatticePad) + 2 * history * (labels + 1 + 3 * kLatticePad);
+}
+
 int64_t ctc_segment(int64_t frames) {
     int64_t segment = 1;
     while (segment * segment < frames) ++segment;

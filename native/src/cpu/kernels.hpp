@@ -36,6 +36,9 @@ struct RowKernels {
     // grad = scale * exp(x - log_normaliser); grad may be logits.
     void (*softmax_gradient)(const void* logits, void* grad, int64_t classes, L log_normaliser,
                              L scale);
+    // grad = upstream * min(scale * exp(x - log_normaliser), limit); scale and limit above 0.
+    void (*clamped_gradient)(const void* logits, void* grad, int64_t classes, L log_normaliser,
+                             L scale, L limit, L upstream);
 };
 
 // One sequence of RNN-T. Cells (t, u) of the log-probs lie along anti-diagonals, row
@@ -57,6 +60,30 @@ struct RnntGradient {
     L* label;  // gradient of the next label, complete
     L upstream;
     int32_t normalized;
+};
+
+// An arc of a transducer lattice: its log-weight in each cell, and later its posterior there.
+template <class L>
+struct ArcTable {
+    int64_t frames, labels;  // where it leads: from (t, u) to (t + frames, u + labels)
+    L* weight;               // kLatticePad elements before and after are not NaN
+};
+
+// One sequence of any transducer. Diagonal n = t + u has the cells first[n] .. last[n] (values of
+// u), of which u is element row[n] + u of each table; (0, 0) is the start, and diagonal
+// frames + labels has only the end, (frames, labels).
+template <class L>
+struct ArcLattice {
+    int64_t frames;  // >= 1
+    int64_t labels;
+    const int64_t *first, *last, *row;  // [frames + labels + 1]
+    int64_t cells;                      // size of the tables
+    int64_t history;                    // diagonals in a row that arcs span, both ends included
+    int64_t star;                       // see Star in transducer.hpp
+    L star_weight;
+    const ArcTable<L>* arcs;
+    int64_t arc_count;
+    L* scratch;  // arcs_scratch(labels, cells, history) elements
 };
 
 // One sequence of CTC. Row t of log_probs is [log-normaliser, blank, label_0 .. label_{labels-1}];
@@ -109,6 +136,9 @@ struct LatticeKernels {
     Likelihood<L> (*rnnt_likelihood)(const RnntLattice<L>&);
     // Writes the gradient only if the likelihood it returns is valid and not zero.
     Likelihood<L> (*rnnt_gradient)(const RnntLattice<L>&, const RnntGradient<L>&);
+    Likelihood<L> (*arcs_likelihood)(const ArcLattice<L>&);
+    // Puts the posteriors in place of the weights, unless the likelihood is zero.
+    Likelihood<L> (*arcs_posteriors)(const ArcLattice<L>&);
     Likelihood<L> (*ctc_likelihood)(const CtcLattice<L>&);
     Likelihood<L> (*ctc_gradient)(const CtcLattice<L>&, const CtcGradient<L>&);
     void (*exp)(const L* x, L* y, int64_t count);  // for x <= 88
@@ -141,6 +171,7 @@ constexpr int64_t kGemmStride = kGemmDepth + kLatticePad;
 
 // Elements of scratch memory the lattice kernels want.
 int64_t rnnt_scratch(int64_t frames, int64_t positions);
+int64_t arcs_scratch(int64_t labels, int64_t cells, int64_t history);
 int64_t ctc_scratch(int64_t frames, int64_t labels);
 int64_t ctc_padded(int64_t labels);   // labels + 1, rounded up to whole vectors
 int64_t ctc_segment(int64_t frames);  // frames between those whose alphas are kept

@@ -24,7 +24,6 @@ constexpr int64_t kHeadBlock = 240;         // rows of one thread
 constexpr int64_t kHeadTile = 1024;         // rows whose gradients are in memory at once
 constexpr int64_t kForwardClasses = 1024;   // of a block
 constexpr int64_t kBackwardClasses = 4096;  // of a tile
-constexpr int64_t kFeatureBlock = 64;
 
 // An input in the type the maths is done in: itself, or a copy.
 template <class T>
@@ -218,9 +217,8 @@ class HeadBackward {
     const L* hidden(int64_t i) const { return hidden_.get() + i * head_.features; }
     const L* grad_hidden(int64_t i) const { return grad_hidden_.get() + i * head_.features; }
 
-    // A tile of `count` rows. `rows` says what they are: hidden(i, to) makes one; its gradient is
-    // scale(i) * exp(logits - normaliser(i)), and finish(i, first, columns, gradient) adds the rest
-    // to the classes of a chunk.
+    // A tile of `count` rows. `rows` says what they are: hidden(i, to) makes one, and
+    // gradient(i, first, columns, logits) turns logits of some classes into their gradient.
     template <class Rows>
     void run(int64_t count, const Rows& rows) {
         for (int64_t first = 0; first < head_.classes; first += chunks_.size) {
@@ -256,10 +254,7 @@ class HeadBackward {
         }
         head_.logits(hidden, count, first, columns, gradient, scratch);
         for (int64_t i = 0; i < count; ++i) {
-            L* const row = gradient + i * columns;
-            head_.rows.softmax_gradient(row, row, columns, rows.normaliser(begin + i),
-                                        rows.scale(begin + i));
-            rows.finish(begin + i, first, columns, row);
+            rows.gradient(begin + i, first, columns, gradient + i * columns);
         }
         head_.backward(gradient, count, first, columns, grad_hidden_.get() + begin * head_.features,
                        scratch);

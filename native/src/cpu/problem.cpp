@@ -52,8 +52,11 @@ void check_targets(const char* op, const LatticeProblem& p) {
 }
 
 LatticeProblem::LatticeProblem(const Call& call, const Places& at)
-    : batch(call.size(at.logits, 0)),
-      frames(call.size(at.logits, 1)),
+    : LatticeProblem(call, at, call.size(at.logits, 1)) {}
+
+LatticeProblem::LatticeProblem(const Call& call, const Places& at, int64_t most_frames)
+    : batch(call.size(at.targets, 0)),
+      frames(most_frames),
       labels(call.size(at.targets, 1)),
       classes(at.weight < 0 ? call.size(at.logits, call.input(at.logits).rank - 1)
                             : call.size(at.weight, 0)),

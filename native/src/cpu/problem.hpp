@@ -44,6 +44,7 @@ struct LatticeProblem {
         int weight = -1;      // if given: an input [classes, ...], and `logits` are its features
     };
     LatticeProblem(const Call& call, const Places& at);
+    LatticeProblem(const Call& call, const Places& at, int64_t most_frames);
 
     int64_t batch, frames, labels, classes, blank;
     const int32_t* targets;        // [batch, labels]

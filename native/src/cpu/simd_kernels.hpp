@@ -1,4 +1,5 @@
 // The table of kernels of one instruction set. Included by kernels_*.cpp only.
+#include "simd_arcs.hpp"
 #include "simd_ctc.hpp"
 #include "simd_gemm.hpp"
 #include "simd_joint.hpp"
@@ -25,13 +26,15 @@ void log_array(const L* x, L* y, int64_t count) {
 }
 
 template <class T>
-constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>, softmax_gradient<T>};
+constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>, softmax_gradient<T>,
+                                                clamped_gradient<T>};
 
 template <class L>
 constexpr LatticeKernels<L> lattice_kernels = {
-    rnnt_likelihood<L>, rnnt_gradient<L>, ctc_likelihood<L>, ctc_gradient<L>,   exp_array<L>,
-    log_array<L>,       gemm<L>,          joint<L>,          joint_gradient<L>, add<L>,
-};
+    rnnt_likelihood<L>, rnnt_gradient<L>,  arcs_likelihood<L>,
+    arcs_posteriors<L>, ctc_likelihood<L>, ctc_gradient<L>,
+    exp_array<L>,       log_array<L>,      gemm<L>,
+    joint<L>,           joint_gradient<L>, add<L>};
 
 constexpr Kernels make_kernels(const char* name) {
     return {name,

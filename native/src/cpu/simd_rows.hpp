@@ -119,6 +119,24 @@ void softmax_gradient(const void* logits, void* grad, int64_t classes, Lattice<T
     }
 }
 
+template <class T>
+void clamped_gradient(const void* logits, void* grad, int64_t classes, Lattice<T> log_normaliser,
+                      Lattice<T> scale, Lattice<T> limit, Lattice<T> upstream) {
+    using L = Lattice<T>;
+    const T* x = static_cast<const T*>(logits);
+    T* g = static_cast<T*>(grad);
+    constexpr int64_t n = Simd<L>::lanes;
+    const V<L> most = fill<L>(limit);  // minimum(most, NaN) is NaN
+    int64_t i = 0;
+    for (; i + n <= classes; i += n) {
+        write(g + i, minimum(most, exp<L>(read(x + i) - log_normaliser) * scale) * upstream);
+    }
+    if (i < classes) {
+        const V<L> p = exp<L>(read_part(x + i, classes - i) - log_normaliser) * scale;
+        write_part(g + i, minimum(most, p) * upstream, classes - i);
+    }
+}
+
 }  // namespace SF_ISA
 }  // namespace seqfront
 
