@@ -3,6 +3,7 @@
 
 namespace seqfront {
 
+const Op& head_log_probs_op();
 const Op& joint_rnnt_op();
 const Op& rnnt_op();
 const Op& rnnt_packed_op();
@@ -13,8 +14,8 @@ const Op& edit_distance_op();
 
 const std::vector<const Op*>& all_ops() {
     static const std::vector<const Op*> ops = {
-        &rnnt_op(), &rnnt_packed_op(),   &rnnt_pruned_op(), &tdt_op(),
-        &ctc_op(),  &edit_distance_op(), &joint_rnnt_op()};
+        &rnnt_op(), &rnnt_packed_op(),   &rnnt_pruned_op(),    &tdt_op(),
+        &ctc_op(),  &edit_distance_op(), &head_log_probs_op(), &joint_rnnt_op()};
     return ops;
 }
 

@@ -159,19 +159,10 @@ void save_block(const Inputs<T>& inputs, const Cell* cells, int64_t count, HeadF
 template <class T, class L = typename RowKernelsOf<T>::Lattice>
 void save_cells(const Inputs<T>& inputs, L* saved) {
     const std::vector<Cell> cells = all_cells(inputs.problem);
-    const auto count = static_cast<int64_t>(cells.size());
-    const int64_t blocks = (count + kHeadBlock - 1) / kHeadBlock;
-    const int64_t work = kHeadBlock * inputs.head.row_work();
-    const int32_t used = useful_threads(blocks, work, usable_threads(inputs.problem.threads));
-    std::vector<HeadForward<L>> rows;
-    for (int32_t i = 0; i < used; ++i) rows.emplace_back(inputs.head);
-    parallel_for(blocks, work, used, [&](int32_t slot, int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            const int64_t from = i * kHeadBlock;
-            save_block<T>(inputs, cells.data() + from, std::min(kHeadBlock, count - from),
-                          rows[static_cast<size_t>(slot)], saved);
-        }
-    });
+    for_each_head_block(inputs.head, static_cast<int64_t>(cells.size()), inputs.problem.threads,
+                        [&](int64_t begin, int64_t count, HeadForward<L>& rows) {
+                            save_block<T>(inputs, cells.data() + begin, count, rows, saved);
+                        });
 }
 
 template <class T, class L = typename RowKernelsOf<T>::Lattice>

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <limits>
 #include <type_traits>
+#include <vector>
 
 #include "dispatch.hpp"
 #include "float16.hpp"
@@ -197,6 +198,23 @@ class HeadForward {
     RowNormaliser<L> normalisers_[kHeadBlock];
     L maximum_[kHeadBlock], log_sum_[kHeadBlock];
 };
+
+// Calls body(begin, count, rows) for blocks of `count` rows, in parallel.
+template <class L, class Body>
+void for_each_head_block(const Head<L>& head, int64_t count, int32_t threads, Body&& body) {
+    const int64_t blocks = (count + kHeadBlock - 1) / kHeadBlock;
+    const int64_t work = kHeadBlock * head.row_work();
+    const int32_t used = useful_threads(blocks, work, usable_threads(threads));
+    std::vector<HeadForward<L>> rows;
+    rows.reserve(static_cast<size_t>(used));
+    for (int32_t i = 0; i < used; ++i) rows.emplace_back(head);
+    parallel_for(blocks, work, std::max(1, used), [&](int32_t slot, int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            const int64_t from = i * kHeadBlock;
+            body(from, std::min(kHeadBlock, count - from), rows[static_cast<size_t>(slot)]);
+        }
+    });
+}
 
 // Gradients of weight and bias are added up over tiles of rows; those of a tile's hidden rows are
 // there after `run`.
