@@ -85,7 +85,7 @@ def _public(module: Any) -> list[tuple[str, Any]]:
     [
         sf, sf.nn, sf.models, sf.search, sf.loss, sf.metrics, sf.alignment, sf.training,
         espnet, torch, torchaudio,
-    ],  # fmt: skip
+    ],
 )
 def test_public_names_are_documented_and_annotated(module: Any) -> None:
     for name, value in _public(module):

@@ -3,6 +3,8 @@
 
 namespace seqfront {
 
+const Op& head_log_probs_op();
+const Op& joint_rnnt_op();
 const Op& rnnt_op();
 const Op& rnnt_packed_op();
 const Op& rnnt_pruned_op();
@@ -22,6 +24,8 @@ const std::vector<const Op*>& all_ops() {
         &rnnt_op(),          &rnnt_packed_op(),       &rnnt_pruned_op(),    &tdt_op(),
         &ctc_op(),           &ctc_align_op(),         &ctc_posteriors_op(), &edit_alignment_op(),
         &edit_distance_op(), &optimal_completion_op()};
+        &rnnt_op(), &rnnt_packed_op(),   &rnnt_pruned_op(),    &tdt_op(),
+        &ctc_op(),  &edit_distance_op(), &head_log_probs_op(), &joint_rnnt_op()};
     return ops;
 }
 

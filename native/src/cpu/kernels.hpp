@@ -138,6 +138,9 @@ struct Gemm {
     L* scratch;  // gemm_scratch() elements, aligned to 64 bytes
 };
 
+// Of an additive joint network.
+enum Activation : int32_t { kNone = 0, kTanh = 1, kRelu = 2 };
+
 template <class L>
 struct LatticeKernels {
     Likelihood<L> (*rnnt_likelihood)(const RnntLattice<L>&);
@@ -155,6 +158,12 @@ struct LatticeKernels {
     void (*exp)(const L* x, L* y, int64_t count);  // for x <= 88
     void (*log)(const L* x, L* y, int64_t count);
     void (*gemm)(const Gemm<L>&);
+    // to = activation(a + b).
+    void (*joint)(const L* a, const L* b, int64_t count, Activation activation, L* to);
+    // Adds grad * (slope where the activation has this value) to to_a and to_b.
+    void (*joint_gradient)(const L* value, const L* grad, int64_t count, Activation activation,
+                           L* to_a, L* to_b);
+    void (*add)(const L* x, int64_t count, L* to);  // to += x
 };
 
 // A band of strips of 64 rows of the matrix of edit distances.

@@ -58,7 +58,8 @@ LatticeProblem::LatticeProblem(const Call& call, const Places& at, int64_t most_
     : batch(call.size(at.targets, 0)),
       frames(most_frames),
       labels(call.size(at.targets, 1)),
-      classes(call.size(at.logits, call.input(at.logits).rank - 1)),
+      classes(at.weight < 0 ? call.size(at.logits, call.input(at.logits).rank - 1)
+                            : call.size(at.weight, 0)),
       blank(call.integer(at.blank)),
       targets(call.in<int32_t>(at.targets)),
       frame_lengths(call.in<int32_t>(at.targets + 1)),

@@ -34,12 +34,14 @@ void check_lengths(const char* op, const char* name, const int32_t* lengths, int
 // The used targets are classes other than the blank.
 void check_targets(const char* op, const LatticeProblem& p);
 
-// What the losses have in common: logits [batch, frames, ..., classes], targets [batch, labels],
-// and the two inputs that follow, the lengths of frames and labels. Checked when made.
+// What the losses have in common: logits [batch, frames, ..., classes] (or what they are made of),
+// targets [batch, labels], and the two inputs that follow, the lengths of frames and labels.
+// Checked when made.
 struct LatticeProblem {
     struct Places {
         int logits, targets;  // inputs; the lengths come right after the targets
         int blank;            // attribute
+        int weight = -1;      // if given: an input [classes, ...], and `logits` are its features
     };
     LatticeProblem(const Call& call, const Places& at);
     LatticeProblem(const Call& call, const Places& at, int64_t most_frames);

@@ -4,6 +4,7 @@
 #include "simd_edit.hpp"
 #include "simd_exponentials.hpp"
 #include "simd_gemm.hpp"
+#include "simd_joint.hpp"
 #include "simd_rnnt.hpp"
 #include "simd_rows.hpp"
 
@@ -34,7 +35,8 @@ constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>,      softmax_gra
 template <class L>
 constexpr LatticeKernels<L> lattice_kernels = {
     rnnt_likelihood<L>, rnnt_gradient<L>, arcs_likelihood<L>, arcs_posteriors<L>, ctc_advance<L>,
-    ctc_likelihood<L>,  ctc_retreat<L>,   exp_array<L>,       log_array<L>,       gemm<L>};
+    ctc_likelihood<L>,  ctc_retreat<L>,   exp_array<L>,       log_array<L>,       gemm<L>,
+    joint<L>, joint_gradient<L>, add<L>};
 
 constexpr Kernels make_kernels(const char* name) {
     return {name,

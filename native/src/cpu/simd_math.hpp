@@ -28,17 +28,17 @@ struct Ln2<double> {
 template <class L>
 constexpr L kRound = static_cast<L>(3) * (int64_t{1} << (Simd<L>::mantissa_bits - 1));
 
-// exp(r) for |r| <= ln(2)/2. float: 1 + r + r^2 * (minimax, relative error 3e-9).
-SF_INLINE V<float> exp_reduced(V<float> r) {
+// exp(r) - 1 for |r| <= ln(2)/2. float: r + r^2 * (minimax, relative error of exp(r) 3e-9).
+SF_INLINE V<float> expm1_reduced(V<float> r) {
     V<float> p = 1.3814539e-3f * r + 8.3687454e-3f;
     p = p * r + 4.1668389e-2f;
     p = p * r + 1.6666521e-1f;
     p = p * r + 4.9999994e-1f;
-    return p * (r * r) + r + 1.0f;
+    return p * (r * r) + r;
 }
 
 // double: the Taylor series; its first missing term is 4e-18.
-SF_INLINE V<double> exp_reduced(V<double> r) {
+SF_INLINE V<double> expm1_reduced(V<double> r) {
     V<double> p = 1.0 / 6227020800 * r + 1.0 / 479001600;
     p = p * r + 1.0 / 39916800;
     p = p * r + 1.0 / 3628800;
@@ -50,8 +50,11 @@ SF_INLINE V<double> exp_reduced(V<double> r) {
     p = p * r + 1.0 / 24;
     p = p * r + 1.0 / 6;
     p = p * r + 0.5;
-    return p * (r * r) + r + 1.0;
+    return p * (r * r) + r;
 }
+
+SF_INLINE V<float> exp_reduced(V<float> r) { return expm1_reduced(r) + 1.0f; }
+SF_INLINE V<double> exp_reduced(V<double> r) { return expm1_reduced(r) + 1.0; }
 
 // 2^n for integers n in (-bias, bias]; exactly 0 at n = -bias, and below.
 template <class L>

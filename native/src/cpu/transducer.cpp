@@ -40,7 +40,8 @@ void check_number(const char* op, const char* name, double value, bool negative)
 
 TransducerProblem::TransducerProblem(const Call& call, Storage storage_, const TransducerInputs& at,
                                      const TransducerOptions& options_)
-    : LatticeProblem(call, {at.logits, at.targets, 0}, frame_limit(call, storage_, at.logits)),
+    : LatticeProblem(call, {at.logits, at.targets, 0, at.weight},
+                     frame_limit(call, storage_, at.logits)),
       storage(storage_),
       options(options_),
       starts(optional(call, at.starts)),

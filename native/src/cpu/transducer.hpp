@@ -108,6 +108,7 @@ struct RowPlace {
 // Inputs of an op; -1 for what it has not.
 struct TransducerInputs {
     int logits, targets, starts, windows, big_blanks, duration_logits, durations;
+    int weight = -1;  // of the layer that makes the logits; then `logits` is what goes into it
 };
 
 struct TransducerProblem : LatticeProblem {
