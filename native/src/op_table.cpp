@@ -3,29 +3,36 @@
 
 namespace seqfront {
 
+const Op& ctc_align_op();
+const Op& ctc_op();
+const Op& ctc_posteriors_op();
+const Op& edit_alignment_op();
+const Op& edit_distance_op();
 const Op& head_log_probs_op();
 const Op& joint_rnnt_op();
+const Op& optimal_completion_op();
 const Op& rnnt_op();
 const Op& rnnt_packed_op();
 const Op& rnnt_pruned_op();
 const Op& rnnt_simple_op();
 const Op& tdt_op();
-const Op& ctc_op();
-const Op& ctc_align_op();
-const Op& ctc_posteriors_op();
-const Op& edit_alignment_op();
-const Op& edit_distance_op();
-const Op& optimal_completion_op();
 
 const std::vector<const Op*>& all_ops() {
     static const std::vector<const Op*> ops = {
-        &rnnt_op(), &rnnt_packed_op(), &rnnt_pruned_op(),  &rnnt_simple_op(),
-        &tdt_op(),  &ctc_op(),         &edit_distance_op()};
-        &rnnt_op(),          &rnnt_packed_op(),       &rnnt_pruned_op(),    &tdt_op(),
-        &ctc_op(),           &ctc_align_op(),         &ctc_posteriors_op(), &edit_alignment_op(),
-        &edit_distance_op(), &optimal_completion_op()};
-        &rnnt_op(), &rnnt_packed_op(),   &rnnt_pruned_op(),    &tdt_op(),
-        &ctc_op(),  &edit_distance_op(), &head_log_probs_op(), &joint_rnnt_op()};
+        &ctc_align_op(),
+        &ctc_op(),
+        &ctc_posteriors_op(),
+        &edit_alignment_op(),
+        &edit_distance_op(),
+        &head_log_probs_op(),
+        &joint_rnnt_op(),
+        &optimal_completion_op(),
+        &rnnt_op(),
+        &rnnt_packed_op(),
+        &rnnt_pruned_op(),
+        &rnnt_simple_op(),
+        &tdt_op(),
+    };
     return ops;
 }
 
