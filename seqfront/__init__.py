@@ -40,13 +40,12 @@ from seqfront.loss import ctc_loss as ctc_loss
 from seqfront.loss import edit_distance as edit_distance
 from seqfront.loss import label_smoothing as label_smoothing
 from seqfront.loss import pack_cells as pack_cells
-from seqfront.loss import rnnt_loss as rnnt_loss
-from seqfront.loss import rnnt_loss_packed as rnnt_loss_packed
-from seqfront.loss import tdt_loss as tdt_loss
 from seqfront.loss import prune as prune
 from seqfront.loss import rnnt_loss as rnnt_loss
+from seqfront.loss import rnnt_loss_packed as rnnt_loss_packed
 from seqfront.loss import rnnt_loss_pruned as rnnt_loss_pruned
 from seqfront.loss import rnnt_loss_simple as rnnt_loss_simple
+from seqfront.loss import tdt_loss as tdt_loss
 from seqfront.ops.contract import dot as dot
 from seqfront.ops.contract import linear as linear
 from seqfront.ops.convolve import conv as conv

@@ -83,8 +83,17 @@ def _public(module: Any) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize(
     "module",
     [
-        sf, sf.nn, sf.models, sf.search, sf.loss, sf.metrics, sf.alignment, sf.training,
-        espnet, torch, torchaudio,
+        sf,
+        sf.nn,
+        sf.models,
+        sf.search,
+        sf.loss,
+        sf.metrics,
+        sf.alignment,
+        sf.training,
+        espnet,
+        torch,
+        torchaudio,
     ],
 )
 def test_public_names_are_documented_and_annotated(module: Any) -> None:

@@ -9,23 +9,11 @@ from typing import Any
 
 import pytest
 from frameworks import INSTALLED
-from messages import backends as about_backends
-from messages import compat, dims, losses, metrics, ops, pruned, transducers
+from messages import MESSAGES
 from messages.message import Make, Message, covered, said
 
 import seqfront as sf
 from seqfront import errors
-
-MESSAGES: list[Message] = [
-    *dims.MESSAGES,
-    *ops.MESSAGES,
-    *losses.MESSAGES,
-    *transducers.MESSAGES,
-    *pruned.MESSAGES,
-    *metrics.MESSAGES,
-    *compat.MESSAGES,
-    *about_backends.MESSAGES,
-]
 
 DIRECT: dict[str, tuple[Callable[[], Exception], str]] = {
     "native_missing": (

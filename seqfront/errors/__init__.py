@@ -112,6 +112,13 @@ from seqfront.errors.ops import (
     window_beyond_data,
     wrong_value_shape,
 )
+from seqfront.errors.pruned import (
+    bad_smoothing,
+    empty_band,
+    missing_prediction_states,
+    narrow_band,
+    wrong_prediction_states,
+)
 from seqfront.errors.transducers import (
     bad_big_blank,
     big_blank_among_labels,
@@ -121,12 +128,6 @@ from seqfront.errors.transducers import (
     one_batch_dim,
     wrong_cells,
     wrong_durations,
-from seqfront.errors.pruned import (
-    bad_smoothing,
-    empty_band,
-    missing_prediction_states,
-    narrow_band,
-    wrong_prediction_states,
 )
 
 __all__ = [
@@ -161,10 +162,10 @@ __all__ = [
     "bad_lengths_table",
     "bad_metadata",
     "bad_rate",
+    "bad_smoothing",
     "bad_target_lengths",
     "big_blank_among_labels",
     "cannot_combine",
-    "bad_smoothing",
     "cannot_split",
     "checkpoint_misfit",
     "empty_band",

@@ -15,8 +15,8 @@ from cases import (
     lattices,
     layers,
     losses,
-    pruned,
     metrics,
+    pruned,
     reducing,
     transducers,
 )
