@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from seqfront.alignment.result import over_batch
 from seqfront.backend import Raw
 from seqfront.dim import Dim
-from seqfront.loss import ctc_arguments
+from seqfront.loss import ctc_arguments, variants
 from seqfront.loss.lattice import Problem
 from seqfront.tensor import Tensor
 
@@ -197,13 +197,18 @@ def _attributes(
     star: int | None,
     star_score: float | None,
 ) -> dict[str, float]:
+    variants.check_number(op, "prior_scale", prior_scale)
+    variants.check_number(op, "star_score", star_score or 0.0)
     attributes: dict[str, float] = {
         "blank": p.blank,
         "normalized": bool(normalized),
         "label_loop": bool(label_loop),
-        "prior_scale": ctc_arguments.number(op, "prior_scale", prior_scale),
+        "prior_scale": prior_scale,
     }
     if star is not None:
-        score = ctc_arguments.number(op, "star_score", star_score or 0.0)
-        attributes |= {"star": star, "star_any": star_score is None, "star_score": score}
+        attributes |= {
+            "star": star,
+            "star_any": star_score is None,
+            "star_score": star_score or 0.0,
+        }
     return attributes
