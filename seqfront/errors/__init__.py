@@ -82,6 +82,7 @@ from seqfront.errors.losses import (
     unknown_choice,
     vocabularies_differ,
     wrong_label_states,
+    wrong_prior,
 )
 from seqfront.errors.ops import (
     bad_argument,
@@ -208,6 +209,7 @@ __all__ = [
     "wrong_extent",
     "wrong_keras_backend",
     "wrong_label_states",
+    "wrong_prior",
     "wrong_rank",
     "wrong_size",
     "wrong_value_shape",
