@@ -90,6 +90,7 @@ from seqfront.errors.losses import (
     unknown_choice,
     vocabularies_differ,
     wrong_label_states,
+    wrong_prior,
 )
 from seqfront.errors.ops import (
     bad_argument,
@@ -234,6 +235,7 @@ __all__ = [
     "wrong_keras_backend",
     "wrong_label_states",
     "wrong_prediction_states",
+    "wrong_prior",
     "wrong_rank",
     "wrong_size",
     "wrong_value_shape",

@@ -73,6 +73,15 @@ def not_concatenated(op: str, targets: Tensor, labels: Dim, counts: Tensor) -> D
     )
 
 
+def wrong_prior(op: str, log_prior: Tensor, logits: Tensor, classes: Dim) -> DimError:
+    """A prior that is not one number for each class."""
+    return DimError(
+        f"{op}: log_prior has to be over the classes alone.",
+        [("log_prior", log_prior), ("logits", logits), ("classes", repr(classes))],
+        "one prior for all frames: average over batch and time.",
+    )
+
+
 def bad_target_lengths(
     op: str, targets: Tensor, counts: Tensor, total: int, count: int
 ) -> DimError:

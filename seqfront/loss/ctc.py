@@ -86,7 +86,7 @@ def ctc_loss(
         known = variants.IMPLEMENTATIONS
         raise errors.unknown_choice(op, "implementation", implementation, known)
     variants.check_number(op, "prior_scale", prior_scale)
-    variants.check_number(op, "star_score", star_score or 0.0)
+    ctc_arguments.check_star_score(op, star_score)
     p = ctc_arguments.problem(
         op,
         logits,

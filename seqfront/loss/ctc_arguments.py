@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,11 +150,18 @@ def prior(op: str, p: Problem, logits: Tensor, log_prior: Tensor | None) -> Raw 
     if not dtypes.is_float(log_prior.dtype):
         raise errors.wrong_dtype(op, "log_prior", log_prior, "floating point")
     if log_prior.dims != (p.classes,):
-        raise errors.wrong_dims(op, log_prior, (p.classes,), "log_prior")
+        raise errors.wrong_prior(op, log_prior, logits, p.classes)
     align.common_backend(op, (logits, log_prior))
     backend = p.backend
     raw = backend.cast(log_prior.raw, lattice_dtype(backend.dtype(p.logits)))
     return backend.stop_gradient(raw)
+
+
+def check_star_score(op: str, score: float | None) -> None:
+    """Refuse what is no number."""
+    if score is not None and not (isinstance(score, (int, float)) and abs(score) < math.inf):  # pyright: ignore[reportUnnecessaryIsInstance]
+        fix = "0.0 costs nothing; None is the log-probability of all classes but the blank."
+        raise errors.bad_argument(op, "star_score", score, "a finite number, or None", fix)
 
 
 def needed(label_loop: bool) -> Needed:
