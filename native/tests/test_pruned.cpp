@@ -230,6 +230,30 @@ SEQFRONT_TEST(pruned, impossible_classes) {
     CHECK(run(p).loss.get(0) == kInf);
 }
 
+// A joint row without possible classes does not matter, if joint log-probs have no share.
+SEQFRONT_TEST(pruned, no_share_of_the_joint) {
+    SimpleProblem p(SF_FLOAT64, {3}, {1}, 4, 14);
+    for (int64_t v = 0; v < 4; ++v) (v < 2 ? p.am : p.lm).set({0, 1, v}, -kInf);
+    p.attributes[0] = 3;
+    p.targets[0] = 2;
+    p.attributes[2] = 1;
+    const SimpleResult plain = run(p);
+    CHECK(plain.loss.get(0) == kInf);  // the last row of lm has no blank
+    for (int64_t v = 0; v < 4; ++v) p.lm.set({0, 1, v}, v < 2 ? -kInf : 0.5);
+    for (int64_t v = 0; v < 4; ++v) p.am.set({0, 1, v}, v < 2 ? 0.5 : -kInf);
+    const SimpleResult result = run(p);
+    CHECK(std::isfinite(result.loss.get(0)));
+    CHECK(is_nan(result.am, 0, 0, false) && is_nan(result.lm, 0, 0, false));
+}
+
+SEQFRONT_TEST(pruned, any_band_that_is_wide_enough) {
+    SimpleProblem p(SF_FLOAT32, {6, 2}, {2, 5}, 7, 15);
+    for (const double band : {6.0, 7.0, 2147483647.0}) {
+        p.attributes[5] = band;
+        for (const int32_t start : run(p).starts) CHECK(start == 0);
+    }
+}
+
 SEQFRONT_TEST(pruned, invalid_logits_stay_apart) {
     for (const double bad : {kNan, kInf}) {
         for (const bool in_lm : {false, true}) {

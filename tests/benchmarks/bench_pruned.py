@@ -23,7 +23,7 @@ import torch
 
 import seqfront as sf
 
-SHAPES = [(8, 400, 60, 1024), (8, 400, 60, 4096)]
+SHAPES: list[tuple[int, ...]] = [(8, 400, 60, 1024), (8, 400, 60, 4096)]
 """(batch, frames, labels, classes)"""
 FEATURES, BAND = 512, 5
 
@@ -147,9 +147,9 @@ STEPS: dict[str, Callable[[tuple[int, ...]], Step | None]] = {
 }
 
 
-def times(rounds: int) -> None:
+def times(shapes: list[tuple[int, ...]], rounds: int) -> None:
     """Median time of a step, and its ratio to the pruned one."""
-    for shape in SHAPES:
+    for shape in shapes:
         steps = {name: step for name, make in STEPS.items() if (step := make(shape)) is not None}
         for step in steps.values():
             step()
@@ -161,7 +161,8 @@ def times(rounds: int) -> None:
                 found[name].append(time.perf_counter() - begin)
         for name, seconds in found.items():
             ratio = statistics.median(a / b for a, b in zip(seconds, found["pruned"], strict=True))
-            print(f"{shape} {name:10} {statistics.median(seconds) * 1e3:9.1f} ms  {ratio:6.2f}x")
+            median = statistics.median(seconds) * 1e3
+            print(f"{shape} {name:10} {median:9.1f} ms  {ratio:6.2f}x", flush=True)
 
 
 def _peak_mb() -> float:
@@ -187,18 +188,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", help="one step's memory, for internal use")
-    parser.add_argument("--shape", type=int, nargs=4)
+    parser.add_argument("--shape", type=int, nargs=4, help="batch frames labels classes")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    shapes = [tuple(arguments.shape)] if arguments.shape else SHAPES
     if arguments.only:
-        memory_of(arguments.only, tuple(arguments.shape))
+        memory_of(arguments.only, shapes[0])
     elif arguments.memory:
-        for shape in SHAPES:
+        for shape in shapes:
             for name in STEPS:
                 own = ["--only", name, "--shape", *map(str, shape)]
                 subprocess.run([sys.executable, __file__, *own], check=True)
     else:
-        times(arguments.rounds)
+        times(shapes, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -285,6 +285,7 @@ Problem::Problem(const Call& call)
                 topology);
     }
     if (band < 0) invalid("%s: band is %" PRId64 ", needed 0 or more", call.name(), band);
+    band = std::min(band, positions());  // the same, and no sum of it overflows
     if (!(lm_only_scale >= 0 && am_only_scale >= 0 && lm_only_scale + am_only_scale <= 1 + 1e-6)) {
         invalid(
             "%s: lm_only_scale is %g and am_only_scale is %g, needed 0 or more, and a sum of "

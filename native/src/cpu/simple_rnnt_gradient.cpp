@@ -42,6 +42,7 @@ template <class L>
 bool collect(const Problem& p, const Sequence& s, const RnntGradient<L>& from, const L* scale,
              const Arcs<L>& arcs) {
     bool some_without = false;
+    const auto joint = static_cast<L>(p.joint_scale());
     const int64_t width = s.positions();
     std::fill_n(arcs.q, s.frames * width, L{0});
     std::fill_n(arcs.blank, s.frames * width, L{0});
@@ -61,10 +62,11 @@ bool collect(const Problem& p, const Sequence& s, const RnntGradient<L>& from, c
             arcs.label_blank[i] += blank;
             arcs.label_label[i] += label;
             arcs.label_arcs[i] += sum;
+            if (joint == 0) continue;
             if (scale[at] < 0) {
                 some_without = true;
             } else {
-                arcs.q[at] = static_cast<L>(p.joint_scale()) * sum / scale[at];
+                arcs.q[at] = joint * sum / scale[at];
             }
         }
     }
