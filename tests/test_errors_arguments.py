@@ -22,7 +22,7 @@ Call = Callable[[Make, Any], Any]
 
 batch, time, mel = sf.Dim("batch"), sf.Dim("time"), sf.Dim("mel", 4)
 vocab, labels, other = sf.Dim("vocab", 5), sf.Dim("labels"), sf.Dim("other", 4)
-three, frames = sf.Dim("three", 3), sf.Dim("frames", 9)
+two, three, frames = sf.Dim("two", 2), sf.Dim("three", 3), sf.Dim("frames", 9)
 
 
 def _ctc(logits: Any, targets: Any, frames: Any = time, positions: Any = labels) -> Any:
@@ -30,6 +30,26 @@ def _ctc(logits: Any, targets: Any, frames: Any = time, positions: Any = labels)
         logits=logits, targets=targets, input_spatial_dim=frames, targets_spatial_dim=positions,
         blank_index=0,
     )  # fmt: skip
+
+
+def _tdt(logits: Any, durations: Any, targets: Any, positions: Any = two) -> Any:
+    return sf.tdt_loss(
+        logits=logits, duration_logits=durations, durations=(0, 1, 2), targets=targets,
+        input_spatial_dim=three, targets_spatial_dim=positions, blank_index=0,
+    )  # fmt: skip
+
+
+def _packed(logits: Any, targets: Any, lengths: Any, cells: Any = time) -> Any:
+    return sf.rnnt_loss_packed(
+        logits=logits, targets=targets, cells_dim=cells, frame_lengths=lengths,
+        targets_spatial_dim=labels, blank_index=0,
+    )  # fmt: skip
+
+
+def _pack(x: Any, frames: Any = time) -> Any:
+    return sf.pack_cells(
+        x, batch_dim=batch, input_spatial_dim=frames, targets_spatial_dim=labels, cells_dim=other
+    )
 
 
 def _rnnt(logits: Any, targets: Any, frames: Any = time, positions: Any = labels) -> Any:
@@ -95,6 +115,15 @@ PLAIN: dict[str, tuple[str, Call]] = {
     "label_smoothing": ("target", lambda w, raw: sf.label_smoothing(raw, 0.1, mel)),
     "ctc_loss": ("targets", lambda w, raw: _ctc(w.zeros(batch, time, vocab), raw)),
     "rnnt_loss": ("logits", lambda w, raw: _rnnt(raw, w.ints(batch, labels))),
+    "tdt_loss": (
+        "duration_logits",
+        lambda w, raw: _tdt(w.zeros(batch, three, two + 1, vocab), raw, w.ints(batch, two)),
+    ),
+    "rnnt_loss_packed": (
+        "frame_lengths", lambda w, raw: _packed(w.zeros(time, vocab), w.ints(batch, labels), raw),
+    ),
+    "pack_cells": ("x", lambda w, raw: _pack(raw)),
+    "alignment_windows": ("frames", lambda w, raw: sf.alignment_windows(raw, left=0, right=0)),
     "edit_distance": ("b", lambda w, raw: sf.edit_distance(w.ints(labels), labels, raw, labels)),
     "greedy_transducer": ("encoded", lambda w, raw: _greedy(raw)),
     "Linear": ("x", lambda w, raw: sf.nn.Linear(mel, vocab)(raw)),
@@ -153,6 +182,9 @@ NAMES: dict[str, Call] = {
     "label_smoothing": lambda w, dim: sf.label_smoothing(w.zeros(mel), 0.1, dim),
     "ctc_loss": lambda w, dim: _ctc(w.zeros(time, vocab), w.ints(labels), dim),
     "rnnt_loss": lambda w, dim: _rnnt(w.zeros(time, vocab), w.ints(labels), time, dim),
+    "tdt_loss": lambda w, dim: _tdt(w.zeros(three, vocab), None, w.ints(two), dim),
+    "rnnt_loss_packed": lambda w, dim: _packed(w.zeros(time, vocab), w.ints(labels), None, dim),
+    "pack_cells": lambda w, dim: _pack(w.zeros(batch, time), dim),
     "edit_distance": lambda w, dim: sf.edit_distance(w.ints(labels), dim, w.ints(labels), labels),
     "greedy_transducer": lambda w, dim: _greedy(w.zeros(batch, time, mel), dim),
     "Parameter": lambda w, dim: sf.nn.Parameter((dim,)),

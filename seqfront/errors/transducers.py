@@ -28,6 +28,15 @@ def native_only(op: str, name: str) -> DimError:
     )
 
 
+def not_windows(op: str, windows: object) -> DimError:
+    """Something else than the first and the last frame of each label."""
+    return DimError(
+        f"{op}: windows has to be two Tensors, the first and the last frame of each label.",
+        [("windows", type(windows).__name__)],
+        "sf.alignment_windows(frames, left=..., right=...) makes them.",
+    )
+
+
 def bad_big_blank(
     op: str, classes: Dim, index: object, duration: object, size: int, taken: Sequence[int]
 ) -> DimError:

@@ -132,10 +132,13 @@ def _duration_logits(
     align.common_lengths(op, (logits, x))
     align.check_sizes(op, (logits, x))
     left = [dim for dim in x.dims if dim not in rows and dim not in p.batch]
-    size = x.backend.static_shape(x.raw)[x.axis(left[0])] if len(left) == 1 else -1
-    if size is not None and size != len(durations):
+    if len(left) != 1 or _extent(x, left[0]) not in (None, len(durations)):
         raise errors.wrong_durations(op, x, left, len(durations))
     return lattice.flattened(x, p.batch, (*rows, left[0]))
+
+
+def _extent(x: Tensor, dim: Dim) -> int | None:
+    return x.backend.static_shape(x.raw)[x.axis(dim)] if dim.size is None else dim.size
 
 
 def _mixed(

@@ -148,9 +148,7 @@ def windows(op: str, p: Problem, logits: Tensor, labels: Dim, given: Windows | N
     if given is None:
         return None
     if not isinstance(given, (tuple, list)) or len(given) != 2:  # pyright: ignore[reportUnnecessaryIsInstance]
-        needed = "two Tensors, the first and the last frame of each label"
-        fix = "sf.alignment_windows(frames, left=..., right=...) makes them."
-        raise errors.bad_argument(op, "windows", type(given), needed, fix)
+        raise errors.not_windows(op, given)
     return p.backend.stack([_edge(op, p, logits, labels, edge) for edge in given], 2)
 
 
@@ -181,7 +179,7 @@ def check_number(op: str, name: str, value: float, least: float = -math.inf) -> 
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and -math.inf < value < math.inf
+    return isinstance(value, (int, float)) and abs(value) < math.inf  # false for NaN
 
 
 def _is_int(value: object) -> bool:
