@@ -56,7 +56,7 @@ def rnnt_loss(
         - No limit on labels (the CUDA kernels of the original end at 1023), and on the CPU
           compiled code instead of Python loops.
         - The CPU path of the original clamps what the mean has already divided; its CUDA path
-          clamps before. Ours clamps before, on every device.
+          clamps before. Ours clamps before.
         - A sequence without any alignment costs +inf, with zero gradient; no frames, no labels and
           no sequences are fine. Labels out of range and the blank among them are errors.
 

@@ -58,8 +58,8 @@ def rnnt_loss(
         - A sequence without any alignment costs +inf, with zero gradient: torchaudio gives NaN, or
           for no frames -0.0 from memory beyond the tensor.
         - Labels out of range, and the blank among the targets, are errors with the shapes in the
-          message: torchaudio reads a neighbour.
-        - `clamp` limits both sides on every device: torchaudio's CUDA kernel loses the upper one.
+          message: torchaudio reads a neighbour. Its errors of shapes are `RuntimeError`s.
+        - `clamp` limits both sides: torchaudio's CUDA kernel loses the upper one.
         - A loss without gradient does no gradient work.
         - `reuse_logits_for_grads` is that of the prototype (where it was True, and came before
           `reduction`); released versions have no such argument.
