@@ -1,4 +1,5 @@
 // Bad arguments: the status and the full message of each.
+#include <algorithm>
 #include <functional>
 
 #include "ctc_problem.hpp"
@@ -94,6 +95,23 @@ SEQFRONT_TEST(errors, sizes) {
     const sf_op_spec unknown = *sf_find_op("rnnt");
     expect(sf_call(&unknown, nullptr, nullptr, nullptr, 0),
            "sf_call: op is none of sf_op or sf_find_op");
+}
+
+// A TensorFlow op may not call two of these the same.
+SEQFRONT_TEST(errors, names_of_an_op_differ) {
+    for (int32_t i = 0; i < sf_op_count(); ++i) {
+        for (const sf_op_spec* op = sf_op(i); op != nullptr; op = op->backward) {
+            context() = op->name;
+            std::vector<std::string> names;
+            for (int32_t k = 0; k < op->input_count; ++k) names.push_back(op->inputs[k].name);
+            for (int32_t k = 0; k < op->output_count; ++k) names.push_back(op->outputs[k].name);
+            for (int32_t k = 0; k < op->attribute_count; ++k) {
+                names.push_back(op->attributes[k].name);
+            }
+            std::sort(names.begin(), names.end());
+            CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
+        }
+    }
 }
 
 SEQFRONT_TEST(errors, gradient_layout) {
