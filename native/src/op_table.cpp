@@ -4,9 +4,13 @@
 namespace seqfront {
 
 const Op& rnnt_op();
+const Op& rnnt_align_op();
+const Op& rnnt_posteriors_op();
 const Op& rnnt_packed_op();
 const Op& rnnt_pruned_op();
 const Op& tdt_op();
+const Op& tdt_align_op();
+const Op& tdt_posteriors_op();
 const Op& ctc_op();
 const Op& ctc_align_op();
 const Op& ctc_posteriors_op();
@@ -16,9 +20,10 @@ const Op& optimal_completion_op();
 
 const std::vector<const Op*>& all_ops() {
     static const std::vector<const Op*> ops = {
-        &rnnt_op(),          &rnnt_packed_op(),       &rnnt_pruned_op(),    &tdt_op(),
-        &ctc_op(),           &ctc_align_op(),         &ctc_posteriors_op(), &edit_alignment_op(),
-        &edit_distance_op(), &optimal_completion_op()};
+        &rnnt_op(),          &rnnt_packed_op(),        &rnnt_pruned_op(),    &tdt_op(),
+        &ctc_op(),           &ctc_align_op(),          &ctc_posteriors_op(), &edit_alignment_op(),
+        &edit_distance_op(), &optimal_completion_op(), &rnnt_align_op(),     &rnnt_posteriors_op(),
+        &tdt_align_op(),     &tdt_posteriors_op()};
     return ops;
 }
 

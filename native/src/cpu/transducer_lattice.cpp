@@ -111,6 +111,17 @@ class SequenceLattice {
         return kernels.rnnt_gradient(standard(unused + s_.cells()), to);
     }
 
+    bool valid() const { return valid_; }
+
+    // The tables, in plain order.
+    void copy_tables(L* to) const {
+        for (const ArcTable<L>& table : tables_) {
+            for (int64_t t = 0; t < s_.frames; ++t) {
+                for (int64_t u = 0; u < s_.positions(); ++u) *to++ = table.weight[at_.cell(t, u)];
+            }
+        }
+    }
+
     void combine(L upstream, L* columns) {
         const int64_t cells = s_.cells();
         probabilities_ = scratch_;
@@ -265,9 +276,10 @@ void fill_nan(const TransducerProblem& p, const TransducerSequence& s, L* column
 }  // namespace
 
 template <class L>
-TransducerScratch<L>::TransducerScratch(const TransducerProblem& p, int32_t slots, bool gradient)
+TransducerScratch<L>::TransducerScratch(const TransducerProblem& p, int32_t slots, bool gradient,
+                                        bool tables)
     : number_count_(rnnt_scratch(p.frames, p.labels + 1)), index_count_(0) {
-    if (!p.plain()) {
+    if (tables || !p.plain()) {
         const int64_t cells = p.most_cells + 1, arcs = static_cast<int64_t>(p.arcs.size());
         const int64_t lattice =
             p.standard() ? number_count_ + cells : arcs_scratch(p.labels, cells, history(p));
@@ -320,6 +332,23 @@ bool transducer_gradient(const TransducerProblem& p, const TransducerSequence& s
     return feasible;
 }
 
+template <class L>
+bool transducer_weights(const TransducerProblem& p, const TransducerSequence& s, const L* saved,
+                        L* arcs, const TransducerScratch<L>& scratch, int32_t slot) {
+    const SequenceLattice<L> lattice(p, s, saved, scratch.numbers(slot), scratch.indices(slot));
+    lattice.copy_tables(arcs);
+    return lattice.valid();
+}
+
+template <class L>
+L transducer_posteriors(const TransducerProblem& p, const TransducerSequence& s, const L* saved,
+                        L* arcs, const TransducerScratch<L>& scratch, int32_t slot) {
+    SequenceLattice<L> lattice(p, s, saved, scratch.numbers(slot), scratch.indices(slot));
+    const L loss = loss_of(lattice.posteriors());
+    if (loss < std::numeric_limits<L>::infinity()) lattice.copy_tables(arcs);
+    return loss;
+}
+
 template class TransducerScratch<float>;
 template class TransducerScratch<double>;
 template float transducer_loss(const TransducerProblem&, const TransducerSequence&, const float*,
@@ -331,5 +360,16 @@ template bool transducer_gradient(const TransducerProblem&, const TransducerSequ
 template bool transducer_gradient(const TransducerProblem&, const TransducerSequence&,
                                   const double*, double, double*, const TransducerScratch<double>&,
                                   int32_t);
+
+template bool transducer_weights(const TransducerProblem&, const TransducerSequence&, const float*,
+                                 float*, const TransducerScratch<float>&, int32_t);
+template bool transducer_weights(const TransducerProblem&, const TransducerSequence&, const double*,
+                                 double*, const TransducerScratch<double>&, int32_t);
+template float transducer_posteriors(const TransducerProblem&, const TransducerSequence&,
+                                     const float*, float*, const TransducerScratch<float>&,
+                                     int32_t);
+template double transducer_posteriors(const TransducerProblem&, const TransducerSequence&,
+                                      const double*, double*, const TransducerScratch<double>&,
+                                      int32_t);
 
 }  // namespace seqfront
