@@ -20,6 +20,10 @@ from seqfront import search as search
 from seqfront import training as training
 from seqfront.alignment import ctc_alignment as ctc_alignment
 from seqfront.alignment import ctc_posteriors as ctc_posteriors
+from seqfront.alignment import rnnt_alignment as rnnt_alignment
+from seqfront.alignment import rnnt_posteriors as rnnt_posteriors
+from seqfront.alignment import tdt_alignment as tdt_alignment
+from seqfront.alignment import tdt_posteriors as tdt_posteriors
 from seqfront.backends import set_backend as set_backend
 from seqfront.backends import use_backend as use_backend
 from seqfront.checkpoint import load as load

@@ -11,11 +11,15 @@ const Op& edit_distance_op();
 const Op& head_log_probs_op();
 const Op& joint_rnnt_op();
 const Op& optimal_completion_op();
+const Op& rnnt_align_op();
 const Op& rnnt_op();
 const Op& rnnt_packed_op();
+const Op& rnnt_posteriors_op();
 const Op& rnnt_pruned_op();
 const Op& rnnt_simple_op();
+const Op& tdt_align_op();
 const Op& tdt_op();
+const Op& tdt_posteriors_op();
 
 const std::vector<const Op*>& all_ops() {
     static const std::vector<const Op*> ops = {
@@ -27,11 +31,15 @@ const std::vector<const Op*>& all_ops() {
         &head_log_probs_op(),
         &joint_rnnt_op(),
         &optimal_completion_op(),
+        &rnnt_align_op(),
         &rnnt_op(),
         &rnnt_packed_op(),
+        &rnnt_posteriors_op(),
         &rnnt_pruned_op(),
         &rnnt_simple_op(),
+        &tdt_align_op(),
         &tdt_op(),
+        &tdt_posteriors_op(),
     };
     return ops;
 }

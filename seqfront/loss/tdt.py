@@ -81,7 +81,7 @@ def tdt_loss(
     p = lattice.problem(
         op, logits, targets, input_spatial_dim, targets_spatial_dim, blank_index, rows
     )
-    lasting = _duration_logits(op, p, logits, duration_logits, rows, durations)
+    lasting = flat_durations(op, p, logits, duration_logits, rows, durations)
     attributes["blank"] = p.blank
 
     def token_loss(q: Problem) -> Raw:
@@ -116,7 +116,7 @@ def check_durations(op: str, durations: Sequence[int]) -> None:
         raise errors.bad_argument(op, "durations", durations, needed, fix)
 
 
-def _duration_logits(
+def flat_durations(
     op: str,
     p: Problem,
     logits: Tensor,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from oracles.lattices import log_softmax
+from oracles.transducers import Arcs, Node, Transducer
 
 States = tuple[int, ...]
 
@@ -112,3 +113,90 @@ def ctc_posteriors(
     if total == 0:
         return -np.inf, of_blank, of_labels
     return np.log(total), of_blank / total, of_labels / total
+
+
+Path = tuple[tuple[Node, Node, float], ...]
+
+
+def _paths(node: Node, goal: Node, arcs: Arcs) -> Iterator[Path]:
+    """All paths from a node to the goal, as arcs (from, to, weight)."""
+    if node == goal:
+        yield ()
+        return
+    for target, weight in arcs(node):
+        for rest in _paths(target, goal, arcs):
+            yield ((node, target, weight), *rest)
+
+
+def _score(path: Path) -> float:
+    return float(sum(weight for *_, weight in path))
+
+
+def _all_paths(variant: Transducer, logits: np.ndarray, targets: np.ndarray) -> list[Path]:
+    log_probs = variant.log_probs(logits)
+    arcs = variant.arcs(log_probs, targets, log_probs)
+    return list(_paths((0, 0), (len(logits), len(targets)), arcs))
+
+
+def best_path(paths: Sequence[Path], count: int) -> tuple[Any, ...]:
+    """score, and of each label frame, duration and score; the paths have different scores."""
+    best = max(paths, key=_score, default=())
+    score = max(map(_score, paths), default=-np.inf)
+    frames, durations = np.full(count, -1), np.zeros(count, int)
+    scores = np.full(count, -np.inf)
+    for (t, u), (after, v), weight in best if score > -np.inf else ():
+        if v == u + 1:
+            frames[u], durations[u], scores[u] = t, after - t, weight
+    return score, frames, durations, scores
+
+
+def path_posteriors(paths: Sequence[Path], frames: int, count: int) -> tuple[Any, ...]:
+    """log p, posteriors of blanks and of labels."""
+    blanks, labels = np.zeros((frames, count + 1)), np.zeros((frames, count))
+    weights = [np.exp(_score(path)) for path in paths]
+    for path, weight in zip(paths, weights, strict=True):
+        for (t, u), (_, v), _ in path:
+            (labels if v == u + 1 else blanks)[t, u] += weight
+    total = sum(weights)
+    if total == 0:
+        return -np.inf, blanks, labels
+    return np.log(total), blanks / total, labels / total
+
+
+def rnnt_alignment(variant: Transducer, logits: np.ndarray, targets: np.ndarray) -> tuple[Any, ...]:
+    """What `rnnt_alignment` gives."""
+    return best_path(_all_paths(variant, logits, targets), len(targets))
+
+
+def rnnt_posteriors(
+    variant: Transducer, logits: np.ndarray, targets: np.ndarray
+) -> tuple[Any, ...]:
+    """What `rnnt_posteriors` gives."""
+    return path_posteriors(_all_paths(variant, logits, targets), len(logits), len(targets))
+
+
+def tdt_paths(
+    logits: np.ndarray,
+    duration_logits: np.ndarray,
+    targets: np.ndarray,
+    durations: Sequence[int],
+    *,
+    blank: int,
+    normalized: bool = False,
+    sigma: float = 0.0,
+) -> list[Path]:
+    """All paths of a token-and-duration transducer."""
+    logp = (logits if normalized else log_softmax(logits)) - sigma
+    logq = log_softmax(duration_logits)
+    end = len(logits), len(targets)
+
+    def arcs(node: Node) -> Iterator[tuple[Node, float]]:
+        t, u = node
+        for index, duration in enumerate(durations if t < end[0] else ()):
+            after = (t + duration, u)
+            if duration and (after[0] < end[0] or after == end):
+                yield after, float(logp[t, u, blank] + logq[t, u, index])
+            if u < end[1] and after[0] < end[0]:
+                yield (after[0], u + 1), float(logp[t, u, targets[u]] + logq[t, u, index])
+
+    return list(_paths((0, 0), end, arcs))

@@ -13,7 +13,7 @@
 namespace seqfront {
 namespace {
 
-enum Output { kScore, kBlank, kLabels };
+enum Output { kScore, kBlanks, kLabels };
 
 template <class T>
 class CtcPosteriors {
@@ -99,7 +99,7 @@ template <class T>
 void posteriors(const Call& call, const CtcProblem& p) {
     using L = typename RowKernelsOf<T>::Lattice;
     const int64_t cells = p.batch * p.frames;
-    std::fill_n(call.out<L>(kBlank), cells, L{0});
+    std::fill_n(call.out<L>(kBlanks), cells, L{0});
     std::fill_n(call.out<L>(kLabels), cells * p.target_columns, L{0});
     const CtcMeasure<T> measure(p, call.in<T>(ctc::kLogits));
     const int64_t work = 3 * ctc_lattice_work(p, p.frames);
@@ -110,7 +110,7 @@ void posteriors(const Call& call, const CtcProblem& p) {
         for (int64_t b = begin; b < end; ++b) {
             const int64_t frame = b * p.frames;
             call.out<L>(kScore)[b] = workers[static_cast<size_t>(slot)].run(
-                CtcSequence(p, b), call.out<L>(kBlank) + frame,
+                CtcSequence(p, b), call.out<L>(kBlanks) + frame,
                 call.out<L>(kLabels) + frame * p.target_columns);
         }
     });
@@ -133,7 +133,7 @@ const Op& ctc_posteriors_op() {
         "ctc_posteriors",
         ctc_inputs(),
         {{"score", "L", "batch", 0},  // log p
-         {"blank", "L", "batch frames", 0},
+         {"blanks", "L", "batch frames", 0},
          {"labels", "L", "batch frames labels", 0}},
         ctc_attributes(),
         run,

@@ -11,7 +11,9 @@ namespace seqfront {
 template <class L>
 class TransducerScratch {
   public:
-    TransducerScratch(const TransducerProblem& p, int32_t slots, bool gradient);
+    // `tables`: for the arcs of any problem, one whose rows need no tables otherwise too.
+    TransducerScratch(const TransducerProblem& p, int32_t slots, bool gradient,
+                      bool tables = false);
     L* numbers(int32_t slot) const { return numbers_.get() + slot * number_count_; }
     int64_t* indices(int32_t slot) const { return indices_.get() + slot * index_count_; }
 
@@ -31,6 +33,17 @@ L transducer_loss(const TransducerProblem& p, const TransducerSequence& s, const
 template <class L>
 bool transducer_gradient(const TransducerProblem& p, const TransducerSequence& s, const L* saved,
                          L upstream, L* columns, const TransducerScratch<L>& scratch, int32_t slot);
+
+// The arcs of a sequence whose rows are not a band, [arcs, frames, positions]: what they weigh, and
+// which part of the paths they have. False: a logit is NaN or +inf. The scratch has to have tables.
+template <class L>
+bool transducer_weights(const TransducerProblem& p, const TransducerSequence& s, const L* saved,
+                        L* arcs, const TransducerScratch<L>& scratch, int32_t slot);
+
+// -log likelihood; the arcs are written only if it is finite.
+template <class L>
+L transducer_posteriors(const TransducerProblem& p, const TransducerSequence& s, const L* saved,
+                        L* arcs, const TransducerScratch<L>& scratch, int32_t slot);
 
 }  // namespace seqfront
 
