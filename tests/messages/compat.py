@@ -13,6 +13,20 @@ from seqfront.compat import espnet, torch, torchaudio
 
 VALUES = "values are not looked at"
 
+RNNT = (
+    "  logits          float32[2, 4, 3, 5] for [batch, frames, labels+1, classes]\n"
+    "  targets         int32[2, 2] for [batch, labels]\n"
+    "  logit_lengths   int32[2] for [batch]\n"
+    "  target_lengths  int32[2] for [batch]\n"
+)
+CTC = (
+    "  log_probs       float32[4, 2, 5] for [frames, batch, classes]\n"
+    "  targets         int32[2, 2] for [batch, labels]\n"
+    "  input_lengths   int32[2] for [batch]\n"
+    "  target_lengths  int32[2] for [batch]\n"
+)
+"""The arguments of the calls below, where they fit together."""
+
 
 def rnnt(
     w: Make,
@@ -128,10 +142,7 @@ MESSAGES = [
         lambda w: rnnt(w, frames=(4, 5)),
         (
             "rnnt_loss: logit_lengths[1] is 5, needed 0 to 4.\n"
-            "  logits          float32[2, 4, 3, 5] for [batch, frames, labels+1, classes]\n"
-            "  targets         int32[2, 2] for [batch, labels]\n"
-            "  logit_lengths   int32[2] for [batch]\n"
-            "  target_lengths  int32[2] for [batch]\n"
+            f"{RNNT}"
             "  fix: lengths count positions of the padded tensors."
         ),
         eager=VALUES,
@@ -142,10 +153,7 @@ MESSAGES = [
         lambda w: rnnt(w, labels=(-1, 2)),
         (
             "rnnt_loss: target_lengths[0] is -1, needed 0 to 2.\n"
-            "  logits          float32[2, 4, 3, 5] for [batch, frames, labels+1, classes]\n"
-            "  targets         int32[2, 2] for [batch, labels]\n"
-            "  logit_lengths   int32[2] for [batch]\n"
-            "  target_lengths  int32[2] for [batch]\n"
+            f"{RNNT}"
             "  fix: lengths count positions of the padded tensors."
         ),
         eager=VALUES,
@@ -156,10 +164,7 @@ MESSAGES = [
         lambda w: rnnt(w, targets=((1, 2), (4, 0))),
         (
             "rnnt_loss: targets[1, 0] is 4, needed 0 to 4 and not the blank 4.\n"
-            "  logits          float32[2, 4, 3, 5] for [batch, frames, labels+1, classes]\n"
-            "  targets         int32[2, 2] for [batch, labels]\n"
-            "  logit_lengths   int32[2] for [batch]\n"
-            "  target_lengths  int32[2] for [batch]\n"
+            f"{RNNT}"
             "  fix: check the labels against the classes, and which of them is the blank."
         ),
         eager=VALUES,
@@ -198,10 +203,7 @@ MESSAGES = [
         lambda w: ctc(w, blank=5),
         (
             "ctc_loss: blank is 5, needed -5 to 4.\n"
-            "  log_probs       float32[4, 2, 5] for [frames, batch, classes]\n"
-            "  targets         int32[2, 2] for [batch, labels]\n"
-            "  input_lengths   int32[2] for [batch]\n"
-            "  target_lengths  int32[2] for [batch]\n"
+            f"{CTC}"
             "  fix: the index of the blank among the classes; negative counts from the end."
         ),
     ),
@@ -211,10 +213,7 @@ MESSAGES = [
         lambda w: ctc(w, blank=0.5),
         (
             "ctc_loss: blank is 0.5, needed an integer.\n"
-            "  log_probs       float32[4, 2, 5] for [frames, batch, classes]\n"
-            "  targets         int32[2, 2] for [batch, labels]\n"
-            "  input_lengths   int32[2] for [batch]\n"
-            "  target_lengths  int32[2] for [batch]\n"
+            f"{CTC}"
             "  fix: the index of the blank among the classes; negative counts from the end."
         ),
     ),
