@@ -61,7 +61,7 @@ void run_backward(const Call& call) {
     with_element_type(call.input(0).dtype, [&](auto element) {
         using T = decltype(element);
         using L = typename RowKernelsOf<T>::Lattice;
-        const TransducerArrays<T> arrays = {call.in<T>(0),         nullptr, call.out<T>(0), nullptr,
+        const TransducerArrays<T> arrays = {call.in<T>(0), call.out<T>(0), nullptr,
                                             call.output(0).stride, nullptr};
         transducer_backward<T>(p, arrays, call.in<L>(layout.saved), call.in<L>(layout.saved + 1));
     });

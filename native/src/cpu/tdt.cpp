@@ -44,8 +44,7 @@ void run_backward(const Call& call) {
     with_element_type(call.input(kLogits).dtype, [&](auto element) {
         using T = decltype(element);
         using L = typename RowKernelsOf<T>::Lattice;
-        const TransducerArrays<T> arrays = {call.in<T>(kLogits),   call.in<T>(kDurationLogits),
-                                            call.out<T>(0),        call.out<T>(1),
+        const TransducerArrays<T> arrays = {call.in<T>(kLogits), call.out<T>(0), call.out<T>(1),
                                             call.output(0).stride, call.output(1).stride};
         transducer_backward<T>(p, arrays, call.in<L>(kSaved), call.in<L>(kGradLoss));
     });

@@ -76,13 +76,15 @@ class TransducerRows {
 
     // Of all classes but the blank.
     void label_normalisers(const T* x, int64_t stride, int64_t rows, L* maximum, L* log_sum) const {
-        L after_maximum[kBlock], after_log_sum[kBlock];
         const int64_t after = p_.blank + 1;
-        kernels_.normalisers(x, stride, rows, p_.blank, maximum, log_sum);
-        kernels_.normalisers(x + after, stride, rows, p_.classes - after, after_maximum,
-                             after_log_sum);
+        std::fill_n(log_sum, rows, -std::numeric_limits<L>::infinity());
+        if (p_.blank > 0) kernels_.normalisers(x, stride, rows, p_.blank, maximum, log_sum);
+        if (after == p_.classes) return;
+        L more_maximum[kBlock], more_log_sum[kBlock];
+        kernels_.normalisers(x + after, stride, rows, p_.classes - after, more_maximum,
+                             more_log_sum);
         for (int64_t i = 0; i < rows; ++i) {
-            join(maximum[i], log_sum[i], after_maximum[i], after_log_sum[i]);
+            join(maximum[i], log_sum[i], more_maximum[i], more_log_sum[i]);
         }
     }
 

@@ -10,11 +10,10 @@
 
 namespace seqfront {
 
-// The arrays of one call; no duration logits but for TDT.
+// The arrays of a backward call; durations only with TDT.
 template <class T>
 struct TransducerArrays {
     const T* logits;
-    const T* duration_logits;
     T* grad;
     T* grad_durations;
     const int64_t* grad_stride;
@@ -54,7 +53,7 @@ void save_rows(const TransducerProblem& p, const T* logits, const T* duration_lo
     });
 }
 
-// Calls body(slot, sequence) for each sequence, in parallel.
+// Calls body(scratch, slot, sequence) for each sequence, in parallel.
 template <class L, class Body>
 void for_each_sequence(const TransducerProblem& p, bool gradient, Body&& body) {
     const int64_t work = lattice_work(p) * (gradient ? 2 : 1);
