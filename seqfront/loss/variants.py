@@ -18,7 +18,7 @@ Topology = Literal["regular", "modified", "constrained"]
 blank that follows it in its own."""
 
 Star = Literal["force_final", "allow_ignore"]
-"""How labels at the end of the audio may be missing: jump to the last frame, or leave from any."""
+"""How audio after the last label is left out: by a jump to the last frame, or out of any."""
 
 Implementation = Literal["native", "composed"]
 """The library's kernels, or operations of the framework."""
