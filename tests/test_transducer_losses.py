@@ -3,6 +3,7 @@ precision, derivatives of derivatives, XLA, draws, and the two implementations s
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -114,6 +115,49 @@ def test_native_equals_composed_with_durations(
     wanted = torch_gradient(lambda x, z: tdt(x, z, "composed", **options), *arrays, dtype=dtype)
     for mine, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(mine, other, tolerance, tolerance)
+
+
+COMBINATIONS = [
+    {
+        "topology": topology, "fastemit": fastemit, "windows": windows or None, "sigma": sigma,
+        "delay_penalty": delay, "star": star, "star_weight": -0.75, **distribution,
+    }
+    for number, (topology, fastemit, windows, sigma, delay, star, distribution) in enumerate(
+        itertools.product(
+            ("regular", "modified", "constrained"), (0.0, 0.5), (False, True), (0.0, 0.25),
+            (0.0, -0.125), (None, "force_final", "allow_ignore"),
+            ({}, {"hat": True}, {"big_blanks": {4: 2, 5: 3}}, {"logits_normalized": True}),
+        )
+    )
+    if number % 11 == 0
+]  # fmt: skip
+"""One in eleven of all that go together."""
+
+
+def test_native_equals_composed_in_combinations() -> None:
+    assert len(COMBINATIONS) == 53
+    for options in COMBINATIONS:
+        found = torch_gradient(lambda x, o=options: rnnt(x, **o), LOGITS)
+        wanted = torch_gradient(lambda x, o=options: rnnt(x, "composed", **o), LOGITS)
+        for mine, other in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(mine, other, 1e-11, 1e-11, err_msg=str(options))
+
+
+@pytest.mark.parametrize("implementation", ["native", "composed"])
+@pytest.mark.parametrize("options", [{}, {"hat": True}, {"fastemit": 0.5}], ids=str)
+def test_impossible_classes_and_nan(implementation: str, options: dict[str, Any]) -> None:
+    """A logit of -inf is a class that never comes; NaN spoils its own sequence and no other."""
+    logits = LOGITS.copy()
+    logits[2, 1, 1, TARGETS[2, 1]] = -np.inf
+    logits[0, 2, 1, 6] = np.nan
+    loss, grad = torch_gradient(lambda x: rnnt(x, implementation, **options), logits)
+    _, plain = torch_gradient(lambda x: rnnt(x, implementation, **options), LOGITS)
+    oracle = oracles.Transducer(blank=6, hat="hat" in options)
+    assert np.isnan(loss[0])
+    assert loss[2] == pytest.approx(oracle.loss(logits[2, :4, :3], TARGETS[2, :2]), rel=1e-12)
+    assert np.isfinite(grad[1:]).all()
+    assert grad[2, 1, 1, TARGETS[2, 1]] == 0.0
+    np.testing.assert_allclose(grad[[1, 3]], plain[[1, 3]], 1e-12, 1e-12)
 
 
 # -- gradients that are not those of the loss ------------------------------------------------------

@@ -47,8 +47,9 @@ struct TransducerProblem {
     }
     int64_t width() const { return family == Family::kPruned ? sizes.band : sizes.labels + 1; }
     bool stores(int64_t b, int64_t t, int64_t u) const {
+        if (t < 0 || t >= frames(b) || u > labels(b)) return false;
         const int64_t r = u - start(b, t);
-        return t >= 0 && t < frames(b) && u <= labels(b) && r >= 0 && r < width();
+        return r >= 0 && r < width();
     }
     double attribute(const std::string& name) const {
         const auto found = attributes.find(name);

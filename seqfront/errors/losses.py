@@ -134,7 +134,7 @@ class Shortage(NamedTuple):
         """What it has and what it needs."""
         has = f"{_count(self.frames, 'frame')}, {_count(self.labels, 'label')}"
         if self.frames >= self.needed:
-            return f"{has}: every alignment meets a logit of -inf"
+            return f"{has}: no alignment fits, or every one meets a logit of -inf"
         with_repeats = f" with {_count(self.repeats, 'repeat')}" if self.repeats else ""
         return f"{has}{with_repeats} need {self.needed}"
 

@@ -110,7 +110,8 @@ def big_blanks(
         raise errors.bad_argument(op, "big_blanks", given, needed, "{class: frames, ...}.")
     if hat and given:
         raise errors.cannot_combine(op, "hat=True", "big_blanks", "its sigmoid is of one blank")
-    taken, found = [p.blank], list[tuple[int, int]]()
+    taken = [p.blank]
+    found: list[tuple[int, int]] = []
     for index, duration in given.items():
         if not (
             _is_int(index)

@@ -202,6 +202,22 @@ def test_scan(mode: str, reverse: bool, time: int) -> None:
     np.testing.assert_allclose(grad, tape.gradient(total, x), 1e-4, 1e-5)
 
 
+def test_gradient_of_scan_under_xla() -> None:
+    """Of unknown length: XLA has to be told how many steps the gradient can need."""
+
+    def score(x: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(tf.sin(_running(x)[1]))
+        return tape.gradient(total, x)
+
+    x = tf.constant(floats(5, 2, 3))
+    compiled = tf.function(
+        score, input_signature=[tf.TensorSpec([None, 2, 3])], jit_compile=True, autograph=False
+    )
+    np.testing.assert_allclose(compiled(x), score(x), 1e-5, 1e-5)
+
+
 @pytest.mark.parametrize("mode", _MODES)
 def test_scan_whose_results_have_sizes_of_their_own(mode: str) -> None:
     def outer(x: Any, w: Any) -> Any:

@@ -20,37 +20,52 @@ class TransducerRows {
     // The rows of frame t, `stride` elements apart.
     void save(const TransducerSequence& s, int64_t t, const T* rows, int64_t stride,
               L* saved) const {
-        const int64_t count = s.rows(t);
-        CellWalk walk(s, t);
-        for (int64_t begin = 0; begin < count; begin += kBlock) {
-            L maximum[kBlock] = {}, log_sum[kBlock] = {};
-            const int64_t block = std::min(kBlock, count - begin);
-            const T* x = rows + begin * stride;
-            normalisers(x, stride, block, maximum, log_sum);
-            for (int64_t i = 0; i < block; ++i, x += stride, walk.next()) {
-                const int64_t u = s.start(t) + begin + i;
-                save_row(s, u, x, maximum[i], log_sum[i], saved + walk.cell());
-            }
-        }
+        for_each_row(
+            s, t, rows, stride,
+            [&](const T* x, int64_t count, L* maximum, L* log_sum) {
+                normalisers(x, stride, count, maximum, log_sum);
+            },
+            [&](int64_t u, const T* x, L maximum, L log_sum, int64_t cell) {
+                save_row(s, u, x, maximum, log_sum, saved + cell);
+            });
     }
 
     // The same for the duration logits (TDT).
     void save_durations(const TransducerSequence& s, int64_t t, const T* rows, int64_t stride,
                         L* saved) const {
-        CellWalk walk(s, t);
-        for (int64_t r = 0; r < s.rows(t); ++r, walk.next()) {
-            const T* z = rows + r * stride;
-            L maximum, log_sum;
-            kernels_.normalisers(z, stride, 1, p_.duration_count, &maximum, &log_sum);
-            L* const out = saved + walk.cell() + kFirstExtra * s.cells();
-            for (int64_t d = 0; d < p_.duration_count; ++d) {
-                out[d * s.cells()] = log_prob(widen(z[d]), maximum, log_sum);
-            }
-        }
+        const int64_t cells = s.cells();
+        for_each_row(
+            s, t, rows, stride,
+            [&](const T* z, int64_t count, L* maximum, L* log_sum) {
+                kernels_.normalisers(z, stride, count, p_.duration_count, maximum, log_sum);
+            },
+            [&](int64_t, const T* z, L maximum, L log_sum, int64_t cell) {
+                L* const out = saved + cell + kFirstExtra * cells;
+                for (int64_t d = 0; d < p_.duration_count; ++d) {
+                    out[d * cells] = log_prob(widen(z[d]), maximum, log_sum);
+                }
+            });
     }
 
   private:
     static constexpr int64_t kBlock = 64;
+
+    // Calls normalise(rows, count, maximum, log_sum) for blocks of rows, and then
+    // body(position, row, maximum, log_sum, cell) for each.
+    template <class Normalise, class Body>
+    static void for_each_row(const TransducerSequence& s, int64_t t, const T* x, int64_t stride,
+                             Normalise&& normalise, Body&& body) {
+        const int64_t start = s.start(t), count = s.rows(t);
+        CellWalk walk(s, t);
+        for (int64_t begin = 0; begin < count; begin += kBlock) {
+            L maximum[kBlock] = {}, log_sum[kBlock] = {};
+            const int64_t block = std::min(kBlock, count - begin);
+            normalise(x, block, maximum, log_sum);
+            for (int64_t i = 0; i < block; ++i, x += stride, walk.next()) {
+                body(start + begin + i, x, maximum[i], log_sum[i], walk.cell());
+            }
+        }
+    }
 
     // Log-normalisers in two parts, for precision: see log_prob.
     void normalisers(const T* x, int64_t stride, int64_t rows, L* maximum, L* log_sum) const {
@@ -75,10 +90,14 @@ class TransducerRows {
     static void join(L& maximum, L& log_sum, L more_maximum, L more_log_sum) {
         constexpr L none = -std::numeric_limits<L>::infinity();
         if (more_log_sum == none) return;
-        const L top = log_sum == none ? more_maximum : std::max(maximum, more_maximum);
-        log_sum = std::log(std::exp(maximum - top + log_sum) +
-                           std::exp(more_maximum - top + more_log_sum));
-        maximum = top;
+        if (log_sum != none) {
+            const L top = std::max(maximum, more_maximum);
+            more_log_sum = std::log(std::exp(maximum - top + log_sum) +
+                                    std::exp(more_maximum - top + more_log_sum));
+            more_maximum = top;
+        }
+        maximum = more_maximum;
+        log_sum = more_log_sum;
     }
 
     // `out`: the cell in the first column.

@@ -14,9 +14,9 @@ from seqfront.loss.composed import lattice
 from seqfront.loss.composed.emission import log_probs, of_class, of_classes
 from seqfront.loss.composed.grid import Grid
 from seqfront.loss.composed.lattice import Arc
+from seqfront.loss.composed.star import NO_STAR, ends
 
 REGULAR, MODIFIED, CONSTRAINED = range(3)
-NO_STAR, FORCE_FINAL, ALLOW_IGNORE = range(3)
 
 
 def rnnt(
@@ -57,11 +57,7 @@ def rnnt(
     ]
     for index, duration in big_blanks:
         arcs.append(Arc(duration, 0, grid.where(grid.rows(), of_class(backend, logp, index))))
-    nodes = grid.nodes
-    start, end = nodes.start(), nodes.end()
-    if star != NO_STAR:
-        start = backend.binary("max", start, _late_start(nodes, star_weight))
-        end = backend.binary("max", end, _early_end(nodes, grid, blanks, star, star_weight))
+    start, end = ends(grid, blanks, star, star_weight)
     loss = backend.unary("neg", lattice.total(backend, arcs, start, end))
     return scaled_up(backend, loss, fastemit) if fastemit_scale else loss
 
@@ -86,7 +82,7 @@ def of_next_label(grid: Grid, logp: Raw, targets: Raw) -> Raw:
     backend = grid.backend
     batch, time, states, _ = backend.shape(logp)
     targets = backend.pad(targets, ((0, 0), (0, 1)), 0)
-    to_come = backend.binary("lt", backend.squeeze(grid.state, (0,)), _flat(grid, grid.last_state))
+    to_come = backend.squeeze(backend.binary("lt", grid.state, grid.last_state), (1,))
     indices = backend.expand_dims(backend.where(to_come, targets, 0), (1, 3))
     indices = backend.broadcast_to(indices, (batch, time, states, 1))
     return backend.squeeze(of_classes(backend, logp, indices), (3,))
@@ -116,22 +112,14 @@ def scaled_up(backend: Backend, loss: Raw, fastemit: float) -> Raw:
     return backend.binary("add", loss, more)
 
 
-def _flat(grid: Grid, x: Raw) -> Raw:
-    return grid.backend.squeeze(x, (2,))
-
-
 def _delay(grid: Grid, penalty: float) -> Raw | float:
     """[batch, time, 1]: what a label in a frame gets (Kang et al. 2022, arXiv:2211.00490)."""
     if not penalty:
         return 0.0
     backend = grid.backend
-    last = backend.binary("sub", backend.cast(grid.frames, grid.dtype), 1.0)
-    offset = backend.binary("sub", backend.binary("mul", last, 0.5), _float(grid, grid.frame))
-    return backend.binary("mul", offset, penalty)
-
-
-def _float(grid: Grid, x: Raw) -> Raw:
-    return grid.backend.cast(x, grid.dtype)
+    last = backend.binary("sub", grid.frames, 1)
+    twice = backend.binary("sub", last, backend.binary("mul", grid.frame, 2))
+    return backend.binary("mul", backend.cast(twice, grid.dtype), penalty / 2)
 
 
 def _windowed(grid: Grid, windows: Raw) -> Raw:
@@ -148,34 +136,3 @@ def _windowed(grid: Grid, windows: Raw) -> Raw:
         backend.binary("ge", grid.frame, first),
         backend.binary("le", grid.frame, last),
     )
-
-
-def _late_start(nodes: Grid, weight: float) -> Raw:
-    """W-Transducer (Laptev et al. 2023, arXiv:2303.10384): from the start to any later frame."""
-    backend = nodes.backend
-    return nodes.where(
-        nodes.all(
-            backend.binary("eq", nodes.state, 0),
-            backend.binary("gt", nodes.frame, 0),
-            backend.binary("lt", nodes.frame, nodes.frames),
-        ),
-        weight,
-    )
-
-
-def _early_end(nodes: Grid, grid: Grid, blanks: Raw, star: int, weight: float) -> Raw:
-    """After the last label: from any frame but the last to the last one, and its blank; or out."""
-    backend = nodes.backend
-    last_frame = backend.binary("sub", grid.frames, 1)
-    may_go = nodes.all(
-        backend.binary("eq", nodes.state, nodes.last_state),
-        backend.binary("lt", nodes.frame, last_frame),
-    )
-    if star == ALLOW_IGNORE:
-        return nodes.where(may_go, weight)
-    is_last = grid.all(
-        backend.binary("eq", grid.frame, last_frame),
-        backend.binary("eq", grid.state, grid.last_state),
-    )
-    final = backend.reduce("sum", backend.where(is_last, blanks, 0.0), (1, 2), True)
-    return nodes.where(may_go, backend.binary("add", final, weight))
