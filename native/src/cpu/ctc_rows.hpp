@@ -161,6 +161,7 @@ class CtcRows {
 
     // NaN if either is NaN or +inf.
     static double log_add(double a, double b) {
+        if (std::isnan(a + b)) return a + b;
         const double top = a > b ? a : b;
         if (top == -std::numeric_limits<double>::infinity()) return top;
         return top + std::log(std::exp(a - top) + std::exp(b - top));
