@@ -2,8 +2,7 @@
 #ifndef SEQFRONT_TESTS_CTC_PROBLEM_HPP_
 #define SEQFRONT_TESTS_CTC_PROBLEM_HPP_
 
-#include "tensors.hpp"
-#include "testing.hpp"
+#include "op_call.hpp"
 
 namespace testing {
 
@@ -43,24 +42,18 @@ struct CtcProblem {
         return targets[static_cast<size_t>(b * labels + k)];
     }
 
-    sf_ctc_problem description() const {
-        sf_ctc_problem p{};
-        p.batch = batch();
-        p.frames = frames;
-        p.labels = labels;
-        p.classes = classes;
-        for (int i = 0; i < 2; ++i) p.logits_stride[i] = logits.stride()[i];
-        p.targets = targets.data();
-        p.targets_stride = labels;
-        p.frame_lengths = frame_lengths.data();
-        p.label_lengths = label_lengths.data();
-        p.blank = blank;
-        p.dtype = logits.dtype();
-        p.normalized = normalized;
-        p.max_approx = max_approx;
-        p.label_loop = label_loop;
-        p.threads = threads;
-        return p;
+    // The forward half.
+    OpCall call() {
+        OpCall made("ctc", logits.dtype());
+        made.input("logits", array_of(logits))
+            .input("targets", array_of(targets, {batch(), labels}))
+            .input("frame_lengths", array_of(frame_lengths, {batch()}))
+            .input("label_lengths", array_of(label_lengths, {batch()}))
+            .attribute("blank", static_cast<double>(blank))
+            .attribute("normalized", normalized)
+            .attribute("max_approx", max_approx)
+            .attribute("label_loop", label_loop);
+        return made;
     }
 
     Rows rows(int64_t b) const {
@@ -84,13 +77,13 @@ inline CtcResult run(CtcProblem p, LatticeArray upstream, bool in_place = false,
                      Tensor::Layout grad_layout = Tensor::kDense) {
     const sf_dtype dtype = p.logits.dtype();
     CtcResult result{{dtype, p.batch(), -5}, Tensor(dtype, p.logits.shape(), grad_layout)};
-    LatticeArray saved(dtype, p.batch() * p.frames * (p.labels + 2), kNan);
-    const sf_ctc_problem d = p.description();
-    CHECK(sf_ctc_forward(&d, p.logits.data(), result.loss.data(), saved.data()) == SF_OK);
-    Tensor& grad = in_place ? p.logits : result.grad;
-    const sf_status status = sf_ctc_backward(&d, p.logits.data(), saved.data(), upstream.data(),
-                                             grad.data(), grad.stride());
-    if (!CHECK(status == SF_OK)) std::puts(sf_last_error());
+    OpCall forward = p.call();
+    forward.output("loss", array_of(result.loss, dtype, p.batch()));
+    if (!CHECK(forward.run(p.threads) == SF_OK)) std::puts(sf_last_error());
+    OpCall backward = forward.backward();
+    backward.input("grad_loss", array_of(upstream, dtype, p.batch()))
+        .output("grad_logits", array_of(in_place ? p.logits : result.grad));
+    if (!CHECK(backward.run(p.threads) == SF_OK)) std::puts(sf_last_error());
     if (in_place) result.grad = p.logits;
     return result;
 }

@@ -2,8 +2,7 @@
 #ifndef SEQFRONT_TESTS_RNNT_PROBLEM_HPP_
 #define SEQFRONT_TESTS_RNNT_PROBLEM_HPP_
 
-#include "tensors.hpp"
-#include "testing.hpp"
+#include "op_call.hpp"
 
 namespace testing {
 
@@ -47,22 +46,16 @@ struct RnntProblem {
         return targets[static_cast<size_t>(b * labels + k)];
     }
 
-    sf_rnnt_problem description() const {
-        sf_rnnt_problem p{};
-        p.batch = batch();
-        p.frames = frames;
-        p.labels = labels;
-        p.classes = classes;
-        for (int i = 0; i < 3; ++i) p.logits_stride[i] = logits.stride()[i];
-        p.targets = targets.data();
-        p.targets_stride = labels;
-        p.frame_lengths = frame_lengths.data();
-        p.label_lengths = label_lengths.data();
-        p.blank = blank;
-        p.dtype = logits.dtype();
-        p.normalized = normalized;
-        p.threads = threads;
-        return p;
+    // The forward half.
+    OpCall call() {
+        OpCall made("rnnt", logits.dtype());
+        made.input("logits", array_of(logits))
+            .input("targets", array_of(targets, {batch(), labels}))
+            .input("frame_lengths", array_of(frame_lengths, {batch()}))
+            .input("label_lengths", array_of(label_lengths, {batch()}))
+            .attribute("blank", static_cast<double>(blank))
+            .attribute("normalized", normalized);
+        return made;
     }
 
     // The rows (t, u) of sequence b.
@@ -90,14 +83,13 @@ inline RnntResult run(RnntProblem p, LatticeArray upstream, bool in_place = fals
                       Tensor::Layout grad_layout = Tensor::kDense) {
     const sf_dtype dtype = p.logits.dtype();
     RnntResult result{{dtype, p.batch(), -5}, Tensor(dtype, p.logits.shape(), grad_layout)};
-    const int64_t cells = p.batch() * p.frames * (p.labels + 1);
-    LatticeArray saved(dtype, 3 * cells, kNan);
-    const sf_rnnt_problem d = p.description();
-    CHECK(sf_rnnt_forward(&d, p.logits.data(), result.loss.data(), saved.data()) == SF_OK);
-    Tensor& grad = in_place ? p.logits : result.grad;
-    const sf_status status = sf_rnnt_backward(&d, p.logits.data(), saved.data(), upstream.data(),
-                                              grad.data(), grad.stride());
-    if (!CHECK(status == SF_OK)) std::puts(sf_last_error());
+    OpCall forward = p.call();
+    forward.output("loss", array_of(result.loss, dtype, p.batch()));
+    if (!CHECK(forward.run(p.threads) == SF_OK)) std::puts(sf_last_error());
+    OpCall backward = forward.backward();
+    backward.input("grad_loss", array_of(upstream, dtype, p.batch()))
+        .output("grad_logits", array_of(in_place ? p.logits : result.grad));
+    if (!CHECK(backward.run(p.threads) == SF_OK)) std::puts(sf_last_error());
     if (in_place) result.grad = p.logits;
     return result;
 }

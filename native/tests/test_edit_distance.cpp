@@ -1,8 +1,7 @@
 // Edit distance against the textbook recurrence, around the word boundaries.
 #include <algorithm>
 
-#include "tensors.hpp"
-#include "testing.hpp"
+#include "op_call.hpp"
 
 using namespace testing;
 
@@ -22,6 +21,20 @@ int32_t textbook(const int32_t* a, int64_t n, const int32_t* b, int64_t m) {
         }
     }
     return row.back();
+}
+
+// Of rows of a and b, of these widths.
+std::vector<int32_t> distances(const std::vector<int32_t>& a, int64_t a_size,
+                               const std::vector<int32_t>& a_lengths, const std::vector<int32_t>& b,
+                               int64_t b_size, const std::vector<int32_t>& b_lengths,
+                               int32_t threads) {
+    const auto batch = static_cast<int64_t>(a_lengths.size());
+    std::vector<int32_t> distance(a_lengths.size(), -1);
+    OpCall call("edit_distance", SF_FLOAT32);
+    call.input("a", array_of(a, {batch, a_size})).input("a_lengths", array_of(a_lengths, {batch}));
+    call.input("b", array_of(b, {batch, b_size})).input("b_lengths", array_of(b_lengths, {batch}));
+    CHECK(call.output("distance", array_of(distance, {batch})).run(threads) == SF_OK);
+    return distance;
 }
 
 }  // namespace
@@ -45,9 +58,8 @@ SEQFRONT_TEST(edit_distance, textbook) {
             }
         }
         for (const int32_t threads : {1, 2}) {
-            std::vector<int32_t> distance(static_cast<size_t>(n * n), -1);
-            CHECK(sf_edit_distance(n * n, a.data(), width, width, a_lengths.data(), b.data(), width,
-                                   width, b_lengths.data(), distance.data(), threads) == SF_OK);
+            const std::vector<int32_t> distance =
+                distances(a, width, a_lengths, b, width, b_lengths, threads);
             for (int64_t i = 0; i < n * n; ++i) {
                 const auto at = static_cast<size_t>(i);
                 CHECK(distance[at] == textbook(a.data() + i * width, a_lengths[at],
@@ -57,13 +69,10 @@ SEQFRONT_TEST(edit_distance, textbook) {
     }
 }
 
-SEQFRONT_TEST(edit_distance, strides_and_extreme_tokens) {
+SEQFRONT_TEST(edit_distance, extreme_tokens) {
     constexpr int32_t low = std::numeric_limits<int32_t>::min(), high = -(low + 1);
-    const std::vector<int32_t> a = {low, high, 0, 99, -1, -1, 0, 99}, b = {high, low, low, 0};
-    const std::vector<int32_t> a_lengths = {3, 3}, b_lengths = {2, 0};
-    std::vector<int32_t> distance(2, -1);
-    CHECK(sf_edit_distance(2, a.data(), 4, 3, a_lengths.data(), b.data(), 2, 2, b_lengths.data(),
-                           distance.data(), 1) == SF_OK);
-    CHECK(distance[0] == 2 && distance[1] == 3);
-    CHECK(sf_edit_distance(0, nullptr, 0, 0, nullptr, nullptr, 0, 0, nullptr, nullptr, 1) == SF_OK);
+    const std::vector<int32_t> a = {low, high, 0, -1, -1, 0}, b = {high, low, low, 0};
+    CHECK(distances(a, 3, {3, 3}, b, 2, {2, 0}, 1) == (std::vector<int32_t>{2, 3}));
+    CHECK(distances({}, 0, {}, {}, 0, {}, 1).empty());
+    CHECK(distances({}, 0, {0}, {7, 8}, 2, {2}, 1) == std::vector<int32_t>{2});
 }

@@ -55,11 +55,15 @@ std::vector<unsigned char> fenced_gradient(CtcProblem p, bool at_end, bool in_pl
     Fenced logits(size, at_end), grad(size, at_end);
     std::memcpy(logits.data(), p.logits.data(), size);
     unsigned char* to = in_place ? logits.data() : grad.data();
-    LatticeArray loss(p.logits.dtype(), 2), saved(p.logits.dtype(), 2 * 3 * 4), ones_ = ones(p);
-    const sf_ctc_problem d = p.description();
-    CHECK(sf_ctc_forward(&d, logits.data(), loss.data(), saved.data()) == SF_OK);
-    CHECK(sf_ctc_backward(&d, logits.data(), saved.data(), ones_.data(), to, p.logits.stride()) ==
-          SF_OK);
+    LatticeArray upstream = ones(p);
+    sf_array from = array_of(p.logits), into = from;
+    from.data = logits.data();
+    into.data = to;
+    OpCall forward = p.call();
+    CHECK(forward.input("logits", from).run() == SF_OK);
+    OpCall backward = forward.backward();
+    backward.input("grad_loss", array_of(upstream, p.logits.dtype(), 2));
+    CHECK(backward.output("grad_logits", into).run() == SF_OK);
     return {to, to + size};
 }
 

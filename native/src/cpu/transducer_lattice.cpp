@@ -10,15 +10,10 @@
 
 #include "dispatch.hpp"
 #include "gradient_rows.hpp"
+#include "transducer_diagonals.hpp"
 
 namespace seqfront {
 namespace {
-
-// log(1 / (1 + exp(-x)))
-template <class L>
-L log_sigmoid(L x) {
-    return std::min(x, L{0}) - std::log1p(std::exp(-std::abs(x)));
-}
 
 int64_t history(const TransducerProblem& p) {
     int64_t steps = 1;
@@ -28,70 +23,21 @@ int64_t history(const TransducerProblem& p) {
 
 int64_t padded(int64_t count) { return count + 2 * kLatticePad; }
 
-// Where the cells of each diagonal lie in the tables of arcs.
-class Diagonals {
-  public:
-    Diagonals(const TransducerSequence& s, int64_t* indices)
-        : count_(s.frames + s.labels + 1),
-          first(indices),
-          last(first + count_),
-          row(last + count_) {
-        s.band ? lay_out_band(s) : lay_out(s);
-        first[count_ - 1] = last[count_ - 1] = s.labels;
-        row[count_ - 1] = cells - s.labels;
-        ++cells;
-    }
-
-    static int64_t index_count(int64_t frames, int64_t labels) { return 3 * (frames + labels + 1); }
-    int64_t cell(int64_t t, int64_t u) const { return row[t + u] + u; }
-
-  private:
-    void lay_out(const TransducerSequence& s) {
-        for (int64_t n = 0; n < count_ - 1; ++n) {
-            first[n] = std::max<int64_t>(0, n - s.frames + 1);
-            last[n] = std::min(n, s.labels);
-            row[n] = n % s.frames * s.width;
-        }
-        cells = s.cells();
-    }
-
-    // From the first to the last position of the band that lies on the diagonal.
-    void lay_out_band(const TransducerSequence& s) {
-        std::fill_n(first, count_, s.labels + 1);
-        std::fill_n(last, count_, -1);
-        for (int64_t t = 0; t < s.frames; ++t) {
-            for (int64_t u = s.start(t), end = u + s.rows(t); u < end; ++u) {
-                first[t + u] = std::min(first[t + u], u);
-                last[t + u] = std::max(last[t + u], u);
-            }
-        }
-        for (int64_t n = 0; n < count_ - 1; ++n) {
-            row[n] = cells - first[n];
-            cells += std::max<int64_t>(0, last[n] - first[n] + 1);
-        }
-    }
-
-    int64_t count_;
-
-  public:
-    int64_t *first, *last, *row;
-    int64_t cells = 0;
-};
-
 template <class L>
 class SequenceLattice {
   public:
     SequenceLattice(const TransducerProblem& p, const TransducerSequence& s, const L* saved,
                     L* scratch, int64_t* indices)
         : p_(p), o_(p.options), s_(s), saved_(saved), scratch_(scratch), at_(s, indices) {
+        if (o_.hat) split_blank();
         for (const TransducerArc& arc : p.arcs) {
-            tables_.push_back({arc.frames, arc.labels, scratch_ + kLatticePad});
-            std::fill_n(scratch_, kLatticePad, L{0});
-            std::fill_n(scratch_ + kLatticePad + at_.cells, kLatticePad, L{0});
+            L* const table = scratch_ + kLatticePad;
             scratch_ += padded(at_.cells);
+            std::fill_n(table - kLatticePad, kLatticePad, L{0});
+            std::fill_n(table + at_.cells, kLatticePad, L{0});
+            tables_.push_back({arc.frames, arc.labels, table});
+            weigh(arc, table);
         }
-        if (s.band) clear_gaps();
-        for (size_t a = 0; a < tables_.size(); ++a) weigh(p.arcs[a], tables_[a].weight);
     }
 
     Likelihood<L> likelihood() const {
@@ -111,18 +57,67 @@ class SequenceLattice {
         return kernels.rnnt_gradient(standard(unused + s_.cells()), to);
     }
 
+    // From posteriors to the columns of the gradient.
     void combine(L upstream, L* columns) {
         const int64_t cells = s_.cells();
-        probabilities_ = scratch_;
-        lattice_kernels<L>(seqfront::kernels())
-            .exp(saved_ + cells, probabilities_, (p_.columns - 1) * cells);
-        for (int64_t t = 0; t < s_.frames; ++t) {
-            for (int64_t r = 0; r < s_.rows(t); ++r) combine_cell(t, r, upstream, columns);
+        L* const occupancy = scratch_;
+        L* const probabilities = scratch_ + cells;
+        gather(occupancy, columns);
+        probabilities_of(probabilities);
+        std::copy_n(o_.hat ? columns + kLabelColumn * cells : occupancy, cells, columns);
+        for (int64_t k = 1; k < p_.columns; ++k) {
+            const bool duration = p_.duration_count > 0 && k >= kFirstExtra;
+            const bool whole = duration || (o_.hat && k == kBlankColumn);
+            finish(o_.normalized && !duration ? nullptr
+                   : whole                    ? occupancy
+                                              : columns,
+                   probabilities + (k - 1) * cells, upstream, columns + k * cells);
         }
+        const L scale = o_.normalized ? 0 : o_.clamp > 0 ? 1 : upstream;
+        for (int64_t i = 0; i < cells; ++i) columns[i] *= scale;
     }
 
   private:
     const L* column(int64_t k) const { return saved_ + k * s_.cells(); }
+
+    // Calls body(cell, element of the tables) for each cell.
+    template <class Body>
+    void for_each_cell(Body&& body) const {
+        if (!s_.band) {
+            for (int64_t i = 0; i < s_.cells(); ++i) body(i, i);
+            return;
+        }
+        for (int64_t t = 0; t < s_.frames; ++t) {
+            for (int64_t r = 0; r < s_.rows(t); ++r) {
+                body(s_.cell(t, r), at_.cell(t, s_.start(t) + r));
+            }
+        }
+    }
+
+    // HAT: a sigmoid of its own logit for the blank, and for the labels what that leaves.
+    void split_blank() {
+        const int64_t cells = s_.cells();
+        const auto& kernels = lattice_kernels<L>(seqfront::kernels());
+        const L* const logit = column(kBlankColumn);
+        L* const blank = scratch_;
+        L* const label = scratch_ + cells;
+        for (int64_t i = 0; i < cells; ++i) blank[i] = -std::abs(logit[i]);
+        kernels.exp(blank, label, cells);
+        for (int64_t i = 0; i < cells; ++i) label[i] += 1;
+        kernels.log(label, label, cells);
+        for (int64_t i = 0; i < cells; ++i) {
+            const L softplus = label[i];
+            blank[i] = std::min(logit[i], L{0}) - softplus;
+            label[i] = column(kLabelColumn)[i] + std::min(-logit[i], L{0}) - softplus;
+        }
+        hat_ = scratch_;
+        scratch_ += 2 * cells;
+    }
+
+    // Log-probs of the class that a column is for.
+    const L* log_probs(int64_t k) const {
+        return hat_ == nullptr ? column(k) : hat_ + (k - kBlankColumn) * s_.cells();
+    }
 
     RnntLattice<L> standard() const { return standard(scratch_); }
     RnntLattice<L> standard(L* scratch) const {
@@ -143,42 +138,47 @@ class SequenceLattice {
                 scratch_};
     }
 
-    // A band that steps back leaves cells between its own that no path may use.
-    void clear_gaps() {
-        for (const ArcTable<L>& table : tables_) {
-            std::fill_n(table.weight, at_.cells, -std::numeric_limits<L>::infinity());
-        }
+    void weigh(const TransducerArc& arc, L* table) {
+        // A band that steps back leaves cells between its own that no path may use.
+        if (s_.band) std::fill_n(table, at_.cells, -std::numeric_limits<L>::infinity());
+        const L* const token = log_probs(arc.token);
+        const L* const duration = arc.duration > 0 ? column(arc.duration) : nullptr;
+        const L sigma = static_cast<L>(o_.sigma);
+        bool valid = true;
+        for_each_cell([&](int64_t cell, int64_t i) {
+            const L value = token[cell] - sigma + (duration == nullptr ? 0 : duration[cell]);
+            table[i] = value;
+            valid &= value < std::numeric_limits<L>::infinity();
+        });
+        if (arc.labels > 0 && conditional()) valid = weigh_labels(arc, table) && valid;
+        valid_ = valid_ && valid;
     }
 
-    void weigh(const TransducerArc& arc, L* table) {
+    // Whether the weight of a label depends on more than its log-prob.
+    bool conditional() const {
+        return o_.topology == kConstrained || o_.delay_penalty != 0 || s_.windows != nullptr ||
+               p_.duration_count > 0;
+    }
+
+    bool weigh_labels(const TransducerArc& arc, L* table) const {
+        bool valid = true;
         for (int64_t t = 0; t < s_.frames; ++t) {
+            const bool ends = arc.duration > 0 && t + arc.frames >= s_.frames;
+            const L constant = ends ? -std::numeric_limits<L>::infinity() : delay(t);
+            CellWalk walk(s_, t);
             for (int64_t r = 0; r < s_.rows(t); ++r) {
-                const L value = weight(arc, t, r);
-                table[at_.cell(t, s_.start(t) + r)] = value;
-                valid_ = valid_ && value < std::numeric_limits<L>::infinity();
+                const int64_t u = s_.start(t) + r;
+                walk.next();
+                if (u == s_.labels) break;
+                L& value = table[at_.cell(t, u)];
+                value += constant + window(t, u);
+                if (o_.topology == kConstrained) {
+                    value += log_probs(kBlankColumn)[walk.cell()] - static_cast<L>(o_.sigma);
+                }
+                valid &= value < std::numeric_limits<L>::infinity();
             }
         }
-    }
-
-    L weight(const TransducerArc& arc, int64_t t, int64_t r) const {
-        const int64_t cell = s_.cell(t, r);
-        L value = token_log_prob(arc.token, cell);
-        if (arc.duration > 0) value += column(arc.duration)[cell];
-        if (arc.labels == 0) return value;
-        const int64_t u = s_.start(t) + r;
-        if (u == s_.labels || (arc.duration > 0 && t + arc.frames >= s_.frames)) {
-            return value + -std::numeric_limits<L>::infinity();
-        }
-        if (o_.topology == kConstrained) value += token_log_prob(kBlankColumn, s_.cell(t, r + 1));
-        return value + delay(t) + window(t, u);
-    }
-
-    L token_log_prob(int token, int64_t cell) const {
-        const L value = column(token)[cell] - static_cast<L>(o_.sigma);
-        if (!o_.hat) return value;
-        const L blank = column(kBlankColumn)[cell];
-        if (token == kLabelColumn) return value + log_sigmoid(-blank);
-        return log_sigmoid(blank) - static_cast<L>(o_.sigma);
+        return valid;
     }
 
     L delay(int64_t t) const {
@@ -191,50 +191,59 @@ class SequenceLattice {
         return w == nullptr || (t >= w[0] && t <= w[1]) ? 0 : -std::numeric_limits<L>::infinity();
     }
 
-    // The part of the paths that arc a of cell (t, row r) has, with what FastEmit adds.
-    L posterior(size_t a, int64_t t, int64_t r) const {
-        const L value = tables_[a].weight[at_.cell(t, s_.start(t) + r)];
-        return p_.arcs[a].labels == 0 ? value : value * static_cast<L>(1 + o_.fastemit);
-    }
-
-    void combine_cell(int64_t t, int64_t r, L upstream, L* columns) const {
-        const int64_t cells = s_.cells(), cell = s_.cell(t, r);
-        L* const out = columns + cell;
-        for (int64_t k = 1; k < p_.columns; ++k) out[k * cells] = 0;
-        L occupancy = 0;
-        for (size_t a = 0; a < p_.arcs.size(); ++a) {
-            const L value = posterior(a, t, r);
-            occupancy += value;
-            out[p_.arcs[a].token * cells] += value;
-            if (p_.arcs[a].duration > 0) out[p_.arcs[a].duration * cells] += value;
-        }
-        if (o_.topology == kConstrained && r > 0) {
-            const L value = posterior(1, t, r - 1);
-            occupancy += value;
-            out[kBlankColumn * cells] += value;
-        }
-        finish_cell(occupancy, cell, upstream, out);
-    }
-
-    // From posteriors to gradients.
-    void finish_cell(L occupancy, int64_t cell, L upstream, L* out) const {
+    // Occupancies, and in the columns the posteriors of their classes, with what FastEmit adds.
+    void gather(L* occupancy, L* columns) const {
         const int64_t cells = s_.cells();
-        const L of_labels = o_.hat ? out[kLabelColumn * cells] : occupancy;
-        const L scale = o_.normalized ? 0 : of_labels;
-        for (int64_t k = 1; k < p_.columns; ++k) {
-            const bool duration = p_.duration_count > 0 && k >= kFirstExtra;
-            const bool blank = o_.hat && k == kBlankColumn;
-            const L factor = duration || blank ? occupancy : scale;
-            const L p = blank ? std::exp(log_sigmoid(column(kBlankColumn)[cell]))
-                              : probabilities_[(k - 1) * cells + cell];
-            out[k * cells] = clamped((factor == 0 ? 0 : factor * p) - out[k * cells]) * upstream;
+        std::fill_n(occupancy, cells, L{0});
+        std::fill_n(columns, p_.columns * cells, L{0});
+        for (size_t a = 0; a < tables_.size(); ++a) {
+            const TransducerArc& arc = p_.arcs[a];
+            const L* const posterior = tables_[a].weight;
+            const L factor = arc.labels > 0 ? static_cast<L>(1 + o_.fastemit) : 1;
+            L* const token = columns + arc.token * cells;
+            L* const duration = columns + arc.duration * cells;  // or the first, written later
+            for_each_cell([=](int64_t cell, int64_t i) {
+                const L value = posterior[i] * factor;
+                occupancy[cell] += value;
+                token[cell] += value;
+                duration[cell] += value;
+            });
         }
-        out[0] = o_.clamp > 0 ? scale : scale * upstream;
+        if (o_.topology == kConstrained) gather_next_blanks(occupancy, columns);
     }
 
-    L clamped(L value) const {
-        const L limit = static_cast<L>(o_.clamp);
-        return limit > 0 ? std::min(std::max(value, -limit), limit) : value;
+    // The blank that a label of the constrained topology pays in the row after its own.
+    void gather_next_blanks(L* occupancy, L* columns) const {
+        const L factor = static_cast<L>(1 + o_.fastemit);
+        L* const blank = columns + kBlankColumn * s_.cells();
+        for (int64_t t = 0; t < s_.frames; ++t) {
+            CellWalk walk(s_, t);
+            for (int64_t u = 0; u < s_.labels; ++u) {
+                const L value = tables_[1].weight[walk.cell()] * factor;
+                walk.next();
+                occupancy[walk.cell()] += value;
+                blank[walk.cell()] += value;
+            }
+        }
+    }
+
+    // Of all columns but the first.
+    void probabilities_of(L* to) const {
+        const int64_t cells = s_.cells();
+        const auto& kernels = lattice_kernels<L>(seqfront::kernels());
+        kernels.exp(column(1), to, (p_.columns - 1) * cells);
+        if (o_.hat) kernels.exp(log_probs(kBlankColumn), to, cells);
+    }
+
+    // One column: factor * p - posterior, clamped. No factor: no softmax.
+    void finish(const L* factor, const L* p, L upstream, L* column) const {
+        const int64_t cells = s_.cells();
+        const L limit =
+            o_.clamp > 0 ? static_cast<L>(o_.clamp) : std::numeric_limits<L>::infinity();
+        for (int64_t i = 0; i < cells; ++i) {
+            const L value = (factor == nullptr ? 0 : factor[i] * p[i]) - column[i];
+            column[i] = std::min(std::max(value, -limit), limit) * upstream;
+        }
     }
 
     const TransducerProblem& p_;
@@ -244,7 +253,7 @@ class SequenceLattice {
     L* scratch_;  // what the tables have left
     Diagonals at_;
     std::vector<ArcTable<L>> tables_;
-    L* probabilities_ = nullptr;  // of the columns of saved but the first
+    L* hat_ = nullptr;  // log-probs of the two columns after the first
     bool valid_ = true;
 };
 
@@ -271,8 +280,9 @@ TransducerScratch<L>::TransducerScratch(const TransducerProblem& p, int32_t slot
         const int64_t cells = p.most_cells + 1, arcs = static_cast<int64_t>(p.arcs.size());
         const int64_t lattice =
             p.standard() ? number_count_ + cells : arcs_scratch(p.labels, cells, history(p));
-        const int64_t combine = gradient ? (p.columns - 1) * cells : 0;
-        number_count_ = arcs * padded(cells) + std::max(lattice, combine);
+        const int64_t combine = gradient ? p.columns * cells : 0;
+        number_count_ =
+            (p.options.hat ? 2 * cells : 0) + arcs * padded(cells) + std::max(lattice, combine);
         index_count_ = Diagonals::index_count(p.frames, p.labels);
     }
     numbers_ = allocate<L>(slots * number_count_);
