@@ -116,6 +116,7 @@ def rnnt_loss_pruned(
         raise errors.wrong_dtype(op, "starts", starts, "an integer type")
     align.common_backend(op, (logits, starts, targets))
     align.check_sizes(op, (logits, starts, targets))
+    logits = logits.with_lengths(align.common_lengths(op, (logits, starts, targets)))
     p = lattice.problem(
         op, logits, targets, input_spatial_dim, targets_spatial_dim, blank_index,
         (input_spatial_dim, band_dim),

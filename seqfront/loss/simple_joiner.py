@@ -120,6 +120,7 @@ def rnnt_loss_simple(
     source, prediction = _same_dtype(op, source, prediction)
     align.common_backend(op, (source, prediction, targets))
     align.check_sizes(op, (source, prediction, targets))
+    source = source.with_lengths(align.common_lengths(op, (source, prediction, targets)))
     p = lattice.problem(
         op, source, targets, input_spatial_dim, targets_spatial_dim, blank_index,
         (input_spatial_dim,),
