@@ -62,7 +62,8 @@ def prune(x: Tensor, *, starts: Tensor, axis: Dim, band_dim: Dim) -> Tensor:
     offset = range_over(band_dim, dtype=starts.dtype, like=starts).labels_of(None)
     position = elementwise.add(starts, offset, allow_broadcast=True)
     last = cast(x.lengths(axis), starts.dtype) - 1
-    return gather(x, indices=elementwise.minimum(position, last), axis=axis)
+    inside = elementwise.minimum(position, last, allow_broadcast=True)
+    return gather(x, indices=inside, axis=axis)
 
 
 def rnnt_loss_pruned(
@@ -116,6 +117,7 @@ def rnnt_loss_pruned(
         raise errors.wrong_dtype(op, "starts", starts, "an integer type")
     align.common_backend(op, (logits, starts, targets))
     align.check_sizes(op, (logits, starts, targets))
+    logits = logits.with_lengths(align.common_lengths(op, (logits, starts, targets)))
     p = lattice.problem(
         op, logits, targets, input_spatial_dim, targets_spatial_dim, blank_index,
         (input_spatial_dim, band_dim),

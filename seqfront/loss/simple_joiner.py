@@ -81,8 +81,8 @@ def rnnt_loss_simple(
         input_spatial_dim: Frames of the source.
         targets_spatial_dim: Positions of the targets.
         blank_index: Class of the blank, anywhere; negative counts from the end.
-        lm_only_scale: Share of log-probs of the prediction alone in the scores of arcs (section
-            3.2). 0.25 keeps the bounds sharp early in training.
+        lm_only_scale: Share of log-probs of the prediction alone in the scores of arcs
+            (icefall's recipes: 0.25).
         am_only_scale: Share of log-probs of the source with an average prediction: the log of the
             mean of softmax(prediction) over the positions of its sequence. (k2 takes the mean over
             the batch and its padding, so that sequences depend on each other.)
@@ -120,6 +120,7 @@ def rnnt_loss_simple(
     source, prediction = _same_dtype(op, source, prediction)
     align.common_backend(op, (source, prediction, targets))
     align.check_sizes(op, (source, prediction, targets))
+    source = source.with_lengths(align.common_lengths(op, (source, prediction, targets)))
     p = lattice.problem(
         op, source, targets, input_spatial_dim, targets_spatial_dim, blank_index,
         (input_spatial_dim,),

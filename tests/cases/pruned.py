@@ -168,6 +168,8 @@ PRUNE = [
            constant([[0] * 5] * 3, batch, time), LAYOUT, band_dim=wide),
     _prune("two-batch-dims", normal(group, batch, _AFTER, feature),
            constant(np.zeros((3, 4, 2), int), batch, time, group), TWO, (batch, group)),
+    _prune("shared-starts", normal(batch, _AFTER, feature), constant([0, 1, 1, 1], time),
+           Layout(FULL.sizes, {labels: ragged(batch, [2, 0, 1])})),
     _prune("no-batch", normal(_AFTER, feature), constant([0, 0, 0, 0], time), FULL, ()),
 ]  # fmt: skip
 

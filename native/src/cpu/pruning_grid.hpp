@@ -87,7 +87,7 @@ int64_t best_window(const Posteriors<L>& paths, int64_t t, int64_t labels, int64
     return best;
 }
 
-// First position of the band of each frame (arXiv:2206.13236, section 3.3): the best windows, then
+// First position of the band of each frame (arXiv:2206.13236): the best windows, then
 // made monotone, with steps that a path can take, from 0 to a window that holds the last position.
 // (Modified, as many labels as frames and a band of one: the last but one, whose label ends it.)
 template <class L>
