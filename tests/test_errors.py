@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from frameworks import INSTALLED
+from messages import alignments, dims, losses, metrics, ops, transducers
 from messages import backends as about_backends
-from messages import dims, losses, metrics, ops, transducers
 from messages.message import Make, Message, covered, said
 
 import seqfront as sf
@@ -21,6 +21,7 @@ MESSAGES: list[Message] = [
     *ops.MESSAGES,
     *losses.MESSAGES,
     *metrics.MESSAGES,
+    *alignments.MESSAGES,
     *transducers.MESSAGES,
     *about_backends.MESSAGES,
 ]
