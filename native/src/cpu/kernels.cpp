@@ -16,4 +16,6 @@ int64_t ctc_padded(int64_t labels) { return (labels / kLatticePad + 1) * kLattic
 
 int64_t ctc_states(int64_t labels) { return 4 * ctc_padded(labels); }
 
+int64_t ctc_best_states(int64_t labels) { return 2 * labels + 2; }
+
 }  // namespace seqfront

@@ -112,6 +112,16 @@ struct CtcGradient {
     L* scratch;  // 2 * ctc_padded(labels)
 };
 
+// One frame of the best alignment of CTC. Its states are ctc_best_states(labels) scores: of the
+// blanks, then -inf, then of the labels.
+template <class L>
+struct CtcBestFrame {
+    int64_t labels;
+    const L* scores;     // [labels + 1], as a row of CtcLattice
+    const double* skip;  // 0 or -inf for label k-1 -> label k, [labels]
+    double loop;         // 0 or -inf: whether labels may stay
+};
+
 template <class L>
 struct LatticeKernels {
     Likelihood<L> (*rnnt_likelihood)(const RnntLattice<L>&);
@@ -128,6 +138,7 @@ struct LatticeKernels {
     void (*ctc_retreat)(const CtcLattice<L>&, const CtcGradient<L>&, const L* states, L* beta);
     void (*exp)(const L* x, L* y, int64_t count);  // for x <= 88
     void (*log)(const L* x, L* y, int64_t count);
+    void (*ctc_best_advance)(const CtcBestFrame<L>&, const double* from, double* to);
 };
 
 // A band of strips of 64 rows of the matrix of edit distances.
@@ -157,6 +168,7 @@ int64_t rnnt_scratch(int64_t frames, int64_t positions);
 int64_t arcs_scratch(int64_t labels, int64_t cells, int64_t history);
 int64_t ctc_padded(int64_t labels);  // labels + 1, rounded up to whole vectors
 int64_t ctc_states(int64_t labels);
+int64_t ctc_best_states(int64_t labels);
 
 // Tables of the instruction sets in this build.
 const Kernels& kernels_baseline();
