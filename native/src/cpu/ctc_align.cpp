@@ -1,8 +1,8 @@
 // The best alignment of each sequence with its labels (Viterbi), frame by frame and label by label.
 //
-// A maximum and an addition for each arc, in double. The way back takes 2 bits for each state and
-// frame; of a long sequence it is kept for some frames at a time: going back, each block of frames
-// runs again from the states before it.
+// A maximum and an addition for each arc, in double (see simd_ctc_best.hpp). The way back asks the
+// scores again which arc it was. They are kept for a block of frames at a time: going back, each
+// block but the last runs again from the states before it.
 //
 // Of equally good ways into a state it takes the one that moves least: stay, then the state before,
 // then the skip. Of equally good ends, the blank.
@@ -40,11 +40,13 @@ class CtcAligner {
     CtcAligner(const CtcProblem& p, const CtcMeasure<T>& measure)
         : p_(p),
           measure_(measure),
-          block_(ctc_block(p, (p.most_labels + 1) * static_cast<int64_t>(sizeof(L) + 1))),
+          kernels_(lattice_kernels<L>(kernels())),
+          size_(ctc_best_states(p.most_labels)),
+          block_(ctc_block(p, size_ * static_cast<int64_t>(sizeof(double)))),
           skip_(static_cast<size_t>(p.most_labels)),
-          states_(allocate<double>((p.frames / block_ + 2) * (2 * p.most_labels + 1))),
-          scores_(allocate<L>(block_ * (p.most_labels + 1))),
-          back_(allocate<uint8_t>(block_ * (p.most_labels / 2 + 1))) {}
+          starts_(allocate<double>((p.frames / block_ + 1) * size_)),
+          states_(allocate<double>((block_ + 1) * size_)),
+          scores_(allocate<L>(block_ * (p.most_labels + 1))) {}
 
     // The results of a sequence without alignment are there already.
     void align(const CtcSequence& s, const CtcPath<L>& to) {
@@ -58,87 +60,54 @@ class CtcAligner {
             const bool may = k > 0 && (!p_.label_loop || s.targets[k] != s.targets[k - 1]);
             skip_[static_cast<size_t>(k)] = may ? 0 : kImpossible;
         }
-        start();
+        std::fill_n(starts_.get(), ctc_best_states(s.labels), kImpossible);
+        starts_[0] = 0;
         const int64_t last = s.frames == 0 ? 0 : (s.frames - 1) / block_;
-        for (int64_t i = 0; i <= last; ++i) {
-            if (i < last) std::copy_n(state(i), count(), state(i + 1));
-            run(s, i, i < last ? state(i + 1) : ending());
+        for (int64_t i = 0; i < last; ++i) {
+            std::copy_n(run(s, i, false), size_, starts_.get() + (i + 1) * size_);
         }
-        const double* const end = ending();
-        in_label_ = s.labels > 0 && end[2 * s.labels - 1] > end[2 * s.labels];
+        const double* const end = run(s, last, true);
+        in_label_ = s.labels > 0 && label(end, s.labels - 1) > end[s.labels];
         at_ = in_label_ ? s.labels - 1 : s.labels;
-        const double score = end[2 * at_ + in_label_];
+        const double score = in_label_ ? label(end, at_) : end[at_];
         *to.score = static_cast<L>(score);
         if (score == kImpossible) return;
         std::fill_n(to.label_scores, s.labels, L{0});
         for (int64_t i = last; i >= 0; --i) {
-            if (i < last) run(s, i, state(i));
+            if (i < last) run(s, i, true);
             trace(s, i, to);
         }
     }
 
   private:
-    int64_t count() const { return 2 * labels_ + 1; }
-    int64_t row_bytes() const { return labels_ / 2 + 1; }
+    const double& label(const double* states, int64_t k) const { return states[labels_ + 2 + k]; }
+    double* state(int64_t t) const { return states_.get() + t * size_; }
 
-    // The scores of all states before block i: blank_0, label_0, blank_1, ...
-    double* state(int64_t i) const { return states_.get() + i * count(); }
-    double* ending() const { return state(p_.frames / block_ + 1); }
-
-    void start() {
-        std::fill_n(state(0), count(), kImpossible);
-        state(0)[0] = 0;
-    }
-
-    // Runs block i; `states` come as those before it and go as those after it. (The last block does
-    // not copy its own, for it runs only once.)
-    void run(const CtcSequence& s, int64_t i, double* states) {
-        const int64_t begin = i * block_, size = std::min(block_, s.frames - begin);
-        if (states == ending()) std::copy_n(state(i), count(), states);
-        measure_.scores(s, begin, size, scores_.get());
-        for (int64_t t = 0; t < size; ++t) {
-            step(scores_.get() + t * s.pitch(), states, back_.get() + t * row_bytes());
+    // Runs block i from the states before it, which are then state 0, and returns those after it;
+    // `keep`: state t + 1 is that after its frame t.
+    const double* run(const CtcSequence& s, int64_t i, bool keep) {
+        const int64_t begin = i * block_, count = std::min(block_, s.frames - begin);
+        std::copy_n(starts_.get() + i * size_, size_, state(0));
+        measure_.scores(s, begin, count, scores_.get());
+        int64_t at = 0;
+        for (int64_t t = 0; t < count; ++t) {
+            const CtcBestFrame<L> frame = {labels_, scores_.get() + t * s.pitch(), skip_.data(),
+                                           p_.label_loop ? 0 : kImpossible};
+            const int64_t next = keep ? t + 1 : 1 - at;
+            kernels_.ctc_best_advance(frame, state(at), state(next));
+            at = next;
         }
-    }
-
-    // One frame, in place: descending, so that the scores of earlier states are still the old ones.
-    void step(const L* row, double* states, uint8_t* back) const {
-        for (int64_t i = labels_ / 2; i >= 0; --i) {
-            const int64_t k = 2 * i;
-            const unsigned high = k + 1 <= labels_ ? step_pair(row, states, k + 1) : 0;
-            back[i] = static_cast<uint8_t>(high << 4 | step_pair(row, states, k));
-        }
-    }
-
-    // Label k and blank k: how many states each came from below, in bits 0 - 1 and 2.
-    unsigned step_pair(const L* row, double* states, int64_t k) const {
-        double* const blank = states + 2 * k;
-        const double before = k > 0 ? blank[-1] : kImpossible;
-        unsigned moves = 0;
-        if (k < labels_) {
-            double best = p_.label_loop ? blank[1] : kImpossible;
-            const double skipped = before + skip_[static_cast<size_t>(k)];
-            moves = *blank > best;
-            best = std::max(best, *blank);
-            moves = skipped > best ? 2 : moves;
-            best = std::max(best, skipped);
-            blank[1] = best + static_cast<double>(row[1 + k]);
-        }
-        const bool moved = before > *blank;
-        *blank = (moved ? before : *blank) + static_cast<double>(row[0]);
-        return moves | static_cast<unsigned>(moved) << 2;
+        return state(at);
     }
 
     // Goes back through block i, which has just run.
     void trace(const CtcSequence& s, int64_t i, const CtcPath<L>& to) {
         const int64_t begin = i * block_;
         for (int64_t t = std::min(block_, s.frames - begin) - 1; t >= 0; --t) {
-            const int64_t frame = begin + t;
             const L score = scores_[t * s.pitch() + (in_label_ ? 1 + at_ : 0)];
-            to.frame_scores[frame] = score;
-            if (in_label_) enter_label(s, frame, score, to);
-            const unsigned moves = back_[t * row_bytes() + at_ / 2] >> at_ % 2 * 4;
-            go_back(in_label_ ? moves & 3 : moves >> 2 & 1);
+            to.frame_scores[begin + t] = score;
+            if (in_label_) enter_label(s, begin + t, score, to);
+            go_back(state(t));
         }
     }
 
@@ -150,20 +119,30 @@ class CtcAligner {
         to.label_scores[at_] += score;
     }
 
-    // To the state before: label k comes from blank k or label k - 1, blank k from label k - 1.
-    void go_back(unsigned states) {
-        if (states == 0) return;
-        if (!in_label_ || states == 2) --at_;
-        in_label_ = !in_label_ || states == 2;
+    // To the best state before, of those after the frame before.
+    void go_back(const double* before) {
+        const double below = at_ > 0 ? label(before, at_ - 1) : kImpossible;
+        if (!in_label_) {
+            in_label_ = below > before[at_];
+            at_ -= in_label_;
+            return;
+        }
+        const double stay = p_.label_loop ? label(before, at_) : kImpossible;
+        in_label_ = !(before[at_] > stay);
+        if (below + skip_[static_cast<size_t>(at_)] > std::max(stay, before[at_])) {
+            in_label_ = true;
+            --at_;
+        }
     }
 
     const CtcProblem& p_;
     const CtcMeasure<T>& measure_;
-    int64_t block_, labels_ = 0;
+    const LatticeKernels<L>& kernels_;
+    int64_t size_, block_, labels_ = 0;
     std::vector<double> skip_;
+    Buffer<double> starts_;  // the states before each block
     Buffer<double> states_;
     Buffer<L> scores_;
-    Buffer<uint8_t> back_;
     bool in_label_ = false;  // where the way back is: in label or blank at_
     int64_t at_ = 0;
 };

@@ -18,4 +18,6 @@ int64_t ctc_states(int64_t labels) { return 4 * ctc_padded(labels); }
 
 int64_t gemm_scratch() { return kGemmRows * kGemmStride + kGemmDepth * kGemmColumns; }
 
+int64_t ctc_best_states(int64_t labels) { return 2 * labels + 2; }
+
 }  // namespace seqfront

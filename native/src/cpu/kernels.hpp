@@ -141,6 +141,16 @@ struct Gemm {
 // Of an additive joint network.
 enum Activation : int32_t { kNone = 0, kTanh = 1, kRelu = 2 };
 
+// One frame of the best alignment of CTC. Its states are ctc_best_states(labels) scores: of the
+// blanks, then -inf, then of the labels.
+template <class L>
+struct CtcBestFrame {
+    int64_t labels;
+    const L* scores;     // [labels + 1], as a row of CtcLattice
+    const double* skip;  // 0 or -inf for label k-1 -> label k, [labels]
+    double loop;         // 0 or -inf: whether labels may stay
+};
+
 template <class L>
 struct LatticeKernels {
     Likelihood<L> (*rnnt_likelihood)(const RnntLattice<L>&);
@@ -164,6 +174,7 @@ struct LatticeKernels {
     void (*joint_gradient)(const L* value, const L* grad, int64_t count, Activation activation,
                            L* to_a, L* to_b);
     void (*add)(const L* x, int64_t count, L* to);  // to += x
+    void (*ctc_best_advance)(const CtcBestFrame<L>&, const double* from, double* to);
 };
 
 // A band of strips of 64 rows of the matrix of edit distances.
@@ -198,6 +209,7 @@ int64_t rnnt_scratch(int64_t frames, int64_t positions);
 int64_t arcs_scratch(int64_t labels, int64_t cells, int64_t history);
 int64_t ctc_padded(int64_t labels);  // labels + 1, rounded up to whole vectors
 int64_t ctc_states(int64_t labels);
+int64_t ctc_best_states(int64_t labels);
 int64_t gemm_scratch();
 
 // Tables of the instruction sets in this build.

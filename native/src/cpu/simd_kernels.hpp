@@ -1,6 +1,7 @@
 // The table of kernels of one instruction set. Included by kernels_*.cpp only.
 #include "simd_arcs.hpp"
 #include "simd_ctc.hpp"
+#include "simd_ctc_best.hpp"
 #include "simd_edit.hpp"
 #include "simd_exponentials.hpp"
 #include "simd_gemm.hpp"
@@ -33,10 +34,20 @@ constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>,      softmax_gra
                                                 exponentials<T>,     store_row<T>};
 
 template <class L>
-constexpr LatticeKernels<L> lattice_kernels = {
-    rnnt_likelihood<L>, rnnt_gradient<L>, arcs_likelihood<L>, arcs_posteriors<L>, ctc_advance<L>,
-    ctc_likelihood<L>,  ctc_retreat<L>,   exp_array<L>,       log_array<L>,       gemm<L>,
-    joint<L>, joint_gradient<L>, add<L>};
+constexpr LatticeKernels<L> lattice_kernels = {rnnt_likelihood<L>,
+                                               rnnt_gradient<L>,
+                                               arcs_likelihood<L>,
+                                               arcs_posteriors<L>,
+                                               ctc_advance<L>,
+                                               ctc_likelihood<L>,
+                                               ctc_retreat<L>,
+                                               exp_array<L>,
+                                               log_array<L>,
+                                               gemm<L>,
+                                               joint<L>,
+                                               joint_gradient<L>,
+                                               add<L>,
+                                               ctc_best_advance<L>};
 
 constexpr Kernels make_kernels(const char* name) {
     return {name,
