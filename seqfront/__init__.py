@@ -32,6 +32,8 @@ from seqfront.errors import TraceError as TraceError
 from seqfront.loss import cross_entropy as cross_entropy
 from seqfront.loss import ctc_loss as ctc_loss
 from seqfront.loss import edit_distance as edit_distance
+from seqfront.loss import fused_ctc_loss as fused_ctc_loss
+from seqfront.loss import fused_rnnt_loss as fused_rnnt_loss
 from seqfront.loss import label_smoothing as label_smoothing
 from seqfront.loss import rnnt_loss as rnnt_loss
 from seqfront.ops.contract import dot as dot

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from frameworks import INSTALLED
 from messages import backends as about_backends
-from messages import dims, losses, ops
+from messages import dims, fused, losses, ops
 from messages.message import Make, Message, covered, said
 
 import seqfront as sf
@@ -20,6 +20,7 @@ MESSAGES: list[Message] = [
     *dims.MESSAGES,
     *ops.MESSAGES,
     *losses.MESSAGES,
+    *fused.MESSAGES,
     *about_backends.MESSAGES,
 ]
 

@@ -69,6 +69,11 @@ from seqfront.errors.dims import (
     wrong_rank,
     wrong_size,
 )
+from seqfront.errors.heads import (
+    missing_prediction_states,
+    more_labels_than_classes,
+    wrong_prediction_states,
+)
 from seqfront.errors.losses import (
     Shortage,
     ambiguous_classes,
@@ -142,6 +147,8 @@ __all__ = [
     "lengths_out_of_range",
     "missing_dim",
     "missing_label_states",
+    "missing_prediction_states",
+    "more_labels_than_classes",
     "native_device",
     "native_missing",
     "native_refused",
@@ -186,6 +193,7 @@ __all__ = [
     "wrong_extent",
     "wrong_keras_backend",
     "wrong_label_states",
+    "wrong_prediction_states",
     "wrong_rank",
     "wrong_size",
     "wrong_value_shape",

@@ -34,6 +34,9 @@ class Problem(NamedTuple):
     backend: Backend
     batch: tuple[Dim, ...]
     table: Lengths
+    classes: Dim
+    size: int
+    """How many classes."""
     blank: int
     logits: Raw
     targets: Raw
@@ -64,8 +67,9 @@ def problem(
         raise errors.wrong_dtype(op, "targets", targets, "an integer type")
     backend = align.common_backend(op, (logits, targets))
     table = align.common_lengths(op, (logits, targets))
-    classes = _class_dim(op, logits, targets, rows)
-    blank = _blank(op, logits, classes, blank)
+    classes = class_dim(op, logits, targets, rows)
+    size = class_count(op, logits, classes)
+    blank = class_index(op, logits, classes, blank, size)
     batch = tuple(dim for dim in logits.dims if dim not in rows and dim is not classes)
     for dim in targets.dims:
         if dim is not labels_dim and dim not in batch:
@@ -74,14 +78,27 @@ def problem(
     flat_logits = flattened(logits, batch, (*rows, classes))
     frames = lengths_of(logits.with_lengths(table), input_dim, batch)
     counts = lengths_of(_over(targets.with_lengths(table), logits, batch), labels_dim, batch)
-    flat_targets = backend.cast(
-        flattened(_over(targets, logits, batch), batch, (labels_dim,)), "int32"
-    )
-    _check_labels(op, backend, targets, flat_targets, counts, classes, blank)
-    return Problem(backend, batch, table, blank, flat_logits, flat_targets, frames, counts)
+    labels = labels_of(targets, logits, batch, labels_dim)
+    check_labels(op, targets, labels, counts, classes, blank)
+    return Problem(backend, batch, table, classes, size, blank, flat_logits, labels, frames, counts)
 
 
-def _class_dim(op: str, logits: Tensor, targets: Tensor, rows: tuple[Dim, ...]) -> Dim:
+def labels_of(x: Tensor, logits: Tensor, batch: tuple[Dim, ...], labels: Dim) -> Raw:
+    """Raw int32 [count, labels]: integers for each label of each sequence."""
+    return x.backend.cast(flattened(_over(x, logits, batch), batch, (labels,)), "int32")
+
+
+def rows_of(x: Tensor, like: Tensor, batch: tuple[Dim, ...], rest: tuple[Dim, ...]) -> Raw:
+    """Raw [count, *rest], for each sequence of `like`."""
+    return flattened(_over(x, like, batch), batch, rest)
+
+
+def label_counts(targets: Tensor, like: Tensor, batch: tuple[Dim, ...], labels: Dim) -> Raw:
+    """Raw int32 [count]: how many labels each sequence has."""
+    return lengths_of(_over(targets, like, batch), labels, batch)
+
+
+def class_dim(op: str, logits: Tensor, targets: Tensor, rows: tuple[Dim, ...]) -> Dim:
     """The dim of classes: that of the labels, or else the only one left."""
     labels = targets.sparse_dim
     if labels is not None and labels in logits.dims:
@@ -96,12 +113,18 @@ def _class_dim(op: str, logits: Tensor, targets: Tensor, rows: tuple[Dim, ...]) 
     return classes
 
 
-def _blank(op: str, logits: Tensor, classes: Dim, blank: int) -> int:
+def class_count(op: str, logits: Tensor, classes: Dim) -> int:
+    """How many classes there are; that has to be known."""
     size = classes.size
     if size is None:
         size = logits.backend.static_shape(logits.raw)[logits.axis(classes)]
     if size is None:
         raise errors.size_unknown(op, classes)
+    return size
+
+
+def class_index(op: str, logits: Tensor, classes: Dim, blank: int, size: int) -> int:
+    """The index of the blank, counted from the start."""
     if not isinstance(blank, int) or not -size <= blank < size:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise errors.bad_blank(op, logits, classes, blank, size)
     return blank % size
@@ -149,9 +172,8 @@ def lengths_of(x: Tensor, dim: Dim, batch: tuple[Dim, ...]) -> Raw:
     return raw if len(batch) == 1 else backend.reshape(raw, (count,))
 
 
-def _check_labels(
+def check_labels(
     op: str,
-    backend: Backend,
     targets: Tensor,
     labels: Raw,
     counts: Raw,
@@ -160,6 +182,7 @@ def _check_labels(
 ) -> None:
     """Look at the labels, where that costs nothing: on the CPU, outside a trace. (Elsewhere the
     native op refuses them.)"""
+    backend = targets.backend
     if not checks.may_look(backend, labels):
         return
     wrong = _first_wrong(backend.to_numpy(labels), backend.to_numpy(counts), classes.size, blank)

@@ -9,6 +9,7 @@ from cases import (
     contracting,
     creating,
     elementwise,
+    fused,
     indexing,
     lattices,
     layers,
@@ -26,6 +27,7 @@ MODULES = (
     creating,
     losses,
     lattices,
+    fused,
     layers,
 )
 
