@@ -218,6 +218,12 @@ int64_t TransducerProblem::first_cell(int64_t b) const {
     return storage == Storage::kPacked ? first_cell_[static_cast<size_t>(b)] : b * frames * width;
 }
 
+bool TransducerProblem::is_dense(const int64_t* stride) const {
+    if (storage == Storage::kPacked) return stride[0] == classes;
+    return stride[2] == classes && stride[1] == width * classes &&
+           stride[0] == frames * width * classes;
+}
+
 int64_t TransducerProblem::frame_count() const {
     return storage == Storage::kPacked ? first_frame_.back() : batch * frames;
 }

@@ -77,6 +77,29 @@ struct TransducerSequence {
     }
 };
 
+// The cells of frame t, row after row: `cell` without its division.
+class CellWalk {
+  public:
+    CellWalk(const TransducerSequence& s, int64_t t)
+        : cells_(s.cells()),
+          step_(s.band ? 1 : s.width + 1),
+          rows_to_wrap_(s.band ? s.width + 1 : s.frames - t),
+          frames_(s.frames),
+          cell_(s.cell(t, 0)) {}
+
+    int64_t cell() const { return cell_; }
+    void next() {
+        cell_ += step_;
+        if (--rows_to_wrap_ == 0) {
+            cell_ -= cells_;
+            rows_to_wrap_ = frames_;
+        }
+    }
+
+  private:
+    int64_t cells_, step_, rows_to_wrap_, frames_, cell_;
+};
+
 // Where the rows of a sequence lie in an array, in elements.
 struct RowPlace {
     int64_t base, frame_stride, row_stride;
@@ -116,7 +139,18 @@ struct TransducerProblem : LatticeProblem {
     int64_t total_cells() const { return first_cell(batch); }
     int64_t most_cells;  // of a sequence, with what a band that steps back skips
 
-    // The frames of all sequences, numbered; those of padding too.
+    // Whether the rows of an array with these strides lie one after another.
+    bool is_dense(const int64_t* stride) const;
+
+    // With those of padding.
+    int64_t stored_frames(const TransducerSequence& s) const {
+        return storage == Storage::kPacked ? s.frames : frames;
+    }
+    int64_t stored_rows(const TransducerSequence& s) const {
+        return storage == Storage::kPacked ? s.width : width;
+    }
+
+    // The stored frames of all sequences, numbered.
     struct Frame {
         int64_t b, t;
     };

@@ -8,24 +8,6 @@
 
 namespace seqfront {
 
-// A log-normaliser in two parts, for precision: see log_prob.
-template <class L>
-struct Normaliser {
-    L maximum, log_sum;
-
-    L value() const { return maximum + log_sum; }
-};
-
-template <class L>
-Normaliser<L> joined(const Normaliser<L>& a, const Normaliser<L>& b) {
-    constexpr L none = -std::numeric_limits<L>::infinity();
-    if (a.log_sum == none) return b;
-    if (b.log_sum == none) return a;
-    const L maximum = std::max(a.maximum, b.maximum);
-    return {maximum, std::log(std::exp(a.maximum - maximum + a.log_sum) +
-                              std::exp(b.maximum - maximum + b.log_sum))};
-}
-
 // Fills the saved columns of the frames of one sequence.
 template <class T>
 class TransducerRows {
@@ -39,13 +21,15 @@ class TransducerRows {
     void save(const TransducerSequence& s, int64_t t, const T* rows, int64_t stride,
               L* saved) const {
         const int64_t count = s.rows(t);
+        CellWalk walk(s, t);
         for (int64_t begin = 0; begin < count; begin += kBlock) {
-            Normaliser<L> of[kBlock];
+            L maximum[kBlock] = {}, log_sum[kBlock] = {};
             const int64_t block = std::min(kBlock, count - begin);
             const T* x = rows + begin * stride;
-            normalisers(x, stride, block, of);
-            for (int64_t i = 0; i < block; ++i, x += stride) {
-                save_row(s, t, begin + i, x, of[i], saved);
+            normalisers(x, stride, block, maximum, log_sum);
+            for (int64_t i = 0; i < block; ++i, x += stride, walk.next()) {
+                const int64_t u = s.start(t) + begin + i;
+                save_row(s, u, x, maximum[i], log_sum[i], saved + walk.cell());
             }
         }
     }
@@ -53,13 +37,14 @@ class TransducerRows {
     // The same for the duration logits (TDT).
     void save_durations(const TransducerSequence& s, int64_t t, const T* rows, int64_t stride,
                         L* saved) const {
-        for (int64_t r = 0; r < s.rows(t); ++r) {
+        CellWalk walk(s, t);
+        for (int64_t r = 0; r < s.rows(t); ++r, walk.next()) {
             const T* z = rows + r * stride;
-            Normaliser<L> of;
-            kernels_.normalisers(z, stride, 1, p_.duration_count, &of.maximum, &of.log_sum);
-            L* const out = saved + s.cell(t, r);
+            L maximum, log_sum;
+            kernels_.normalisers(z, stride, 1, p_.duration_count, &maximum, &log_sum);
+            L* const out = saved + walk.cell() + kFirstExtra * s.cells();
             for (int64_t d = 0; d < p_.duration_count; ++d) {
-                out[(kFirstExtra + d) * s.cells()] = log_prob(widen(z[d]), of.maximum, of.log_sum);
+                out[d * s.cells()] = log_prob(widen(z[d]), maximum, log_sum);
             }
         }
     }
@@ -67,46 +52,49 @@ class TransducerRows {
   private:
     static constexpr int64_t kBlock = 64;
 
-    void normalisers(const T* x, int64_t stride, int64_t rows, Normaliser<L>* to) const {
-        L maximum[kBlock] = {}, log_sum[kBlock] = {};
-        if (p_.options.hat) return label_normalisers(x, stride, rows, to);
-        if (!p_.options.normalized) {
-            kernels_.normalisers(x, stride, rows, p_.classes, maximum, log_sum);
-        }
-        for (int64_t i = 0; i < rows; ++i) to[i] = {maximum[i], log_sum[i]};
+    // Log-normalisers in two parts, for precision: see log_prob.
+    void normalisers(const T* x, int64_t stride, int64_t rows, L* maximum, L* log_sum) const {
+        if (p_.options.hat) return label_normalisers(x, stride, rows, maximum, log_sum);
+        if (p_.options.normalized) return;
+        kernels_.normalisers(x, stride, rows, p_.classes, maximum, log_sum);
     }
 
     // Of all classes but the blank.
-    void label_normalisers(const T* x, int64_t stride, int64_t rows, Normaliser<L>* to) const {
-        L maximum[kBlock], log_sum[kBlock], more_maximum[kBlock], more_log_sum[kBlock];
-        const int64_t next = p_.blank + 1;
+    void label_normalisers(const T* x, int64_t stride, int64_t rows, L* maximum, L* log_sum) const {
+        L after_maximum[kBlock], after_log_sum[kBlock];
+        const int64_t after = p_.blank + 1;
         kernels_.normalisers(x, stride, rows, p_.blank, maximum, log_sum);
-        kernels_.normalisers(x + next, stride, rows, p_.classes - next, more_maximum, more_log_sum);
+        kernels_.normalisers(x + after, stride, rows, p_.classes - after, after_maximum,
+                             after_log_sum);
         for (int64_t i = 0; i < rows; ++i) {
-            to[i] = joined<L>({maximum[i], log_sum[i]}, {more_maximum[i], more_log_sum[i]});
+            join(maximum[i], log_sum[i], after_maximum[i], after_log_sum[i]);
         }
     }
 
-    void save_row(const TransducerSequence& s, int64_t t, int64_t r, const T* x,
-                  const Normaliser<L>& of, L* saved) const {
-        const int64_t cells = s.cells(), u = s.start(t) + r;
-        L* const out = saved + s.cell(t, r);
-        const auto save = [&](int64_t column, int64_t value) {
-            out[column * cells] = log_prob(widen(x[value]), of.maximum, of.log_sum);
-        };
-        out[kRow * cells] = of.value();
-        if (p_.options.hat) {
-            out[kBlankColumn * cells] = blank_logit(widen(x[p_.blank]), of.value());
-        } else {
-            save(kBlankColumn, p_.blank);
-        }
-        if (u < s.labels) {
-            save(kLabelColumn, s.targets[u]);
-        } else {
-            out[kLabelColumn * cells] = -std::numeric_limits<L>::infinity();
-        }
+    // Adds another normaliser to one.
+    static void join(L& maximum, L& log_sum, L more_maximum, L more_log_sum) {
+        constexpr L none = -std::numeric_limits<L>::infinity();
+        if (more_log_sum == none) return;
+        const L top = log_sum == none ? more_maximum : std::max(maximum, more_maximum);
+        log_sum = std::log(std::exp(maximum - top + log_sum) +
+                           std::exp(more_maximum - top + more_log_sum));
+        maximum = top;
+    }
+
+    // `out`: the cell in the first column.
+    void save_row(const TransducerSequence& s, int64_t u, const T* x, L maximum, L log_sum,
+                  L* out) const {
+        const int64_t cells = s.cells();
+        const L blank = widen(x[p_.blank]);
+        out[kRow * cells] = maximum + log_sum;
+        out[kBlankColumn * cells] = p_.options.hat ? blank_logit(blank, maximum + log_sum)
+                                                   : log_prob(blank, maximum, log_sum);
+        out[kLabelColumn * cells] = u < s.labels
+                                        ? log_prob(widen(x[s.targets[u]]), maximum, log_sum)
+                                        : -std::numeric_limits<L>::infinity();
         for (int64_t i = 0; i < p_.big_blank_count; ++i) {
-            save(kFirstExtra + i, p_.big_blanks[2 * i]);
+            out[(kFirstExtra + i) * cells] =
+                log_prob(widen(x[p_.big_blanks[2 * i]]), maximum, log_sum);
         }
     }
 
@@ -127,20 +115,33 @@ class TransducerGradientRows {
     using L = typename RowKernelsOf<T>::Lattice;
 
     TransducerGradientRows(const TransducerProblem& p, const Kernels& table, T* grad,
-                           const T* logits, int64_t bytes, bool dense)
-        : p_(p), rows_(table, grad, logits, p.classes, bytes, dense) {}
+                           const T* logits, const int64_t* grad_stride)
+        : p_(p),
+          rows_(table, grad, logits, p.classes,
+                p.total_cells() * p.classes * static_cast<int64_t>(sizeof(T)),
+                p.is_dense(grad_stride)) {}
 
-    // One row of sequence s with upstream gradient `upstream`, from its columns.
-    void write(const TransducerSequence& s, int64_t u, int64_t cell, L normaliser, const L* columns,
-               L upstream, const T* x, T* row) const {
-        const int64_t cells = s.cells();
-        const L* of = columns + cell;
-        if (p_.options.clamp > 0) {
-            rows_.write_clamped(x, row, normaliser, of[0], static_cast<L>(p_.options.clamp),
-                                upstream);
-        } else {
-            rows_.write(x, row, normaliser, of[0]);
+    // The rows of frame t of sequence s.
+    void write(const TransducerSequence& s, int64_t t, const L* normaliser, const L* columns,
+               L upstream, const T* x, int64_t stride, T* grad, int64_t grad_stride) const {
+        CellWalk walk(s, t);
+        for (int64_t r = 0; r < s.rows(t); ++r, walk.next(), x += stride, grad += grad_stride) {
+            const L* const of = columns + walk.cell();
+            if (p_.options.clamp > 0) {
+                rows_.write_clamped(x, grad, normaliser[walk.cell()], of[0],
+                                    static_cast<L>(p_.options.clamp), upstream);
+            } else {
+                rows_.write(x, grad, normaliser[walk.cell()], of[0]);
+            }
+            write_special(s, s.start(t) + r, of, grad);
         }
+    }
+
+    void clear(T* grad, int64_t rows, int64_t stride) const { rows_.clear(grad, rows, stride); }
+
+  private:
+    void write_special(const TransducerSequence& s, int64_t u, const L* of, T* row) const {
+        const int64_t cells = s.cells();
         narrow(of[kBlankColumn * cells], row[p_.blank]);
         if (u < s.labels) narrow(of[kLabelColumn * cells], row[s.targets[u]]);
         for (int64_t i = 0; i < p_.big_blank_count; ++i) {
@@ -148,9 +149,6 @@ class TransducerGradientRows {
         }
     }
 
-    void clear(T* grad, int64_t rows, int64_t stride) const { rows_.clear(grad, rows, stride); }
-
-  private:
     const TransducerProblem& p_;
     GradientRows<T> rows_;
 };

@@ -11,7 +11,7 @@
 namespace seqfront {
 
 // The arrays of one call; no duration logits but for TDT.
-template <class T, class L = typename RowKernelsOf<T>::Lattice>
+template <class T>
 struct TransducerArrays {
     const T* logits;
     const T* duration_logits;
@@ -25,24 +25,33 @@ inline int64_t lattice_work(const TransducerProblem& p) {
     return 4 * p.most_cells * static_cast<int64_t>(p.arcs.size());
 }
 
+// Calls body(sequence, begin, end) for ranges of frames, those of padding too, in parallel.
+template <class Body>
+void for_each_frame(const TransducerProblem& p, Body&& body) {
+    parallel_for(p.frame_count(), p.frame_work(), usable_threads(p.threads),
+                 [&](int32_t, int64_t begin, int64_t end) {
+                     for (auto [b, t] = p.frame(begin); begin < end; ++b, t = 0) {
+                         const TransducerSequence s = p.sequence(b);
+                         const int64_t last = std::min(p.stored_frames(s), t + end - begin);
+                         body(s, t, last);
+                         begin += last - t;
+                     }
+                 });
+}
+
 template <class T, class L>
 void save_rows(const TransducerProblem& p, const T* logits, const T* duration_logits, L* saved) {
     const TransducerRows<T> rows(p, kernels());
-    parallel_for(p.frame_count(), p.frame_work(), usable_threads(p.threads),
-                 [&](int32_t, int64_t begin, int64_t end) {
-                     for (int64_t i = begin; i < end; ++i) {
-                         const auto [b, t] = p.frame(i);
-                         const TransducerSequence s = p.sequence(b);
-                         if (t >= s.frames) continue;
-                         L* const to = saved + p.first_cell(b) * p.columns;
-                         const RowPlace at = p.place(s, p.row_stride);
-                         rows.save(s, t, logits + at.base + t * at.frame_stride, at.row_stride, to);
-                         if (p.duration_count == 0) continue;
-                         const RowPlace z = p.place(s, p.duration_row_stride);
-                         rows.save_durations(s, t, duration_logits + z.base + t * z.frame_stride,
-                                             z.row_stride, to);
-                     }
-                 });
+    for_each_frame(p, [&](const TransducerSequence& s, int64_t begin, int64_t end) {
+        L* const to = saved + p.first_cell(s.index) * p.columns;
+        const RowPlace x = p.place(s, p.row_stride), z = p.place(s, p.duration_row_stride);
+        for (int64_t t = begin; t < std::min(end, s.frames); ++t) {
+            rows.save(s, t, logits + x.base + t * x.frame_stride, x.row_stride, to);
+            if (p.duration_count == 0) continue;
+            rows.save_durations(s, t, duration_logits + z.base + t * z.frame_stride, z.row_stride,
+                                to);
+        }
+    });
 }
 
 // Calls body(slot, sequence) for each sequence, in parallel.
@@ -85,54 +94,55 @@ TransducerColumns<L> gradient_columns(const TransducerProblem& p, const L* saved
     return out;
 }
 
-// Writes the gradient of the duration logits of one frame.
 template <class T, class L>
-void write_durations(const TransducerProblem& p, const TransducerSequence& s, int64_t t,
-                     int64_t used, const L* columns, T* grad, int64_t stride) {
-    for (int64_t r = 0; r < p.width; ++r) {
-        for (int64_t d = 0; d < p.duration_count; ++d) {
-            const L value = r < used ? columns[(kFirstExtra + d) * s.cells() + s.cell(t, r)] : 0;
-            narrow(value, grad[r * stride + d]);
+void write_rows(const TransducerProblem& p, const TransducerArrays<T>& arrays, const L* saved,
+                const L* grad_loss, const TransducerColumns<L>& columns) {
+    const TransducerGradientRows<T> rows(p, kernels(), arrays.grad, arrays.logits,
+                                         arrays.grad_stride);
+    for_each_frame(p, [&](const TransducerSequence& s, int64_t begin, int64_t end) {
+        const int64_t first = p.first_cell(s.index) * p.columns;
+        const RowPlace from = p.place(s, p.row_stride), to = p.place(s, arrays.grad_stride);
+        const bool some = columns.some[s.index];
+        for (int64_t t = begin; t < end; ++t) {
+            T* const grad = arrays.grad + to.base + t * to.frame_stride;
+            const int64_t used = some && t < s.frames ? s.rows(t) : 0;
+            if (used > 0) {
+                rows.write(s, t, saved + first, columns.values.get() + first, grad_loss[s.index],
+                           arrays.logits + from.base + t * from.frame_stride, from.row_stride, grad,
+                           to.row_stride);
+            }
+            rows.clear(grad + used * to.row_stride, p.stored_rows(s) - used, to.row_stride);
         }
-    }
+    });
+}
+
+// The gradient of the duration logits: their columns, as they are.
+template <class T, class L>
+void write_durations(const TransducerProblem& p, const TransducerArrays<T>& arrays,
+                     const TransducerColumns<L>& columns) {
+    for_each_frame(p, [&](const TransducerSequence& s, int64_t begin, int64_t end) {
+        const L* const of = columns.values.get() + p.first_cell(s.index) * p.columns;
+        const RowPlace to = p.place(s, arrays.grad_durations_stride);
+        const bool some = columns.some[s.index];
+        for (int64_t t = begin; t < end; ++t) {
+            T* grad = arrays.grad_durations + to.base + t * to.frame_stride;
+            const int64_t used = some && t < s.frames ? s.rows(t) : 0;
+            for (int64_t r = 0; r < p.stored_rows(s); ++r, grad += to.row_stride) {
+                for (int64_t d = 0; d < p.duration_count; ++d) {
+                    const int64_t column = (kFirstExtra + d) * s.cells();
+                    narrow(r < used ? of[column + s.cell(t, r)] : 0, grad[d]);
+                }
+            }
+        }
+    });
 }
 
 template <class T, class L = typename RowKernelsOf<T>::Lattice>
 void transducer_backward(const TransducerProblem& p, const TransducerArrays<T>& arrays,
                          const L* saved, const L* grad_loss) {
     const TransducerColumns<L> columns = gradient_columns(p, saved, grad_loss);
-    const int64_t* stride = arrays.grad_stride;
-    const bool packed = p.storage == Storage::kPacked;
-    const bool dense = packed ? stride[0] == p.classes
-                              : stride[2] == p.classes && stride[1] == p.width * p.classes &&
-                                    stride[0] == p.frames * p.width * p.classes;
-    const int64_t bytes = p.total_cells() * p.classes * static_cast<int64_t>(sizeof(T));
-    const TransducerGradientRows<T> rows(p, kernels(), arrays.grad, arrays.logits, bytes, dense);
-    parallel_for(
-        p.frame_count(), p.frame_work(), usable_threads(p.threads),
-        [&](int32_t, int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) {
-                const auto [b, t] = p.frame(i);
-                const TransducerSequence s = p.sequence(b);
-                const int64_t first = p.first_cell(b) * p.columns;
-                const L* of = columns.values.get() + first;
-                const RowPlace from = p.place(s, p.row_stride), to = p.place(s, stride);
-                const T* x = arrays.logits + from.base + t * from.frame_stride;
-                T* g = arrays.grad + to.base + t * to.frame_stride;
-                const int64_t used = t < s.frames && columns.some[b] ? s.rows(t) : 0;
-                for (int64_t r = 0; r < used; ++r) {
-                    const int64_t cell = s.cell(t, r);
-                    rows.write(s, s.start(t) + r, cell, saved[first + cell], of, grad_loss[b],
-                               x + r * from.row_stride, g + r * to.row_stride);
-                }
-                rows.clear(g + used * to.row_stride, (packed ? s.width : p.width) - used,
-                           to.row_stride);
-                if (p.duration_count == 0) continue;
-                const RowPlace z = p.place(s, arrays.grad_durations_stride);
-                write_durations(p, s, t, used, of,
-                                arrays.grad_durations + z.base + t * z.frame_stride, z.row_stride);
-            }
-        });
+    write_rows(p, arrays, saved, grad_loss, columns);
+    if (p.duration_count > 0) write_durations(p, arrays, columns);
 }
 
 }  // namespace seqfront
