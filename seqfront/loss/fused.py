@@ -190,7 +190,8 @@ def _check_extent(op: str, prediction: Tensor, targets: Tensor, states: Dim, lab
 
 
 def _number(op: str, name: str, value: float, least: float = -math.inf) -> float:
-    if not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:  # pyright: ignore[reportUnnecessaryIsInstance]
+    finite = isinstance(value, (int, float)) and abs(value) < math.inf  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not finite or value < least:
         needed = "a finite number" + (", 0 or more" if least == 0.0 else "")
         raise errors.bad_argument(op, name, value, needed, "leave it out to switch it off.")
     return float(value)
