@@ -42,6 +42,8 @@ from seqfront.loss import cross_entropy as cross_entropy
 from seqfront.loss import ctc_feasible as ctc_feasible
 from seqfront.loss import ctc_loss as ctc_loss
 from seqfront.loss import edit_distance as edit_distance
+from seqfront.loss import fused_ctc_loss as fused_ctc_loss
+from seqfront.loss import fused_rnnt_loss as fused_rnnt_loss
 from seqfront.loss import label_smoothing as label_smoothing
 from seqfront.loss import pack_cells as pack_cells
 from seqfront.loss import prune as prune

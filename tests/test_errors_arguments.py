@@ -59,6 +59,22 @@ def _rnnt(logits: Any, targets: Any, frames: Any = time, positions: Any = labels
     )  # fmt: skip
 
 
+def _fused_rnnt(w: Make, prediction: Any, frames: Any = time) -> Any:
+    return sf.fused_rnnt_loss(
+        source=w.zeros(batch, time, mel), prediction=prediction, weight=w.zeros(mel, vocab),
+        joint_dim=mel, classes=vocab, targets=w.ints(batch, labels), input_spatial_dim=frames,
+        targets_spatial_dim=labels, blank_index=0,
+    )  # fmt: skip
+
+
+def _fused_ctc(w: Make, weight: Any, frames: Any = time) -> Any:
+    return sf.fused_ctc_loss(
+        hidden=w.zeros(batch, time, mel), weight=weight, feature_dim=mel, classes=vocab,
+        targets=w.ints(batch, labels), input_spatial_dim=frames, targets_spatial_dim=labels,
+        blank_index=0,
+    )  # fmt: skip
+
+
 def _ce(estimated: Any, target: Any, axis: Any = mel) -> Any:
     return sf.cross_entropy(estimated=estimated, target=target, axis=axis, estimated_type="logits")
 
@@ -114,6 +130,8 @@ PLAIN: dict[str, tuple[str, Call]] = {
     "cross_entropy": ("target", lambda w, raw: _ce(w.zeros(mel), raw)),
     "label_smoothing": ("target", lambda w, raw: sf.label_smoothing(raw, 0.1, mel)),
     "ctc_loss": ("targets", lambda w, raw: _ctc(w.zeros(batch, time, vocab), raw)),
+    "fused_ctc_loss": ("weight", lambda w, raw: _fused_ctc(w, raw)),
+    "fused_rnnt_loss": ("prediction", lambda w, raw: _fused_rnnt(w, raw)),
     "rnnt_loss": ("logits", lambda w, raw: _rnnt(raw, w.ints(batch, labels))),
     "tdt_loss": (
         "duration_logits",
@@ -181,6 +199,8 @@ NAMES: dict[str, Call] = {
     "cross_entropy": lambda w, dim: _ce(w.zeros(mel), w.zeros(mel), dim),
     "label_smoothing": lambda w, dim: sf.label_smoothing(w.zeros(mel), 0.1, dim),
     "ctc_loss": lambda w, dim: _ctc(w.zeros(time, vocab), w.ints(labels), dim),
+    "fused_ctc_loss": lambda w, dim: _fused_ctc(w, w.zeros(mel, vocab), dim),
+    "fused_rnnt_loss": lambda w, dim: _fused_rnnt(w, w.zeros(batch, labels + 1, mel), dim),
     "rnnt_loss": lambda w, dim: _rnnt(w.zeros(time, vocab), w.ints(labels), time, dim),
     "tdt_loss": lambda w, dim: _tdt(w.zeros(three, vocab), None, w.ints(two), dim),
     "rnnt_loss_packed": lambda w, dim: _packed(w.zeros(time, vocab), w.ints(labels), None, dim),

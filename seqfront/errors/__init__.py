@@ -76,6 +76,9 @@ from seqfront.errors.dims import (
     wrong_rank,
     wrong_size,
 )
+from seqfront.errors.heads import (
+    more_labels_than_classes,
+)
 from seqfront.errors.losses import (
     Shortage,
     ambiguous_classes,
@@ -116,19 +119,19 @@ from seqfront.errors.ops import (
 from seqfront.errors.pruned import (
     bad_smoothing,
     empty_band,
-    missing_prediction_states,
     narrow_band,
-    wrong_prediction_states,
 )
 from seqfront.errors.transducers import (
     bad_big_blank,
     big_blank_among_labels,
     cannot_combine,
+    missing_prediction_states,
     native_only,
     not_windows,
     one_batch_dim,
     wrong_cells,
     wrong_durations,
+    wrong_prediction_states,
 )
 
 __all__ = [
@@ -182,6 +185,7 @@ __all__ = [
     "missing_dim",
     "missing_label_states",
     "missing_prediction_states",
+    "more_labels_than_classes",
     "narrow_band",
     "native_device",
     "native_missing",

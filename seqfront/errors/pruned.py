@@ -9,28 +9,6 @@ from seqfront.errors.base import DimError, NativeError
 
 if TYPE_CHECKING:
     from seqfront.dim import Dim
-    from seqfront.tensor import Tensor
-
-
-def missing_prediction_states(op: str, prediction: Tensor, labels: Dim) -> DimError:
-    """Predictions without a dim for "so many labels seen"."""
-    return DimError(
-        f"{op}: the prediction has neither {labels + 1!r} nor {1 + labels!r}.",
-        [("prediction", prediction), ("targets", f"over {labels!r} made at {labels.origin}")],
-        "a transducer predicts after 0, 1, ... all labels: run the prediction network on "
-        "sf.pad(targets, axis=..., left=1).",
-    )
-
-
-def wrong_prediction_states(
-    op: str, prediction: Tensor, targets: Tensor, states: Dim, came: int, needed: int
-) -> DimError:
-    """Predictions for another number of labels."""
-    return DimError(
-        f"{op}: the extent of {states!r} has to be one more than that of the targets.",
-        [("prediction", prediction), ("targets", targets), ("came", came), ("needed", needed)],
-        "cut or pad prediction and targets to the same number of labels.",
-    )
 
 
 def bad_smoothing(op: str, lm_only: object, am_only: object) -> DimError:

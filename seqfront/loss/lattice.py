@@ -100,6 +100,16 @@ def labels_of(x: Tensor, logits: Tensor, batch: tuple[Dim, ...], labels: Dim) ->
     return x.backend.cast(flattened(_over(x, logits, batch), batch, (labels,)), "int32")
 
 
+def rows_of(x: Tensor, like: Tensor, batch: tuple[Dim, ...], rest: tuple[Dim, ...]) -> Raw:
+    """Raw [count, *rest], for each sequence of `like`."""
+    return flattened(_over(x, like, batch), batch, rest)
+
+
+def label_counts(targets: Tensor, like: Tensor, batch: tuple[Dim, ...], labels: Dim) -> Raw:
+    """Raw int32 [count]: how many labels each sequence has."""
+    return lengths_of(_over(targets, like, batch), labels, batch)
+
+
 def class_dim(op: str, logits: Tensor, targets: Tensor, rows: tuple[Dim, ...]) -> Dim:
     """The dim of classes: that of the labels, or else the only one left."""
     labels = targets.sparse_dim

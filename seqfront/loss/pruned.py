@@ -25,11 +25,10 @@ from __future__ import annotations
 
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
-from seqfront.loss import lattice
-from seqfront.loss import topology as topologies
+from seqfront.loss import lattice, variants
 from seqfront.loss.lattice import Infeasible
 from seqfront.loss.simple_joiner import band_size
-from seqfront.loss.topology import Topology
+from seqfront.loss.variants import PRUNED_TOPOLOGIES, Topology
 from seqfront.ops import elementwise
 from seqfront.ops.create import range_over
 from seqfront.ops.dtype import cast
@@ -77,8 +76,12 @@ def rnnt_loss_pruned(
     blank_index: int,
     logits_normalized: bool = False,
     topology: Topology = "regular",
+    fastemit: float = 0.0,
+    fastemit_scales_loss: bool = False,
+    clamp: float | None = None,
     delay_penalty: float = 0.0,
     infeasible: Infeasible = "inf",
+    reuse_logits: bool = False,
 ) -> Tensor:
     """-log p(targets | logits), summed over the alignments that stay in a band.
 
@@ -94,9 +97,11 @@ def rnnt_loss_pruned(
         blank_index: Class of the blank, anywhere; negative counts from the end.
         logits_normalized: The logits are log-probs already.
         topology: "regular", or "modified" for one symbol a frame; that of the starts.
+        fastemit: As in `rnnt_loss`; so are `fastemit_scales_loss` and `clamp`.
         delay_penalty: As in `rnnt_loss_simple`.
         infeasible: What sequences without a path in their band get: "inf", "zero", or "raise" for
             an error. Their gradient is zero.
+        reuse_logits: The gradient may be written over the logits, which nothing else may use then.
 
     Returns:
         Loss in nats over the batch dims, unreduced; float64 for float64 logits, else float32. It is
@@ -109,7 +114,8 @@ def rnnt_loss_pruned(
     """
     op = "rnnt_loss_pruned"
     lattice.check_choice(op, infeasible)
-    topology_number = topologies.number(op, topology)
+    topology_number = variants.topology_index(op, topology, PRUNED_TOPOLOGIES)
+    training = variants.training(op, fastemit, fastemit_scales_loss, clamp, "native")
     align.check(op, logits, input_spatial_dim, band_dim, name="logits")
     align.check(op, starts, input_spatial_dim, name="starts")
     align.check(op, targets, targets_spatial_dim, name="targets")
@@ -124,11 +130,13 @@ def rnnt_loss_pruned(
     )  # fmt: skip
     first = lattice.flattened_over(op, starts, logits, p.batch, (input_spatial_dim,))
     attributes = {
+        **training,
         "blank": p.blank,
         "normalized": bool(logits_normalized),
         "topology": topology_number,
-        "delay_penalty": float(delay_penalty),
+        "delay_penalty": variants.check_number(op, "delay_penalty", delay_penalty),
+        "reuse": bool(reuse_logits),
     }
     inputs = (*p.inputs, p.backend.cast(first, "int32"), None, None)
     (loss,) = p.backend.native_call("rnnt_pruned", inputs, attributes)
-    return lattice.per_sequence(op, p, loss, logits, infeasible, topologies.frames_needed(topology))
+    return lattice.per_sequence(op, p, loss, logits, infeasible, variants.needed(topology))

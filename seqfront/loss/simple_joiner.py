@@ -8,10 +8,9 @@ import numpy as np
 
 from seqfront import align, checks, dtypes, errors
 from seqfront.dim import Dim
-from seqfront.loss import lattice
-from seqfront.loss import topology as topologies
+from seqfront.loss import lattice, variants
 from seqfront.loss.lattice import Infeasible, Problem
-from seqfront.loss.topology import Topology
+from seqfront.loss.variants import PRUNED_TOPOLOGIES, Topology
 from seqfront.ops.dtype import cast
 from seqfront.tensor import Tensor
 
@@ -110,13 +109,11 @@ def rnnt_loss_simple(
     """
     op = "rnnt_loss_simple"
     lattice.check_choice(op, infeasible)
-    topology_number = topologies.number(op, topology)
+    topology_number = variants.topology_index(op, topology, PRUNED_TOPOLOGIES)
     _check_scales(op, lm_only_scale, am_only_scale)
     band = 0 if band_dim is None else band_size(op, band_dim)
     align.check(op, source, input_spatial_dim, name="source")
-    align.check(op, prediction, name="prediction")
-    align.check(op, targets, targets_spatial_dim, name="targets")
-    states = _states(op, prediction, targets_spatial_dim)
+    states = variants.prediction_states(op, prediction, targets, targets_spatial_dim)
     source, prediction = _same_dtype(op, source, prediction)
     align.common_backend(op, (source, prediction, targets))
     align.check_sizes(op, (source, prediction, targets))
@@ -127,7 +124,6 @@ def rnnt_loss_simple(
     )  # fmt: skip
     classes = next(d for d in source.dims if d not in p.batch and d is not input_spatial_dim)
     align.check(op, prediction, classes, name="prediction")
-    _check_extent(op, prediction, states, targets, targets_spatial_dim)
     if band_dim is not None:
         _check_band(op, p, band_dim, topology)
     lm = lattice.flattened_over(op, prediction, source, p.batch, (states, classes))
@@ -136,14 +132,12 @@ def rnnt_loss_simple(
         "topology": topology_number,
         "lm_only_scale": float(lm_only_scale),
         "am_only_scale": float(am_only_scale),
-        "delay_penalty": float(delay_penalty),
+        "delay_penalty": variants.check_number(op, "delay_penalty", delay_penalty),
         "band": band,
     }
     inputs = (p.logits, lm, p.targets, p.frame_lengths, p.label_lengths)
     raw_loss, raw_starts = p.backend.native_call("rnnt_simple", inputs, attributes)
-    loss = lattice.per_sequence(
-        op, p, raw_loss, source, infeasible, topologies.frames_needed(topology)
-    )
+    loss = lattice.per_sequence(op, p, raw_loss, source, infeasible, variants.needed(topology))
     if band_dim is None:
         return loss
     dims = (*p.batch, input_spatial_dim)
@@ -166,27 +160,12 @@ def _check_scales(op: str, lm_only: float, am_only: float) -> None:
         raise errors.bad_smoothing(op, lm_only, am_only)
 
 
-def _states(op: str, prediction: Tensor, labels: Dim) -> Dim:
-    """The dim of "so many labels seen"."""
-    for states in (labels + 1, 1 + labels):
-        if states in prediction.dims:
-            return states
-    raise errors.missing_prediction_states(op, prediction, labels)
-
-
 def _same_dtype(op: str, source: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
     for name, x in (("source", source), ("prediction", prediction)):
         if not dtypes.is_float(x.dtype):
             raise errors.wrong_dtype(op, name, x, "floating point")
     dtype = dtypes.promote(source.dtype, prediction.dtype)
     return cast(source, dtype), cast(prediction, dtype)
-
-
-def _check_extent(op: str, prediction: Tensor, states: Dim, targets: Tensor, labels: Dim) -> None:
-    came = prediction.backend.static_shape(prediction.raw)[prediction.axis(states)]
-    count = targets.backend.static_shape(targets.raw)[targets.axis(labels)]
-    if came is not None and count is not None and came != count + 1:
-        raise errors.wrong_prediction_states(op, prediction, targets, states, came, count + 1)
 
 
 def _check_band(op: str, p: Problem, band_dim: Dim, topology: Topology) -> None:

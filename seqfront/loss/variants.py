@@ -28,7 +28,8 @@ Windows: TypeAlias = tuple[Tensor, Tensor]
 
 Attributes: TypeAlias = dict[str, Any]
 
-TOPOLOGIES = ("regular", "modified", "constrained")
+TOPOLOGIES: tuple[Topology, ...] = ("regular", "modified", "constrained")
+PRUNED_TOPOLOGIES: tuple[Topology, ...] = TOPOLOGIES[:2]
 IMPLEMENTATIONS = ("native", "composed")
 STARS = (None, "force_final", "allow_ignore")
 
@@ -42,6 +43,20 @@ def label_states(op: str, logits: Tensor, targets: Tensor, labels: Dim) -> Dim:
     count = targets.backend.static_shape(targets.raw)[targets.axis(labels)]
     if came is not None and count is not None and came != count + 1:
         raise errors.wrong_label_states(op, logits, targets, states, came, count + 1)
+    return states
+
+
+def prediction_states(op: str, prediction: Tensor, targets: Tensor, labels: Dim) -> Dim:
+    """The same dim of what a prediction network gives, before it is joined with the frames."""
+    align.check(op, prediction, name="prediction")
+    align.check(op, targets, labels, name="targets")
+    states = next((dim for dim in (labels + 1, 1 + labels) if dim in prediction.dims), None)
+    if states is None:
+        raise errors.missing_prediction_states(op, prediction, labels)
+    came = prediction.backend.static_shape(prediction.raw)[prediction.axis(states)]
+    count = targets.backend.static_shape(targets.raw)[targets.axis(labels)]
+    if came is not None and count is not None and came != count + 1:
+        raise errors.wrong_prediction_states(op, prediction, targets, states, came, count + 1)
     return states
 
 
@@ -75,15 +90,14 @@ def shape(
     op: str, topology: Topology, delay_penalty: float, sigma: float, hat: bool, normalized: bool
 ) -> Attributes:
     """Which arcs there are, and what is added to their weights."""
-    if topology not in TOPOLOGIES:
-        raise errors.unknown_choice(op, "topology", topology, TOPOLOGIES)
+    index = topology_index(op, topology)
     check_number(op, "delay_penalty", delay_penalty)
     check_number(op, "sigma", sigma)
     if hat and normalized:
         why = "it makes log-probs of logits: a sigmoid for the blank, a softmax for the labels"
         raise errors.cannot_combine(op, "hat=True", "logits_normalized=True", why)
     return {
-        "topology": TOPOLOGIES.index(topology),
+        "topology": index,
         "delay_penalty": delay_penalty,
         "sigma": sigma,
         "hat": bool(hat),
@@ -165,6 +179,13 @@ def _edge(op: str, p: Problem, logits: Tensor, labels: Dim, edge: Tensor) -> Raw
     return lattice.labels_of(edge, logits, p.batch, labels)
 
 
+def topology_index(op: str, topology: Topology, known: tuple[Topology, ...] = TOPOLOGIES) -> int:
+    """What the native ops call it; an error if it is none of those an op knows."""
+    if topology not in known:
+        raise errors.unknown_choice(op, "topology", topology, known)
+    return TOPOLOGIES.index(topology)
+
+
 def needed(topology: Topology) -> Needed:
     """Frames that labels need."""
     if topology == "regular":
@@ -172,11 +193,12 @@ def needed(topology: Topology) -> Needed:
     return lambda labels, repeats: (0, labels)
 
 
-def check_number(op: str, name: str, value: float, least: float = -math.inf) -> None:
-    """That a weight is a number, and not below the least."""
+def check_number(op: str, name: str, value: float, least: float = -math.inf) -> float:
+    """A weight, if it is a number and not below the least."""
     if not _is_number(value) or value < least:
         needed = "a finite number" + (", 0 or more" if least == 0.0 else "")
         raise errors.bad_argument(op, name, value, needed, "0.0 switches it off.")
+    return value
 
 
 def _is_number(value: object) -> bool:
