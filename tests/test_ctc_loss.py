@@ -194,6 +194,7 @@ def test_one_trace_for_all_sizes() -> None:
 
 def test_one_compilation_for_all_sizes() -> None:
     torch._dynamo.reset()
+    backends.get("torch")  # a trace cannot load it
     compiled = torch.compile(in_a_row, fullgraph=True, dynamic=True, backend="aot_eager")
     for size in (2, 5, 3):
         problem = _problem(size)

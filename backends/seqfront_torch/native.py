@@ -245,6 +245,12 @@ def _define_reusing(backward: NativeOp) -> Any:
     return _define(f"{backward.name}_", schema, backward, _reusing_kernel(backward), fake)
 
 
+def _look_up(op: NativeOp) -> Any:
+    """What `call` reads, before a trace does: TorchDynamo knows no lock, and Python 3.11 takes one
+    the first time."""
+    return op.arguments({}), op.results
+
+
 def register() -> None:
     """Register all ops of the library; without it, `call` says so."""
     try:
@@ -253,6 +259,7 @@ def register() -> None:
         return
     for op in table.values():
         _operators[op.name] = _define_op(op)
+        _look_up(op)
     for op in table.values():
         if op.differentiable:
             backward = table[f"{op.name}_backward"]
