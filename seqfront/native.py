@@ -137,6 +137,10 @@ class NativeOp:
         Python 3.12 there is a lock in `cached_property` that it stops at.)"""
         return tuple(i for i, output in enumerate(self.outputs) if not output.saved)
 
+    def completed(self, inputs: Sequence[Any]) -> list[Any]:
+        """Inputs with None for those at the end that are optional and were not named."""
+        return [*inputs, *[None] * (len(self.inputs) - len(inputs))]
+
     def element_dtype(self, dtypes: Sequence[str | None]) -> str:
         """What "T" is, from the dtypes of the inputs."""
         for spec, dtype in zip(self.inputs, dtypes, strict=True):

@@ -62,8 +62,8 @@ def _rnnt(logits: Any, targets: Any, frames: Any = time, positions: Any = labels
 def _fused_rnnt(w: Make, prediction: Any, frames: Any = time) -> Any:
     return sf.fused_rnnt_loss(
         source=w.zeros(batch, time, mel), prediction=prediction, weight=w.zeros(mel, vocab),
-        joint_dim=mel, classes=vocab, targets=w.ints(batch, labels), input_spatial_dim=frames,
-        targets_spatial_dim=labels, blank_index=0,
+        joint_dim=mel, classes=vocab, targets=w.ints(batch, two), input_spatial_dim=frames,
+        targets_spatial_dim=two, blank_index=0,
     )  # fmt: skip
 
 
@@ -72,6 +72,23 @@ def _fused_ctc(w: Make, weight: Any, frames: Any = time) -> Any:
         hidden=w.zeros(batch, time, mel), weight=weight, feature_dim=mel, classes=vocab,
         targets=w.ints(batch, labels), input_spatial_dim=frames, targets_spatial_dim=labels,
         blank_index=0,
+    )  # fmt: skip
+
+
+ON = {"input_spatial_dim": time, "targets_spatial_dim": labels, "blank_index": 0}
+
+
+def _tdt_alignment(w: Make, function: Any, raw: Any) -> Any:
+    return function(
+        logits=w.zeros(batch, time, labels + 1, vocab), duration_logits=raw, durations=(0, 1, 2),
+        targets=w.ints(batch, labels), **ON,
+    )  # fmt: skip
+
+
+def _pruned(w: Make, starts: Any) -> Any:
+    return sf.rnnt_loss_pruned(
+        logits=w.zeros(batch, time, two, vocab), starts=starts, band_dim=two,
+        targets=w.ints(batch, labels), **ON,
     )  # fmt: skip
 
 
@@ -141,6 +158,32 @@ PLAIN: dict[str, tuple[str, Call]] = {
         "frame_lengths", lambda w, raw: _packed(w.zeros(time, vocab), w.ints(batch, labels), raw),
     ),
     "pack_cells": ("x", lambda w, raw: _pack(raw)),
+    **{
+        name: (
+            "logits",
+            lambda w, raw, name=name: getattr(sf, name)(
+                logits=raw, targets=w.ints(batch, labels), **ON
+            ),
+        )
+        for name in ("ctc_alignment", "ctc_posteriors", "rnnt_alignment", "rnnt_posteriors")
+    },
+    "tdt_alignment": (
+        "duration_logits", lambda w, raw: _tdt_alignment(w, sf.tdt_alignment, raw),
+    ),
+    "tdt_posteriors": (
+        "duration_logits", lambda w, raw: _tdt_alignment(w, sf.tdt_posteriors, raw),
+    ),
+    "rnnt_loss_simple": (
+        "prediction",
+        lambda w, raw: sf.rnnt_loss_simple(
+            source=w.zeros(batch, time, vocab), prediction=raw, targets=w.ints(batch, labels), **ON
+        ),
+    ),
+    "rnnt_loss_pruned": ("starts", _pruned),
+    "prune": (
+        "starts",
+        lambda w, raw: sf.prune(w.zeros(batch, labels), starts=raw, axis=labels, band_dim=two),
+    ),
     "alignment_windows": ("frames", lambda w, raw: sf.alignment_windows(raw, left=0, right=0)),
     "edit_distance": ("b", lambda w, raw: sf.edit_distance(w.ints(labels), labels, raw, labels)),
     "greedy_transducer": ("encoded", lambda w, raw: _greedy(raw)),
@@ -200,7 +243,7 @@ NAMES: dict[str, Call] = {
     "label_smoothing": lambda w, dim: sf.label_smoothing(w.zeros(mel), 0.1, dim),
     "ctc_loss": lambda w, dim: _ctc(w.zeros(time, vocab), w.ints(labels), dim),
     "fused_ctc_loss": lambda w, dim: _fused_ctc(w, w.zeros(mel, vocab), dim),
-    "fused_rnnt_loss": lambda w, dim: _fused_rnnt(w, w.zeros(batch, labels + 1, mel), dim),
+    "fused_rnnt_loss": lambda w, dim: _fused_rnnt(w, w.zeros(batch, two + 1, mel), dim),
     "rnnt_loss": lambda w, dim: _rnnt(w.zeros(time, vocab), w.ints(labels), time, dim),
     "tdt_loss": lambda w, dim: _tdt(w.zeros(three, vocab), None, w.ints(two), dim),
     "rnnt_loss_packed": lambda w, dim: _packed(w.zeros(time, vocab), w.ints(labels), None, dim),
@@ -332,23 +375,21 @@ def test_native_ops_refuse_shapes_that_disagree(op: str) -> None:
     backend = sf.backends.get("numpy")
     logits = np.zeros((2, 3, 4, 5)[: {"ctc": 3, "rnnt": 4, "edit_distance": 2}[op]], np.float32)
     first = logits.astype(np.int32) if op == "edit_distance" else logits
-    targets, counts = np.zeros((1, 3), np.int32), np.ones(2, np.int32)
+    targets, counts = np.zeros((3, 3), np.int32), np.ones(2, np.int32)
     inputs = (first, counts, targets, counts) if op == "edit_distance" else (
         first, targets, counts, counts
     )  # fmt: skip
-    optional = [None] * (len(sf.native.ops()[op].inputs) - len(inputs))
-    with pytest.raises(sf.NativeError, match=rf"^{op}: \w+ must be \[batch.*, but is \["):
-        backend.native_call(op, (*inputs, *optional), {})
+    with pytest.raises(sf.NativeError, match=rf"^{op}: \w+ must be \[.*\], but is \["):
+        backend.native_call(op, inputs, {})
 
 
 def test_native_ops_refuse_other_ranks() -> None:
     backend = sf.backends.get("numpy")
     counts = np.ones(2, np.int32)
     inputs = (np.zeros((2, 3, 4), np.float32), np.zeros((2, 3), np.int32), counts, counts)
-    optional = [None] * (len(sf.native.ops()["rnnt"].inputs) - len(inputs))
     message = r"^rnnt: logits must be \[batch, frames, labels\+1, classes\], but has 3 axes\.$"
     with pytest.raises(sf.NativeError, match=message):
-        backend.native_call("rnnt", (*inputs, *optional), {})
+        backend.native_call("rnnt", inputs, {})
 
 
 def _is_clean(error: BaseException) -> None:

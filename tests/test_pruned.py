@@ -9,7 +9,7 @@ import pytest
 from frameworks import INSTALLED
 from hypothesis import given
 from hypothesis import strategies as st
-from seqfront.loss.topology import Topology
+from seqfront.loss.variants import Topology
 
 import seqfront as sf
 

@@ -40,5 +40,4 @@ class Backend(
         self, op: str, inputs: Sequence[np.ndarray | None], attributes: Mapping[str, float]
     ) -> tuple[np.ndarray, ...]:
         """The results of one op of `seqfront.native.ops()`."""
-        attributes = {key: value for key, value in attributes.items() if key != "reuse"}
         return native.call(op, inputs, attributes)

@@ -28,7 +28,8 @@ def call(
     """The results of an op of `seqfront.native.ops()`."""
     op = native.ops()[name]
     attributes = {key: value for key, value in attributes.items() if key != "reuse"}
-    arrays = [_readable(x, spec) for x, spec in zip(inputs, op.inputs, strict=True)]
+    given = zip(op.completed(inputs), op.inputs, strict=True)
+    arrays = [_readable(x, spec) for x, spec in given]
     element = op.element_dtype([None if x is None else x.dtype.name for x in arrays])
     shapes = op.output_shapes([None if x is None else x.shape for x in arrays])
     outputs = [

@@ -54,6 +54,7 @@ def call(
     """The results of one op of `seqfront.native.ops()`; 0 threads are the library's default."""
     op = native.ops()[name]
     attributes = {key: value for key, value in attributes.items() if key != "reuse"}
+    inputs = op.completed(inputs)
     outputs = _outputs(op, inputs, _typed(op, op.arguments(attributes)), threads)
     return tuple(outputs[i] for i in op.results)
 

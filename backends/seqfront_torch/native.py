@@ -36,7 +36,7 @@ def call(
     arguments = _typed(op, op.arguments(attributes))
     if op.differentiable:
         arguments.append(reuse)
-    results = _operators[name](*inputs, *arguments)
+    results = _operators[name](*op.completed(inputs), *arguments)
     if isinstance(results, torch.Tensor):
         return (results,)
     return tuple(results[i] for i in op.results)

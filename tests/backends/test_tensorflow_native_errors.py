@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow_lattices import BATCH, BLANK, CLASSES, CTC, LOSSES, RNNT, inputs_for
 
 from seqfront.errors import NativeError
+from seqfront.native import ops
 from seqfront_tensorflow import native
 
 Change = Callable[..., tuple[tf.Tensor, ...]]
@@ -36,7 +37,7 @@ BAD_SHAPES: list[tuple[str, Mapping[str, Any], Change, str]] = [
     ),
     (
         "ctc", CTC, lambda x, y, t, s: (x[:1], y, t, s),
-        "ctc: targets must be [batch, labels] = [1, ?], but is [4, 2].",
+        "ctc: frame_lengths must be [batch] = [1], but is [4].",
     ),
     (
         "ctc", CTC, lambda x, y, t, s: (x, y, t[:3], s),
@@ -105,17 +106,16 @@ def test_negative_threads() -> None:
 
 
 def test_wrong_saved() -> None:
-    logits, targets, frames, labels = inputs_for("ctc")
-    message = "ctc_backward: saved must be [batch, frames, labels+2] = [4, 4, 4]"
-    ones = tf.ones([BATCH])
+    half = ops()["ctc_backward"]
+    inputs: list[Any] = [*inputs_for("ctc"), None, tf.zeros([4, 4, 2])]
+    inputs += [tf.zeros([16, BATCH, 8]), tf.zeros([BATCH, 34]), tf.ones([BATCH])]
+    message = "ctc_backward: saved_frames must be [batch, frames, 3] = [4, 4, 3], but is [4, 4, 2]."
     with pytest.raises(tf.errors.InvalidArgumentError, match=re.escape(message)):
-        native._ops.seqfront_ctc_backward(
-            logits, targets, frames, labels, tf.zeros([4, 4, 3]), ones, blank=BLANK
-        )
+        native._outputs(half, inputs, {"blank": BLANK}, 0)
 
 
 def test_lattice_type_is_checked_by_the_type_system() -> None:
-    inputs = inputs_for("rnnt", tf.float32)
+    inputs = [*inputs_for("rnnt", tf.float32), tf.zeros([0], tf.int32), tf.zeros([0], tf.int32)]
     with pytest.raises(tf.errors.NotFoundError, match=r"L in \[DT_FLOAT\]"):
         native._ops.seqfront_rnnt(*inputs, L=tf.float64, blank=BLANK)
 

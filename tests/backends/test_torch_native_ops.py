@@ -217,10 +217,10 @@ def test_opcheck_backward(op: str, attributes: Any) -> None:
     logits, ints = problem(op, full=True)
     optional = [None] * (len(native.ops()[op].inputs) - 4)
     tensors, numbers = (logits, *ints, *optional), operands(op, attributes)
-    loss, saved = getattr(torch.ops.seqfront, op).default(*tensors, *numbers)
+    loss, *saved = getattr(torch.ops.seqfront, op).default(*tensors, *numbers)
     for half in (f"{op}_backward", f"{op}_backward_"):  # the second one writes over the logits
         backward = getattr(torch.ops.seqfront, half).default
-        torch.library.opcheck(backward, (*tensors, saved, torch.ones_like(loss), *numbers))
+        torch.library.opcheck(backward, (*tensors, *saved, torch.ones_like(loss), *numbers))
 
 
 @pytest.mark.parametrize("compiled", [False, True])

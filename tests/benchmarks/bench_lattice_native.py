@@ -56,6 +56,7 @@ class Problem:
         rows = (batch, frames, labels + 1) if kind == "rnnt" else (batch, frames)
         torch.manual_seed(1)
         self.kind = kind
+        self.shape = shape
         self.logits = torch.randn(*rows, classes)
         self.original = self.logits.clone()
         self.targets = torch.randint(1, classes, (batch, labels), dtype=torch.int32)
@@ -63,21 +64,22 @@ class Problem:
         self.label_lengths = torch.full((batch,), labels, dtype=torch.int32)
         self.loss = torch.empty(batch)
         self.ones = torch.ones(batch)
-        tensors = [self.logits, self.targets, self.frame_lengths, self.label_lengths]
         op = native.ops()[kind]
-        self.inputs = [*map(buffer, tensors), *[None] * (len(op.inputs) - len(tensors))]
-        shapes = op.output_shapes([None if x is None else x.shape for x in self.inputs])
-        self.saved = torch.empty(shapes[1])
+        tensors = [self.logits, self.targets, self.frame_lengths, self.label_lengths]
+        given: list[torch.Tensor | None] = op.completed(tensors)
+        shapes = op.output_shapes([None if x is None else x.shape for x in given])
+        self.inputs = [None if x is None else buffer(x) for x in given]
+        self.saved = [torch.empty(shape) for shape in shapes[1:]]
 
     def run(self, threads: int, grad: torch.Tensor | None = None) -> None:
         """The loss, and the gradient into `grad`."""
         op = native.ops()[self.kind]
         arguments = op.arguments({"blank": 0})
-        saved = buffer(self.saved)
-        native.call(op, self.inputs, arguments, [buffer(self.loss), saved], threads)
+        saved = list(map(buffer, self.saved))
+        native.call(op, self.inputs, arguments, [buffer(self.loss), *saved], threads)
         if grad is not None:
             half = native.ops()[f"{self.kind}_backward"]
-            inputs = [*self.inputs, saved, buffer(self.ones)]
+            inputs = [*self.inputs, *saved, buffer(self.ones)]
             native.call(half, inputs, arguments, [buffer(grad)], threads)
 
     def torch_peer(self) -> None:

@@ -102,7 +102,7 @@ MESSAGES = [
         (
             "fused_rnnt_loss: skip_below cannot be -1.0.\n"
             "  needed  a finite number, 0 or more\n"
-            "  fix: leave it out to switch it off."
+            "  fix: 0.0 switches it off."
         ),
     ),
     Message(
@@ -112,7 +112,7 @@ MESSAGES = [
         (
             "fused_rnnt_loss: delay_penalty cannot be inf.\n"
             "  needed  a finite number\n"
-            "  fix: leave it out to switch it off."
+            "  fix: 0.0 switches it off."
         ),
     ),
     Message(

@@ -1,6 +1,9 @@
 // The thread pool. Each call posts one job on its own stack; workers join jobs that still have
 // chunks to give, and the caller works too, then waits for those who joined.
 //
+// A thread that sleeps takes tens of microseconds to wake up, and the loops of one call follow each
+// other closely: so who waits looks around for a moment before it sleeps.
+//
 // The pool is never destroyed: its workers are detached and sleep when the process ends, so there
 // is nothing to join at exit. (The library is linked with -z nodelete, so its code stays mapped.)
 // After fork() only the forking thread lives in the child, which forgets the pool and makes a new
@@ -13,6 +16,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
@@ -24,7 +28,8 @@ namespace seqfront {
 namespace {
 
 constexpr int32_t kMaxThreads = 256;
-constexpr int64_t kChunkWork = int64_t{1} << 15;   // about 10 microseconds
+constexpr int64_t kChunkWork = int64_t{1} << 15;  // about 10 microseconds
+constexpr int64_t kChunksPerThread = 8;  // at most: neighbours share lines of what they write
 constexpr int64_t kThreadWork = int64_t{1} << 17;  // the least a thread is woken for
 
 // Items that make `amount` of work; at least one.
@@ -39,8 +44,8 @@ struct Job {
     int64_t chunk;
     int32_t threads;
     std::atomic<int64_t> next{0};
-    int32_t joined = 1;  // guarded by the pool's mutex, as is `active`
-    int32_t active = 0;
+    int32_t joined = 1;  // guarded by the pool's mutex, as are changes of `active`
+    std::atomic<int32_t> active{0};
 
     bool has_work() const { return next.load(std::memory_order_relaxed) < count; }
 
@@ -53,6 +58,26 @@ struct Job {
     }
 };
 
+void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+// Waits for it to hold, but not for long.
+template <class Condition>
+void look_for(Condition&& holds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+    do {
+        for (int i = 0; i < 32; ++i) {
+            if (holds()) return;
+            pause();
+        }
+    } while (std::chrono::steady_clock::now() < end);
+}
+
 class Pool {
   public:
     void run(Job& job) {
@@ -62,6 +87,7 @@ class Pool {
             grow(job.threads - 1);
             all = workers_ < job.threads;
             jobs_.push_back(&job);
+            posted_.fetch_add(1, std::memory_order_relaxed);
         }
         if (all) {
             work_.notify_all();
@@ -71,6 +97,9 @@ class Pool {
         job.run(0);
         std::unique_lock<std::mutex> lock(mutex_);
         jobs_.erase(std::find(jobs_.begin(), jobs_.end(), &job));
+        lock.unlock();
+        look_for([&] { return job.active.load(std::memory_order_relaxed) == 0; });
+        lock.lock();
         done_.wait(lock, [&] { return job.active == 0; });
     }
 
@@ -106,6 +135,10 @@ class Pool {
             job->run(slot);
             lock.lock();
             if (--job->active == 0) done_.notify_all();
+            const uint64_t seen = posted_.load(std::memory_order_relaxed);
+            lock.unlock();
+            look_for([&] { return posted_.load(std::memory_order_relaxed) != seen; });
+            lock.lock();
         }
     }
 
@@ -113,6 +146,7 @@ class Pool {
     std::condition_variable work_;
     std::condition_variable done_;
     std::vector<Job*> jobs_;
+    std::atomic<uint64_t> posted_{0};
     int32_t workers_ = 0;
 };
 
@@ -177,7 +211,7 @@ void parallel_for_raw(int64_t count, int64_t work, int32_t threads, ParallelBody
     job.body = body;
     job.context = context;
     job.count = count;
-    job.chunk = items_of(kChunkWork, work);
+    job.chunk = std::max(items_of(kChunkWork, work), count / (kChunksPerThread * threads));
     job.threads = threads;
     pool().run(job);
 }
