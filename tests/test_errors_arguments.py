@@ -379,7 +379,7 @@ def test_native_ops_refuse_shapes_that_disagree(op: str) -> None:
     inputs = (first, counts, targets, counts) if op == "edit_distance" else (
         first, targets, counts, counts
     )  # fmt: skip
-    with pytest.raises(sf.NativeError, match=rf"^{op}: \w+ must be \[.*\], but is \["):
+    with pytest.raises(sf.NativeError, match=rf"^{op}: \w+ (must be \[|has 3 rows)"):
         backend.native_call(op, inputs, {})
 
 

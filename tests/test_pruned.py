@@ -9,9 +9,9 @@ import pytest
 from frameworks import INSTALLED
 from hypothesis import given
 from hypothesis import strategies as st
-from seqfront.loss.variants import Topology
 
 import seqfront as sf
+from seqfront.loss.variants import Topology
 
 batch, time, labels, classes = sf.Dim("batch"), sf.Dim("time"), sf.Dim("labels"), sf.Dim("v", 6)
 TOPOLOGIES: tuple[Topology, ...] = ("regular", "modified")

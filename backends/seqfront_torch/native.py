@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import torch
 
 from seqfront import errors, native
-from seqfront.native import ArraySpec, Buffer, NativeOp
+from seqfront.native import ArraySpec, Attribute, Buffer, NativeOp
 from seqfront_torch.inspection import DTYPES, NAMES
 
 _library = torch.library.Library("seqfront", "DEF")
@@ -31,20 +31,13 @@ def call(
 ) -> tuple[torch.Tensor, ...]:
     """The results of an op of `seqfront.native.ops()`."""
     op = native.ops()[name]
-    attributes = dict(attributes)
-    reuse = bool(attributes.pop("reuse", False))
-    arguments = _typed(op, op.arguments(attributes))
-    if op.differentiable:
-        arguments.append(reuse)
-    results = _operators[name](*op.completed(inputs), *arguments)
+    if not op.differentiable:
+        attributes = {key: value for key, value in attributes.items() if key != "reuse"}
+    # By name, and only what was given: Dynamo makes symbols of floats that it finds in tables.
+    results = _operators[name](*op.completed(inputs), **attributes)
     if isinstance(results, torch.Tensor):
         return (results,)
     return tuple(results[i] for i in op.results)
-
-
-def _typed(op: NativeOp, values: Sequence[float]) -> list[Any]:
-    types: dict[str, Callable[[float], Any]] = {"bool": bool, "int": int, "float": float}
-    return [types[a.type](value) for a, value in zip(op.attributes, values, strict=True)]
 
 
 # -- kernels --------------------------------------------------------------------------------------
@@ -80,10 +73,13 @@ def _outputs(op: NativeOp, inputs: Sequence[torch.Tensor | None]) -> list[torch.
 
 
 def _split(op: NativeOp, values: Sequence[Any]) -> tuple[list[Any], list[float]]:
-    """Inputs, ready to be read, and attributes."""
+    """Inputs, ready to be read, and attributes. (PyTorch leaves defaults out at the end.)"""
     count = len(op.inputs)
-    inputs = [_readable(x, spec) for x, spec in zip(values[:count], op.inputs, strict=True)]
-    return inputs, [float(value) for value in values[count : count + len(op.attributes)]]
+    given = values[count : count + len(op.attributes)]
+    inputs = [
+        _readable(x, spec) for x, spec in zip(op.completed(values[:count]), op.inputs, strict=True)
+    ]
+    return inputs, [*map(float, given), *(a.default for a in op.attributes[len(given) :])]
 
 
 def _run(
@@ -211,7 +207,12 @@ def _signature(op: NativeOp, mutated: int = -1) -> str:
     for index, spec in enumerate(op.inputs):
         kind = "Tensor(a!)" if index == mutated else "Tensor?" if spec.optional else "Tensor"
         tensors.append(f"{kind} {spec.name}")
-    return ", ".join([*tensors, *(f"{a.type} {a.name}" for a in op.attributes)])
+    return ", ".join([*tensors, *(f"{a.type} {a.name}={_default(a)}" for a in op.attributes)])
+
+
+def _default(attribute: Attribute) -> str:
+    kinds: dict[str, Callable[[float], Any]] = {"bool": bool, "int": int, "float": float}
+    return repr(kinds[attribute.type](attribute.default))
 
 
 def _tensors(count: int) -> str:

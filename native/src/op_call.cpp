@@ -1,5 +1,6 @@
 // The generic half of the C ABI: the declarations of all ops, and the checked way to run one.
 #include <cmath>
+#include <cstring>
 #include <memory>
 
 #include "cpu/problem.hpp"
@@ -236,6 +237,17 @@ void check_call(const sf_op_spec& op, const sf_array* inputs, const double* attr
 }
 
 }  // namespace
+
+void Call::clear(int output) const {
+    const sf_array& array = outputs_[output];
+    if (is_empty(array)) return;
+    const bool half = array.dtype == SF_BFLOAT16 || array.dtype == SF_FLOAT16;
+    size_t bytes = array.dtype == SF_FLOAT64 ? 8 : half ? 2 : 4;
+    for (int32_t axis = 0; axis < array.rank; ++axis) {
+        bytes *= static_cast<size_t>(array.shape[axis]);
+    }
+    std::memset(array.data, 0, bytes);
+}
 
 bool Call::has(int input) const { return !left_out(spec_.inputs[input], shape_of(inputs_[input])); }
 

@@ -24,8 +24,8 @@ from seqfront.errors.backends import (
 from seqfront.errors.base import (
     BackendError,
     CheckpointError,
-    DTypeError,
     DimError,
+    DTypeError,
     NativeError,
     SeqfrontError,
     SeqfrontWarning,
