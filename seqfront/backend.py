@@ -363,6 +363,7 @@ class Backend(ComposedOps, abc.ABC):
     ) -> tuple[Raw, ...]:
         """The results of one op of `seqfront.native.ops()`, differentiable as declared there.
 
-        An optional input may be None; at the end, it may be missing. The attribute `reuse`, which every differentiable op has
-        beside its own, allows the gradient to be written over the input it belongs to.
+        An optional input may be None; at the end, it may be missing. The attribute `reuse`, which
+        every differentiable op has beside its own, allows the gradient to be written over the input
+        it belongs to.
         """

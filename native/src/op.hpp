@@ -32,7 +32,7 @@ class Call {
     const sf_array& input(int i) const { return inputs_[i]; }
     const sf_array& output(int i) const { return outputs_[i]; }
     int64_t size(int input, int axis) const { return inputs_[input].shape[axis]; }
-    bool has(int input) const;       // whether an optional input was given
+    bool has(int input) const;     // whether an optional input was given
     void clear(int output) const;  // to zeros; one without gaps
 
     template <class T>
