@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "dispatch.hpp"
 #include "seqfront/seqfront.h"
+#include "simd/dispatch.hpp"
 #include "thread_pool.hpp"
 
 extern "C" SF_API void ideal_two_pass(const float* x, float* y, int64_t rows, int64_t classes,

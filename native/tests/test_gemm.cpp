@@ -1,7 +1,7 @@
 // Matrix products against the plain triple loop: sizes around every block, any strides, each
 // instruction set; nothing but c is written, and nothing outside a and b is read.
-#include "dispatch.hpp"
 #include "problem.hpp"
+#include "simd/dispatch.hpp"
 #include "tensors.hpp"
 #include "testing.hpp"
 

@@ -1,6 +1,6 @@
 // Rows of joint networks: tanh over its whole range, the other activations, and their slopes, for
 // rows of any length; what lies behind a row stays as it is.
-#include "dispatch.hpp"
+#include "simd/dispatch.hpp"
 #include "tensors.hpp"
 #include "testing.hpp"
 

@@ -1,7 +1,7 @@
 // exp, log and the half-precision conversions of every instruction set, over their whole range.
 #include <cstring>
 
-#include "dispatch.hpp"
+#include "simd/dispatch.hpp"
 #include "tensors.hpp"
 #include "testing.hpp"
 

@@ -1,5 +1,5 @@
 // The simple loss of pruned RNN-T against the dense loss of the same logits, and pruning bounds.
-#include "pruning_grid.hpp"
+#include "pruned/pruning_grid.hpp"
 #include "tensors.hpp"
 #include "testing.hpp"
 

@@ -73,7 +73,7 @@ typedef struct sf_array {
 } sf_array;
 
 /* What an op takes and gives. All ops are declared in one table, from which the bindings of every
- * framework are made; docs/native.md describes each op. */
+ * framework are made; see native/README.md. */
 enum {
     SF_DIFFERENTIABLE = 1, /* input: the op has a gradient for it. output: it carries a gradient */
     SF_OPTIONAL = 2,       /* input: may be left out, as an array of shape [0] */

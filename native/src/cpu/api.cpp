@@ -1,6 +1,6 @@
 // The parts of the C ABI that compute nothing: errors, version, instruction set, threads.
-#include "dispatch.hpp"
 #include "seqfront/seqfront.h"
+#include "simd/dispatch.hpp"
 #include "status.hpp"
 #include "thread_pool.hpp"
 

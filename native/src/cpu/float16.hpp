@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels.hpp"
+#include "simd/kernels.hpp"
 
 namespace seqfront {
 

@@ -11,9 +11,9 @@
 #include <cstring>
 #include <limits>
 
-#include "dispatch.hpp"
 #include "float16.hpp"
 #include "problem.hpp"
+#include "simd/dispatch.hpp"
 
 namespace seqfront {
 

@@ -8,9 +8,9 @@
 #include <memory>
 #include <new>
 
-#include "kernels.hpp"
 #include "op.hpp"
 #include "seqfront/seqfront.h"
+#include "simd/kernels.hpp"
 
 namespace seqfront {
 
