@@ -92,20 +92,22 @@ class Scenario {
         return element_ == SF_FLOAT64 ? SF_FLOAT64 : SF_FLOAT32;
     }
 
+    // Mostly the default: of many random ones some do not go together.
     double attribute(int32_t i) {
         const sf_attribute_spec& spec = op_.attributes[i];
         const std::string type = spec.type;
-        if (type == "bool") return bytes_.below(2);
+        if (!bytes_.one_in(4)) return spec.fallback;
+        if (type == "bool") return static_cast<double>(bytes_.below(2));
         if (type == "int")
-            return static_cast<double>(bytes_.below(6)) - (bytes_.one_in(16) ? 2 : 0);
-        return bytes_.one_in(2) ? spec.fallback
-                                : (static_cast<double>(bytes_.below(256)) - 64) / 64;
+            return static_cast<double>(bytes_.below(4)) - (bytes_.one_in(16) ? 2 : 0);
+        return (static_cast<double>(bytes_.below(256)) - (bytes_.one_in(4) ? 64 : 0)) / 64;
     }
 
     int64_t size(const std::string& name) {
         const auto found = sizes_.find(name);
         if (found != sizes_.end()) return found->second;
-        return sizes_[name] = name == "classes" ? 1 + bytes_.below(40) : bytes_.below(6);
+        if (name == "rows") return sizes_[name] = bytes_.one_in(3) ? 1 : size("batch");
+        return sizes_[name] = name == "classes" ? 2 + bytes_.below(40) : bytes_.below(6);
     }
 
     // "factor*name+offset", a name, or a number.
@@ -158,11 +160,13 @@ class Scenario {
                               : name == "b_lengths"     ? size("b_size") + 1
                               : name == "frame_lengths" ? size("frames") + 1
                               : name == "label_lengths" ? size("labels") + 1
-                              : name == "targets"       ? size("classes")
+                              : name == "targets"       ? size("classes") - 1
                                                         : 7;
+        const int64_t least = name == "targets";  // the blank is mostly class 0
         auto* values = reinterpret_cast<int32_t*>(memory.bytes.get());
         for (int64_t k = 0; k < memory.size / 4; ++k) {
-            values[k] = static_cast<int32_t>(bytes_.below(limit));
+            values[k] = static_cast<int32_t>(least + bytes_.below(limit));
+            if (name == "durations") values[k] = static_cast<int32_t>(k);
             if (bytes_.one_in(255)) values[k] = static_cast<int32_t>(bytes_.below(9)) - 4;
         }
     }
