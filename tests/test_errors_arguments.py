@@ -80,8 +80,8 @@ ON = {"input_spatial_dim": time, "targets_spatial_dim": labels, "blank_index": 0
 
 def _tdt_alignment(w: Make, function: Any, raw: Any) -> Any:
     return function(
-        logits=w.zeros(batch, time, labels + 1, vocab), duration_logits=raw, durations=(0, 1, 2),
-        targets=w.ints(batch, labels), **ON,
+        logits=w.zeros(batch, time, two + 1, vocab), duration_logits=raw, durations=(0, 1, 2),
+        targets=w.ints(batch, two), **{**ON, "targets_spatial_dim": two},
     )  # fmt: skip
 
 
@@ -180,6 +180,12 @@ PLAIN: dict[str, tuple[str, Call]] = {
         ),
     ),
     "rnnt_loss_pruned": ("starts", _pruned),
+    "ctc_feasible": (
+        "input_lengths",
+        lambda w, raw: sf.ctc_feasible(
+            input_lengths=raw, targets=w.ints(batch, labels), targets_spatial_dim=labels
+        ),
+    ),
     "prune": (
         "starts",
         lambda w, raw: sf.prune(w.zeros(batch, labels), starts=raw, axis=labels, band_dim=two),

@@ -11,39 +11,23 @@ from oracles import ctc as oracles
 
 import seqfront as sf
 from cases.dims import batch, group, time
+from cases.lattices import (
+    FULL,
+    INFEASIBLE,
+    INFINITE,
+    LAYOUT,
+    NO_FRAMES,
+    TWO,
+    classes,
+    labels,
+    scores,
+    symbols,
+)
 from seqfront import Dim
 from seqfront.testing import Case, Layout, Spec, constant, integers, normal, ragged, uniform
 
-labels = Dim("labels")
 flat = Dim("flat")
 """The labels of all sequences, one after another."""
-classes = Dim("classes", 5)
-symbols = Dim("symbols", 4)
-"""The classes without the blank."""
-
-LAYOUT = Layout(
-    {batch: 3, group: 2, time: 5, labels: 3},
-    {time: ragged(batch, [5, 3, 4]), labels: ragged(batch, [3, 0, 2])},
-)
-TWO = Layout(
-    {batch: 3, group: 2, time: 4, labels: 2},
-    {
-        time: ragged((batch, group), [[4, 3], [2, 4], [3, 1]]),
-        labels: ragged((batch, group), [[2, 1], [0, 2], [1, 1]]),
-    },
-)
-FULL = Layout({batch: 3, time: 4, labels: 2})
-INFEASIBLE = Layout(
-    {batch: 4, time: 4, labels: 3},
-    {time: ragged(batch, [4, 1, 0, 0]), labels: ragged(batch, [3, 2, 0, 1])},
-)
-_NO_FRAMES = "rows without frames are what is tried"
-_INFINITE = "infinite losses do not move"
-
-
-def _logits(*dims: Dim) -> Spec:
-    return normal(*dims, scale=1.5)
-
 
 _TARGETS = integers(batch, labels, low=1, of=classes)
 _REPEATS = constant([[2, 2, 3], [1, 1, 1], [3, 3, 2]], batch, labels, of=classes)
@@ -63,7 +47,7 @@ def _ctc(
     flags: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Case:
-    inputs = {"x": _logits(batch, time, classes), "y": _TARGETS} if inputs is None else inputs
+    inputs = {"x": scores(batch, time, classes), "y": _TARGETS} if inputs is None else inputs
 
     def call(x: sf.Tensor, y: sf.Tensor, prior: sf.Tensor | None = None) -> sf.Tensor:
         log_prior = None if prior is None else sf.log(sf.cast(prior, x.dtype) / 100.0)
@@ -94,18 +78,18 @@ _NO_VALUE = ("reuse_logits", "implementation")
 """Options that change how the loss is computed, not what it is."""
 
 _LOG_PROBS = {"x": uniform(batch, time, classes, low=-3.0, high=-0.1), "y": _TARGETS}
-_REPEATED = {"x": _logits(batch, time, classes), "y": _REPEATS}
+_REPEATED = {"x": scores(batch, time, classes), "y": _REPEATS}
 _WITH_PRIOR = {**_REPEATED, "prior": _PRIOR}
-_STARRED = {"x": _logits(batch, time, classes), "y": _STARS}
+_STARRED = {"x": scores(batch, time, classes), "y": _STARS}
 _LAST = {
-    "x": _logits(batch, time, classes),
+    "x": scores(batch, time, classes),
     "y": integers(batch, labels, of=symbols),
 }
 _TWO_ROWS = {
-    "x": _logits(batch, classes, time, group),
+    "x": scores(batch, classes, time, group),
     "y": integers(group, labels, batch, low=1, of=classes),
 }
-_SHARED = {"x": _logits(batch, time, classes), "y": integers(labels, low=1, of=classes)}
+_SHARED = {"x": scores(batch, time, classes), "y": integers(labels, low=1, of=classes)}
 _STATIC_TIME, _STATIC_LABELS = Dim("static_time", 4), Dim("static_labels", 2)
 
 PLAIN = [
@@ -123,16 +107,16 @@ PLAIN = [
     _ctc("two-batch-dims", _TWO_ROWS, TWO, (batch, group),
          oracle=lambda x, y: oracles.ctc(x.T, y, blank=0)),
     _ctc("shared-targets", _SHARED, FULL),
-    _ctc("no-batch", {"x": _logits(time, classes), "y": constant([1, 2], labels, of=classes)},
+    _ctc("no-batch", {"x": scores(time, classes), "y": constant([1, 2], labels, of=classes)},
          FULL, ()),
     _ctc("feasible-or-raise", infeasible="raise"),
     _ctc("infeasible-inf", layout=INFEASIBLE,
-         flags={"no_finite_difference": _INFINITE, "no_empty_row": _NO_FRAMES}),
+         flags={"no_finite_difference": INFINITE, "no_empty_row": NO_FRAMES}),
     _ctc("infeasible-zero", layout=INFEASIBLE, infeasible="zero",
-         flags={"no_empty_row": _NO_FRAMES}),
+         flags={"no_empty_row": NO_FRAMES}),
     _ctc("infeasible-max-approx", layout=INFEASIBLE, infeasible="zero", max_approx=True,
-         flags={"no_empty_row": _NO_FRAMES}),
-    _ctc("plain-targets", {"x": _logits(batch, time, classes),
+         flags={"no_empty_row": NO_FRAMES}),
+    _ctc("plain-targets", {"x": scores(batch, time, classes),
                            "y": integers(batch, labels, low=1, high=5, dtype="int64")}),
     _ctc("float16", {"x": normal(batch, time, classes, dtype="float16"), "y": _TARGETS},
          flags={"no_finite_difference": "float16 moves in steps",
@@ -147,7 +131,7 @@ PLAIN.append(
             targets_spatial_dim=_STATIC_LABELS, blank_index=0,
         ),
         {
-            "x": _logits(_STATIC_TIME, batch, classes),
+            "x": scores(_STATIC_TIME, batch, classes),
             "y": integers(batch, _STATIC_LABELS, low=1, of=classes),
         },
         FULL,
@@ -233,16 +217,16 @@ def _concatenated(
 
 
 CONCATENATED = [
-    _concatenated("ragged", _logits(batch, time, classes), _COUNTS),
-    _concatenated("max-approx", _logits(batch, time, classes), _COUNTS, max_approx=True),
-    _concatenated("composed", _logits(batch, time, classes), _COUNTS, implementation="composed"),
-    _concatenated("two-batch-dims", _logits(batch, group, time, classes), _TWO_COUNTS,
+    _concatenated("ragged", scores(batch, time, classes), _COUNTS),
+    _concatenated("max-approx", scores(batch, time, classes), _COUNTS, max_approx=True),
+    _concatenated("composed", scores(batch, time, classes), _COUNTS, implementation="composed"),
+    _concatenated("two-batch-dims", scores(batch, group, time, classes), _TWO_COUNTS,
                   order_matters="the dims of the lengths say the order of the sequences"),
-    _concatenated("full", _logits(batch, time, classes), _COUNTS,
+    _concatenated("full", scores(batch, time, classes), _COUNTS,
                   Layout({batch: 4, time: 4, flat: 9})),
-    _concatenated("stars", _logits(batch, time, classes), _COUNTS,
+    _concatenated("stars", scores(batch, time, classes), _COUNTS,
                   y=constant([9, 2, 1, 9, 9, 4, 9, 0, 0], flat), star_index=9),
-    _concatenated("int64", _logits(batch, time, classes), constant([3, 0, 2, 2], batch,
+    _concatenated("int64", scores(batch, time, classes), constant([3, 0, 2, 2], batch,
                                                                     dtype="int64")),
 ]  # fmt: skip
 
@@ -307,12 +291,12 @@ FEASIBLE = [
     Case(
         "ctc-infeasible-after-the-loss",
         lambda x, y: _without_hopeless(x, y),
-        {"x": _logits(batch, time, classes), "y": _TARGETS},
+        {"x": scores(batch, time, classes), "y": _TARGETS},
         INFEASIBLE,
         covers=("ctc_loss",),
         batch=(batch,),
         oracle=lambda x, y: _zero_if_infinite(oracles.ctc(x, y, blank=0)),
-        no_empty_row=_NO_FRAMES,
+        no_empty_row=NO_FRAMES,
     ),
 ]  # fmt: skip
 

@@ -34,11 +34,11 @@ INFEASIBLE = Layout(
     {batch: 4, time: 4, labels: 3},
     {time: ragged(batch, [4, 1, 0, 0]), labels: ragged(batch, [3, 2, 0, 1])},
 )
-_NO_FRAMES = "rows without frames are what is tried"
-_INFINITE = "infinite losses do not move"
+NO_FRAMES = "rows without frames are what is tried"
+INFINITE = "infinite losses do not move"
 
 
-def _logits(*dims: Dim) -> Spec:
+def scores(*dims: Dim) -> Spec:
     return normal(*dims, scale=1.5)
 
 
@@ -75,7 +75,7 @@ def _rnnt(
     return Case(
         f"rnnt-{name}",
         call,
-        {"x": _logits(batch, time, _AFTER, classes), "y": _TARGETS} if inputs is None else inputs,
+        {"x": scores(batch, time, _AFTER, classes), "y": _TARGETS} if inputs is None else inputs,
         layout,
         covers=("rnnt_loss",),
         batch=rows,
@@ -86,25 +86,25 @@ def _rnnt(
 
 RNNT = [
     _rnnt("plain"),
-    _rnnt("states-before", {"x": _logits(batch, time, _BEFORE, classes), "y": _TARGETS}),
+    _rnnt("states-before", {"x": scores(batch, time, _BEFORE, classes), "y": _TARGETS}),
     _rnnt("full", layout=FULL),
     _rnnt("normalized", {"x": uniform(batch, time, _AFTER, classes, low=-3.0, high=-0.1),
                          "y": _TARGETS}, logits_normalized=True),
-    _rnnt("repeats", {"x": _logits(batch, time, _AFTER, classes), "y": _REPEATS}),
-    _rnnt("blank-last", {"x": _logits(batch, time, _AFTER, classes),
+    _rnnt("repeats", {"x": scores(batch, time, _AFTER, classes), "y": _REPEATS}),
+    _rnnt("blank-last", {"x": scores(batch, time, _AFTER, classes),
                          "y": integers(batch, labels, of=symbols)}, blank=-1),
-    _rnnt("two-batch-dims", {"x": _logits(group, batch, time, _AFTER, classes),
+    _rnnt("two-batch-dims", {"x": scores(group, batch, time, _AFTER, classes),
                              "y": integers(batch, group, labels, low=1, of=classes)},
           TWO, (batch, group)),
-    _rnnt("shared-targets", {"x": _logits(batch, time, _AFTER, classes),
+    _rnnt("shared-targets", {"x": scores(batch, time, _AFTER, classes),
                              "y": integers(labels, low=1, of=classes)}, FULL),
-    _rnnt("no-batch", {"x": _logits(time, _AFTER, classes),
+    _rnnt("no-batch", {"x": scores(time, _AFTER, classes),
                        "y": constant([1, 2], labels, of=classes)}, FULL, ()),
     _rnnt("feasible-or-raise", infeasible="raise"),
     _rnnt("infeasible-inf", layout=INFEASIBLE,
-          flags={"no_finite_difference": _INFINITE, "no_empty_row": _NO_FRAMES}),
+          flags={"no_finite_difference": INFINITE, "no_empty_row": NO_FRAMES}),
     _rnnt("infeasible-zero", layout=INFEASIBLE, infeasible="zero",
-          flags={"no_empty_row": _NO_FRAMES}),
+          flags={"no_empty_row": NO_FRAMES}),
 ]  # fmt: skip
 RNNT.append(
     Case(
