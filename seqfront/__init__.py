@@ -114,6 +114,7 @@ from seqfront.ops.reduce import mean as mean
 from seqfront.ops.reduce import min as min
 from seqfront.ops.reduce import prod as prod
 from seqfront.ops.reduce import sum as sum
+from seqfront.ops.reverse import reverse as reverse
 from seqfront.ops.shape import expand_dim as expand_dim
 from seqfront.ops.shape import merge_dims as merge_dims
 from seqfront.ops.shape import split_dim as split_dim

@@ -17,7 +17,9 @@ from cases import (
     layers,
     losses,
     metrics,
+    norms,
     pruned,
+    recurrent,
     reducing,
     transducers,
 )
@@ -37,6 +39,8 @@ MODULES = (
     pruned,
     fused,
     layers,
+    recurrent,
+    norms,
     metrics,
     alignments,
 )

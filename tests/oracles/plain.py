@@ -80,3 +80,36 @@ def layer_norm(x: np.ndarray, epsilon: float = 1e-5) -> np.ndarray:
     """Over the last axis."""
     centred = x - x.mean(-1, keepdims=True)
     return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + epsilon)
+
+
+def gru(
+    x: np.ndarray,
+    input_weight: np.ndarray,
+    hidden_weight: np.ndarray,
+    bias: np.ndarray,
+    candidate_bias: np.ndarray,
+    hidden: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """x [time, in] -> y [time, out], last hidden [out]; gates r, z, n."""
+    width, ys = len(hidden), []
+    for frame in x:
+        a, b = frame @ input_weight + bias, hidden @ hidden_weight
+        r, z = _sigmoid(a[:width] + b[:width]), _sigmoid((a + b)[width : 2 * width])
+        n = np.tanh(a[2 * width :] + r * (b[2 * width :] + candidate_bias))
+        hidden = (1 - z) * n + z * hidden
+        ys.append(hidden)
+    return np.array(ys).reshape(len(x), width), hidden
+
+
+def batch_norm(x: np.ndarray, epsilon: float = 1e-5) -> np.ndarray:
+    """Over all axes but the last; NaN is no data."""
+    axes = tuple(range(x.ndim - 1))
+    centred = x - np.nanmean(x, axes)
+    return centred / np.sqrt(np.nanmean(centred**2, axes) + epsilon)
+
+
+def group_norm(x: np.ndarray, groups: int, epsilon: float = 1e-5) -> np.ndarray:
+    """x [..., features]: each group of features over all axes."""
+    parts = np.split(x, groups, -1)
+    y = [(p - p.mean()) / np.sqrt(p.var() + epsilon) if p.size else p for p in parts]
+    return np.concatenate(y, -1)
