@@ -18,10 +18,12 @@ from cases import (
     losses,
     metrics,
     norms,
+    pooling,
     pruned,
     recurrent,
     reducing,
     transducers,
+    wrappers,
 )
 from seqfront.testing import Case
 
@@ -41,6 +43,8 @@ MODULES = (
     layers,
     recurrent,
     norms,
+    pooling,
+    wrappers,
     metrics,
     alignments,
 )

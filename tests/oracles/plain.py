@@ -113,3 +113,27 @@ def group_norm(x: np.ndarray, groups: int, epsilon: float = 1e-5) -> np.ndarray:
     parts = np.split(x, groups, -1)
     y = [(p - p.mean()) / np.sqrt(p.var() + epsilon) if p.size else p for p in parts]
     return np.concatenate(y, -1)
+
+
+def pool(
+    x: np.ndarray, reduce: str, window: int, stride: int, left: int = 0, right: int = 0
+) -> np.ndarray:
+    """x [time, features]; positions outside of the data are left out."""
+    count = max(0, -(-(len(x) + left + right - window + 1) // stride))
+    y = np.zeros((count, *x.shape[1:]))
+    for t in range(count):
+        start = t * stride - left
+        y[t] = getattr(x[max(start, 0) : max(start + window, 0)], reduce)(0)
+    return y
+
+
+def conv_transpose(
+    x: np.ndarray, kernel: np.ndarray, stride: int, left: int, extra: int
+) -> np.ndarray:
+    """x [time, in], kernel [window, in, out]: windows added, `left` cut before, then
+    `time * stride + extra` positions."""
+    full = np.zeros((len(x) * stride + kernel.shape[0], kernel.shape[2]))
+    for t, frame in enumerate(x):
+        for w in range(kernel.shape[0]):
+            full[t * stride + w] += frame @ kernel[w]
+    return full[left : left + len(x) * stride + extra]
