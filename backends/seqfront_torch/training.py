@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,9 +35,9 @@ class Trainer(training.Trainer):
         loss = values["loss"].raw
         (loss if self.accumulate == 1 else loss / self.accumulate).backward()
         if last:
-            backend = backends.get("torch")
             grads = [torch.zeros_like(raw) if raw.grad is None else raw.grad for raw in raws]
-            grads, _ = clipping.clipped(backend, grads, self.clip_norm)
+            if math.isfinite(self.clip_norm):
+                grads, _ = clipping.clipped(backends.get("torch"), grads, self.clip_norm)
             self.optimizer.update(grads, rate)
         return {name: float(value.raw.detach()) for name, value in values.items()}
 
