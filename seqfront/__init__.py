@@ -55,6 +55,7 @@ from seqfront.loss import tdt_loss as tdt_loss
 from seqfront.ops.contract import dot as dot
 from seqfront.ops.contract import linear as linear
 from seqfront.ops.convolve import conv as conv
+from seqfront.ops.convolve_transposed import conv_transpose as conv_transpose
 from seqfront.ops.create import full as full
 from seqfront.ops.create import ones as ones
 from seqfront.ops.create import range_over as range_over
@@ -104,6 +105,8 @@ from seqfront.ops.mask import sequence_mask as sequence_mask
 from seqfront.ops.noise import dropout as dropout
 from seqfront.ops.noise import random_normal as random_normal
 from seqfront.ops.noise import random_uniform as random_uniform
+from seqfront.ops.pool import max_pool as max_pool
+from seqfront.ops.pool import mean_pool as mean_pool
 from seqfront.ops.reduce import all as all
 from seqfront.ops.reduce import any as any
 from seqfront.ops.reduce import argmax as argmax
@@ -114,6 +117,7 @@ from seqfront.ops.reduce import mean as mean
 from seqfront.ops.reduce import min as min
 from seqfront.ops.reduce import prod as prod
 from seqfront.ops.reduce import sum as sum
+from seqfront.ops.reverse import reverse as reverse
 from seqfront.ops.shape import expand_dim as expand_dim
 from seqfront.ops.shape import merge_dims as merge_dims
 from seqfront.ops.shape import split_dim as split_dim

@@ -38,12 +38,8 @@ def save(
         CheckpointError: The metadata are not strings.
     """
     _check_model("save", model)
-    kept = dict(metadata or {})
-    for key, value in kept.items():
-        if not isinstance(key, str) or not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise errors.bad_metadata(key, value)
-    tensors = {key: _stored(p) for key, p in model.named_parameters().items()}
-    safetensors_file.write(os.fspath(path), tensors, kept)
+    check_metadata(metadata)
+    safetensors_file.write(os.fspath(path), stored(model), dict(metadata or {}))
 
 
 def load(model: Module, path: str | os.PathLike[str], strict: bool = True) -> dict[str, str]:
@@ -64,17 +60,43 @@ def load(model: Module, path: str | os.PathLike[str], strict: bool = True) -> di
     """
     _check_model("load", model)
     file = os.fspath(path)
-    stored, metadata = safetensors_file.read(file)
+    found, metadata = safetensors_file.read(file)
+    check_fit(model, found, file, strict)
+    assign(model, found)
+    return metadata
+
+
+def check_metadata(metadata: Mapping[str, str] | None) -> None:
+    """That metadata are strings by name."""
+    for key, value in (metadata or {}).items():
+        if not isinstance(key, str) or not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.bad_metadata(key, value)
+
+
+def stored(model: Module) -> dict[str, Stored]:
+    """The parameters of a model as they go into a file."""
+    return {key: _stored(p) for key, p in model.named_parameters().items()}
+
+
+def check_fit(model: Module, found: Mapping[str, Stored], file: str, strict: bool = True) -> None:
+    """That what was found in a file can be assigned to a model."""
     parameters = model.named_parameters()
-    both = {key: p for key, p in parameters.items() if key in stored}
-    misfits = {key: (p, stored[key]) for key, p in both.items() if not _fits(p, stored[key])}
-    missing = {key: p for key, p in parameters.items() if strict and key not in stored}
-    unexpected = {key: s for key, s in stored.items() if strict and key not in parameters}
+    misfits = {
+        key: (p, found[key])
+        for key, p in parameters.items()
+        if key in found and not _fits(p, found[key])
+    }
+    missing = {key: p for key, p in parameters.items() if strict and key not in found}
+    unexpected = {key: s for key, s in found.items() if strict and key not in parameters}
     if misfits or missing or unexpected:
         raise errors.checkpoint_misfit(file, missing, unexpected, misfits)
-    for key, parameter in both.items():
-        parameter.assign(_values(stored[key]))
-    return metadata
+
+
+def assign(model: Module, found: Mapping[str, Stored]) -> None:
+    """Overwrite the parameters that were found."""
+    for key, parameter in model.named_parameters().items():
+        if key in found:
+            parameter.assign(_values(found[key]))
 
 
 def _fits(parameter: Parameter, stored: Stored) -> bool:

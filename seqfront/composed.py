@@ -183,6 +183,55 @@ class ComposedOps:
         cell = p.binary("add", kept, p.binary("mul", p.unary("sigmoid", i), p.unary("tanh", g)))
         return p.binary("mul", p.unary("sigmoid", o), p.unary("tanh", cell)), cell
 
+    def gru(
+        self,
+        x: Raw,
+        input_weight: Raw,
+        hidden_weight: Raw,
+        bias: Raw,
+        candidate_bias: Raw,
+        hidden: Raw,
+        mask: Raw | None,
+    ) -> tuple[Raw, Raw]:
+        """Gated recurrent unit (Cho et al. 2014), gates in the order r, z, n; see `gru_cell`.
+
+        x [time, batch, in], input_weight [in, 3 out], hidden_weight [out, 3 out], bias [3 out],
+        candidate_bias [out], hidden [batch, out], mask as in `lstm` -> y [time, batch, out] and the
+        last hidden [batch, out].
+        """
+        p = self._p
+        if mask is not None:
+            mask = p.expand_dims(mask, (2,))
+            x = p.where(mask, x, 0.0)
+        gates = self.linear(x, input_weight, bias)
+
+        def step(h: Any, xs: Any) -> tuple[Any, Any]:
+            y = self.gru_cell(xs[0], hidden_weight, candidate_bias, h)
+            if mask is not None:
+                y = p.where(xs[1], y, h)
+            return y, y
+
+        xs = (gates,) if mask is None else (gates, mask)
+        hidden, y = p.scan(step, hidden, xs, self.size(x, 0))
+        return y, hidden
+
+    def gru_cell(self, gates: Raw, hidden_weight: Raw, candidate_bias: Raw, hidden: Raw) -> Raw:
+        """One step from the projected input `gates` [batch, 3 out]: the next hidden state.
+
+        The reset gate acts after the product with the hidden weight, as in cuDNN:
+        n = tanh(gates_n + r * (hidden @ hidden_weight_n + candidate_bias)), and then
+        hidden' = (1 - z) * n + z * hidden.
+        """
+        p = self._p
+        width = self.size(hidden_weight, 0)
+        r_in, z_in, n_in = p.split(gates, (width,) * 3, 1)
+        r_hid, z_hid, n_hid = p.split(self.linear(hidden, hidden_weight), (width,) * 3, 1)
+        r = p.unary("sigmoid", p.binary("add", r_in, r_hid))
+        z = p.unary("sigmoid", p.binary("add", z_in, z_hid))
+        reset = p.binary("mul", r, p.binary("add", n_hid, candidate_bias))
+        n = p.unary("tanh", p.binary("add", n_in, reset))
+        return p.binary("add", n, p.binary("mul", z, p.binary("sub", hidden, n)))
+
     # -- losses -----------------------------------------------------------------------------------
 
     def sparse_cross_entropy(self, logits: Raw, targets: Raw) -> Raw:

@@ -60,6 +60,7 @@ ELSEWHERE = {
     "bad_metadata": "tests/test_checkpoint.py",
     "checkpoint_misfit": "tests/test_checkpoint.py",
     "not_a_checkpoint": "tests/test_checkpoint.py",
+    "optimizer_misfit": "tests/training/test_optimizers.py",
 }
 
 

@@ -1,83 +1,86 @@
-"""Training with TensorFlow: one `tf.function` with unknown sizes; AdamW on plain variables.
-
-The update is written out (Kingma & Ba 2015; decay as in Loshchilov & Hutter 2019, the same formula
-as torch.optim.AdamW), so that a run can move between the frameworks with its optimizer state.
-"""
+"""Training with TensorFlow: a batch is one `tf.function` with unknown sizes."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from seqfront import training
+from seqfront import backends, training
+from seqfront.training import clipping
 from seqfront_tensorflow.module import module
-
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
+from seqfront_tensorflow.optimizer import Optimizer
 
 
 class Trainer(training.Trainer):
     """See `seqfront.training.Trainer`."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.module = module(self.model)
-        named = {n: p for n, p in self.model.named_parameters().items() if p.trainable}
-        self._names = list(named)
-        self._variables = [p.raw for p in named.values()]
-        self._first = [tf.Variable(tf.zeros_like(v)) for v in self._variables]
-        self._second = [tf.Variable(tf.zeros_like(v)) for v in self._variables]
-        self._update: Any = None
+    _backend = "tensorflow"
 
-    def step(self, *arrays: Any) -> dict[str, float]:
-        """One step on one batch of NumPy arrays; the values of the losses before it."""
+    def _adopt(self) -> None:
+        self.module = module(self.model)
+        self._functions: dict[bool, Any] = {}
+        self._waiting: list[tf.Variable] = []
+
+    def _optimizer(self, parameters: Mapping[str, Any], rule: training.Rule) -> Optimizer:
+        self._variables = [p.raw for p in parameters.values()]
+        if self.accumulate > 1:
+            self._waiting = [tf.Variable(tf.zeros_like(v), False) for v in self._variables]
+        self._rule = Optimizer(parameters, rule)
+        return self._rule
+
+    def _run(self, arrays: Sequence[Any], last: bool, rate: float) -> dict[str, float]:
         tensors = [tf.convert_to_tensor(x) for x in arrays]
-        if self._update is None:
+        if last not in self._functions:
             signature = [tf.TensorSpec([None] * x.shape.rank, x.dtype) for x in tensors]
-            scalars = [tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.float32)]
-            self._update = tf.function(
-                self._graph, input_signature=[*scalars, *signature], autograph=False
+            self._functions[last] = tf.function(
+                self._update if last else self._collect,
+                input_signature=[tf.TensorSpec([3], tf.float64), *signature],
+                autograph=False,
             )
-        rate = tf.constant(self.learning_rate(self.steps), tf.float32)
-        values = self._update(rate, tf.constant(self.steps + 1, tf.float32), *tensors)
-        self.steps += 1
+        values = self._functions[last](self._rule.factors(rate), *tensors)
+        if last:
+            self._rule.steps += 1
         return {name: float(value) for name, value in values.items()}
 
-    def _graph(self, rate: tf.Tensor, count: tf.Tensor, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _differentiated(self, inputs: Sequence[tf.Tensor]) -> tuple[dict[str, Any], list[Any]]:
         with tf.GradientTape() as tape:
             values = {name: value.raw for name, value in self.losses(*inputs).items()}
+            loss = values["loss"]
+            target = loss if self.accumulate == 1 else loss / self.accumulate
         grads = tape.gradient(
-            values["loss"], self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            target, self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        grads = [tf.convert_to_tensor(grad) for grad in grads]
-        if math.isfinite(self.clip_norm):
-            grads, _ = tf.clip_by_global_norm(grads, self.clip_norm)
-        correction = tf.sqrt(1.0 - tf.pow(_BETA2, count))
-        size = rate / (1.0 - tf.pow(_BETA1, count))
-        for variable, grad, m, v in zip(
-            self._variables, grads, self._first, self._second, strict=True
-        ):
-            m.assign(_BETA1 * m + (1.0 - _BETA1) * grad)
-            v.assign(_BETA2 * v + (1.0 - _BETA2) * tf.square(grad))
-            decay = self.weight_decay if variable.shape.rank >= 2 else 0.0
-            kept = variable * (1.0 - rate * decay)
-            variable.assign(kept - size * m / (tf.sqrt(v) / correction + _EPSILON))
+        return values, [tf.convert_to_tensor(grad) for grad in grads]
+
+    def _collect(self, factors: tf.Tensor, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        values, grads = self._differentiated(inputs)
+        for waiting, grad in zip(self._waiting, grads, strict=True):
+            waiting.assign_add(grad)
         return values
 
-    def state(self) -> dict[str, Any]:
-        """State of the optimizer as NumPy arrays by name, and the number of steps."""
-        state: dict[str, Any] = {"steps": np.array(self.steps)}
-        for moment, slots in (("first", self._first), ("second", self._second)):
-            for name, slot in zip(self._names, slots, strict=True):
-                state[f"{moment}.{name}"] = slot.numpy()
-        return state
+    def _update(self, factors: tf.Tensor, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        values, grads = self._differentiated(inputs)
+        if self._waiting:
+            grads = [waiting + grad for waiting, grad in zip(self._waiting, grads, strict=True)]
+        grads, _ = clipping.clipped(backends.get("tensorflow"), grads, self.clip_norm)
+        self._rule.improve(grads, factors)
+        for waiting in self._waiting:
+            waiting.assign(tf.zeros_like(waiting))
+        return values
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state, of whichever backend."""
-        self.steps = int(state["steps"])
-        for moment, slots in (("first", self._first), ("second", self._second)):
-            for name, slot in zip(self._names, slots, strict=True):
-                slot.assign(state[f"{moment}.{name}"])
+    def _gradients(self) -> dict[str, Any]:
+        pairs = zip(self.optimizer.parameters, self._waiting, strict=True)
+        return {name: waiting.numpy() for name, waiting in pairs}
+
+    def _set_gradients(self, arrays: Mapping[str, Any]) -> None:
+        for name, waiting in zip(self.optimizer.parameters, self._waiting, strict=True):
+            known = name in arrays
+            waiting.assign(tf.cast(arrays[name], waiting.dtype) if known else 0 * waiting)
+
+    def _random_state(self) -> dict[str, Any]:
+        return {"0": backends.get("tensorflow").random_state()}
+
+    def _set_random_state(self, arrays: Mapping[str, Any]) -> None:
+        backends.get("tensorflow").set_random_state(arrays["0"])

@@ -1,10 +1,10 @@
-"""The LSTM on PyTorch's fused kernel (oneDNN, cuDNN), masked without packing.
+"""LSTM and GRU on PyTorch's fused kernels (oneDNN, cuDNN), masked without packing.
 
 The kernel knows no mask, so it is given one more input feature: 1 on frames that are masked out.
 Its weights push the input gate to sigmoid(-10^4), which is exactly 0, and the forget gate to
 exactly 1, so that the cell stays what it is past the end, and its gradient passes unchanged. The
 hidden state does not stay (the output gate still moves), and is put right afterwards: beyond the
-end `y` repeats the last frame within.
+end `y` repeats the last frame within. A GRU has nothing but a hidden state, so for it that is all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from seqfront_torch import lstm_operator
 
 
 class Recurrent(ComposedOps):
-    """Override of the recurrent layer."""
+    """Overrides of the recurrent layers."""
 
     def lstm(
         self,
@@ -43,6 +43,32 @@ class Recurrent(ComposedOps):
         y, _, cell = run(x, input_weight, hidden_weight, bias, hidden, cell)
         y = _repeat_last(y, hidden, mask)
         return y, y[-1], cell
+
+    def gru(
+        self,
+        x: torch.Tensor,
+        input_weight: torch.Tensor,
+        hidden_weight: torch.Tensor,
+        bias: torch.Tensor,
+        candidate_bias: torch.Tensor,
+        hidden: torch.Tensor,
+        mask: torch.Tensor | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As composed; traced, that is what runs: PyTorch would unroll its kernel."""
+        if x.numel() == 0 or torch.compiler.is_compiling():
+            return super().gru(x, input_weight, hidden_weight, bias, candidate_bias, hidden, mask)
+        if mask is not None:
+            x = torch.where(mask.unsqueeze(2), x, 0.0)
+        hidden_bias = torch.cat([bias.new_zeros(2 * hidden.shape[1]), candidate_bias])
+        weights = [input_weight.t(), hidden_weight.t(), bias, hidden_bias]
+        keeps = torch.is_grad_enabled()  # cuDNN then keeps what its backward needs
+        y, last = torch._VF.gru(  # pyright: ignore
+            x, hidden.unsqueeze(0), weights, True, 1, 0.0, keeps, False, False
+        )
+        if mask is None:
+            return y, last.squeeze(0)
+        y = _repeat_last(y, hidden, mask)
+        return y, y[-1]
 
 
 def _repeat_last(y: torch.Tensor, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

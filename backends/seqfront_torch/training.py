@@ -1,61 +1,65 @@
-"""Training with PyTorch: eager, torch.optim.AdamW."""
+"""Training with PyTorch: eager, autograd's own accumulation, `torch.optim`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from seqfront import training
+from seqfront import backends, training
+from seqfront.training import clipping
 from seqfront_torch.module import module
+from seqfront_torch.optimizer import Optimizer
 
 
 class Trainer(training.Trainer):
     """See `seqfront.training.Trainer`."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.module = module(self.model)
-        named = [(name, p) for name, p in self.module.named_parameters() if p.requires_grad]
-        self._names = [name for name, _ in named]
-        self._parameters = [p for _, p in named]
-        groups = [
-            {"params": [p for p in self._parameters if p.ndim >= 2]},
-            {"params": [p for p in self._parameters if p.ndim < 2], "weight_decay": 0.0},
-        ]
-        self._optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=self.weight_decay)
+    _backend = "torch"
 
-    def step(self, *arrays: Any) -> dict[str, float]:
-        """One step on one batch of NumPy arrays; the values of the losses before it."""
+    def _adopt(self) -> None:
+        self.module = module(self.model)
+
+    def _optimizer(self, parameters: Mapping[str, Any], rule: training.Rule) -> Optimizer:
+        return Optimizer(parameters, rule)
+
+    def _run(self, arrays: Sequence[Any], last: bool, rate: float) -> dict[str, float]:
+        raws = [p.raw for p in self.optimizer.parameters.values()]
         values = self.losses(*(torch.from_numpy(np.ascontiguousarray(x)) for x in arrays))
-        self._optimizer.zero_grad(set_to_none=True)
-        values["loss"].raw.backward()
-        if math.isfinite(self.clip_norm):
-            torch.nn.utils.clip_grad_norm_(self._parameters, self.clip_norm)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.learning_rate(self.steps)
-        self._optimizer.step()
-        self.steps += 1
+        if self.pending == 0:
+            for raw in raws:
+                raw.grad = None
+        loss = values["loss"].raw
+        (loss if self.accumulate == 1 else loss / self.accumulate).backward()
+        if last:
+            grads = [torch.zeros_like(raw) if raw.grad is None else raw.grad for raw in raws]
+            if math.isfinite(self.clip_norm):
+                grads, _ = clipping.clipped(backends.get("torch"), grads, self.clip_norm)
+            self.optimizer.update(grads, rate)
         return {name: float(value.raw.detach()) for name, value in values.items()}
 
-    def state(self) -> dict[str, Any]:
-        """State of the optimizer as NumPy arrays by name, and the number of steps."""
-        state: dict[str, Any] = {"steps": np.array(self.steps)}
-        for name, parameter in zip(self._names, self._parameters, strict=True):
-            for moment, key in (("first", "exp_avg"), ("second", "exp_avg_sq")):
-                kept = self._optimizer.state[parameter].get(key, torch.zeros_like(parameter))
-                state[f"{moment}.{name}"] = kept.detach().numpy().copy()
-        return state
+    def _gradients(self) -> dict[str, Any]:
+        return {
+            name: backends.get("torch").to_numpy(p.raw.grad).copy()
+            for name, p in self.optimizer.parameters.items()
+            if p.raw.grad is not None
+        }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state, of whichever backend."""
-        self.steps = int(state["steps"])
-        for name, parameter in zip(self._names, self._parameters, strict=True):
-            self._optimizer.state[parameter] = {
-                "step": torch.tensor(float(self.steps)),
-                "exp_avg": torch.from_numpy(np.array(state[f"first.{name}"])),
-                "exp_avg_sq": torch.from_numpy(np.array(state[f"second.{name}"])),
-            }
+    def _set_gradients(self, arrays: Mapping[str, Any]) -> None:
+        for name, parameter in self.optimizer.parameters.items():
+            raw = parameter.raw
+            known = name in arrays
+            raw.grad = torch.tensor(arrays[name]).to(raw) if known else torch.zeros_like(raw)
+
+    def _random_state(self) -> dict[str, Any]:
+        cpu, cuda = backends.get("torch").random_state()
+        states: list[torch.Tensor] = [cpu, *(cuda or [])]
+        return {str(i): state.numpy() for i, state in enumerate(states)}
+
+    def _set_random_state(self, arrays: Mapping[str, Any]) -> None:
+        cpu, *cuda = [torch.from_numpy(arrays[str(i)]) for i in range(len(arrays))]
+        here = len(cuda) == torch.cuda.device_count()  # else they were of another machine
+        backends.get("torch").set_random_state((cpu, cuda if cuda and here else None))

@@ -35,6 +35,7 @@ from seqfront.errors.checkpoints import (
     bad_metadata,
     checkpoint_misfit,
     not_a_checkpoint,
+    optimizer_misfit,
 )
 from seqfront.errors.compat import (
     argument_dtype,
@@ -218,6 +219,7 @@ __all__ = [
     "nothing_to_merge",
     "nothing_to_replay",
     "one_batch_dim",
+    "optimizer_misfit",
     "ragged_dim",
     "repeated_dim",
     "size_unknown",

@@ -64,3 +64,12 @@ def bad_metadata(key: object, value: object) -> CheckpointError:
         [("entry", f"{key!r}: {value!r}")],
         "convert it, for instance with json.dumps.",
     )
+
+
+def optimizer_misfit(rule: str, missing: Sequence[str]) -> CheckpointError:
+    """A state that was kept by another optimizer, or for another model."""
+    return CheckpointError(
+        f"restore: the state is not that of {rule} for this model.",
+        _listed("missing", missing),
+        "restore into the optimizer, average and model that the state was taken from.",
+    )

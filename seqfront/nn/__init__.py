@@ -1,14 +1,25 @@
 """Layers: `__init__` makes parameters, `__call__` computes."""
 
 from seqfront.nn import init as init
+from seqfront.nn.batch_norm import BatchNorm as BatchNorm
+from seqfront.nn.bidirectional import Bidirectional as Bidirectional
+from seqfront.nn.containers import ModuleDict as ModuleDict
 from seqfront.nn.containers import ModuleList as ModuleList
 from seqfront.nn.containers import Sequential as Sequential
 from seqfront.nn.conv import Conv1d as Conv1d
+from seqfront.nn.conv import ConvTranspose1d as ConvTranspose1d
 from seqfront.nn.dropout import Dropout as Dropout
 from seqfront.nn.embedding import Embedding as Embedding
 from seqfront.nn.linear import Linear as Linear
 from seqfront.nn.module import Module as Module
+from seqfront.nn.norm import GroupNorm as GroupNorm
 from seqfront.nn.norm import LayerNorm as LayerNorm
+from seqfront.nn.norm import RMSNorm as RMSNorm
 from seqfront.nn.parameter import Parameter as Parameter
+from seqfront.nn.recurrent import GRU as GRU
 from seqfront.nn.recurrent import LSTM as LSTM
+from seqfront.nn.recurrent import GRUState as GRUState
 from seqfront.nn.recurrent import LSTMState as LSTMState
+from seqfront.nn.reparametrized import WeightDropout as WeightDropout
+from seqfront.nn.reparametrized import WeightNorm as WeightNorm
+from seqfront.nn.spec_augment import SpecAugment as SpecAugment

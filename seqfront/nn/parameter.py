@@ -9,7 +9,8 @@ framework does to its own parameters (optimizers, `load_state_dict(assign=True)`
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+import contextlib
+from collections.abc import Generator, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,16 @@ class Parameter(Tensor):
     def owned_by(self, owner: MutableMapping[str, Raw], key: str) -> None:
         """Read the value from `owner[key]` from now on; for the bridges to frameworks."""
         self._owner, self._key = owner, key
+
+    @contextlib.contextmanager
+    def lent(self, value: Raw) -> Generator[None]:
+        """Read `value` instead of the owner's, inside a `with` block."""
+        owner, key = self._owner, self._key
+        self.owned_by({"value": value}, "value")
+        try:
+            yield
+        finally:
+            self.owned_by(owner, key)
 
     def variable_of(self, backend: Backend) -> Raw:
         """A new variable of a framework, with the same value."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import abc
+from collections.abc import Sequence
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from seqfront import align, dtypes, errors
-from seqfront.backend import Raw
+from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.nn.init import GlorotUniform, LSTMBias
 from seqfront.nn.module import Module
@@ -15,40 +17,45 @@ from seqfront.ops.dtype import cast
 from seqfront.ops.mask import clean, own_lengths
 from seqfront.tensor import Tensor
 
-
-class LSTMState(NamedTuple):
-    """What an LSTM knows after a sequence: over the batch dims and its output dim."""
-
-    hidden: Tensor
-    cell: Tensor
+State = TypeVar("State", bound="tuple[Tensor, ...]")
 
 
-class LSTM(Module):
-    """Long short-term memory (Hochreiter & Schmidhuber 1997), gates in the order i, f, g, o.
+class Recurrent(Module, abc.ABC, Generic[State]):
+    """What recurrent layers share: dims, states, masks. Subclasses say what a step is.
 
-    Args:
-        in_dim: Features of the input; static.
-        out_dim: Features of the output and the state; static.
+    The first part of a state is the hidden one, which is also the output of a step.
     """
 
-    def __init__(self, in_dim: Dim, out_dim: Dim) -> None:
-        self.in_dim = in_dim
-        self.out_dim = out_dim
-        gates = out_dim * 4
-        self.input_weight = Parameter((in_dim, gates), GlorotUniform())
-        self.hidden_weight = Parameter((out_dim, gates), GlorotUniform())
-        self.bias = Parameter((gates,), LSTMBias())
+    _name: ClassVar[str]
+    _parts: ClassVar[tuple[str, ...]]
+    in_dim: Dim
+    out_dim: Dim
+    hidden_weight: Parameter
 
-    def initial_state(self, x: Tensor, axis: Dim | None = None) -> LSTMState:
+    @abc.abstractmethod
+    def _state(self, parts: Sequence[Tensor]) -> State:
+        """The parts as a state."""
+
+    @abc.abstractmethod
+    def _step(self, backend: Backend, x: Raw, start: Sequence[Raw]) -> tuple[Raw, ...]:
+        """x [count, in] and parts [count, out] -> the next parts."""
+
+    @abc.abstractmethod
+    def _run(
+        self, backend: Backend, x: Raw, start: Sequence[Raw], mask: Raw | None
+    ) -> tuple[Raw, ...]:
+        """x [time, count, in], mask bool [time, count] -> y [time, count, out], last parts."""
+
+    def initial_state(self, x: Tensor, axis: Dim | None = None) -> State:
         """Zeros over the batch dims of `x`."""
-        align.check("LSTM", x)
+        align.check(self._name, x)
         dims = (*self._batch(x, axis), self.out_dim)
         zeros = create.zeros(dims, dtype=dtypes.to_float(x.dtype), like=x)
-        return LSTMState(zeros, zeros)
+        return self._state([zeros] * len(self._parts))
 
     def __call__(
-        self, x: Tensor, *, axis: Dim | None, state: LSTMState | None = None
-    ) -> tuple[Tensor, LSTMState]:
+        self, x: Tensor, *, axis: Dim | None, state: State | None = None
+    ) -> tuple[Tensor, State]:
         """Run over a dim, or for one step.
 
         Args:
@@ -58,60 +65,53 @@ class LSTM(Module):
             state: Where to start from; default zeros.
 
         Returns:
-            [batch..., axis, out_dim] and the state at each sequence's own end.
+            [batch..., axis, out_dim] and the state at each sequence's own end; that of a sequence
+            without any position is the one it started from.
         """
-        align.check("LSTM", x, self.in_dim, *(() if axis is None else (axis,)))
-        align.distinct("LSTM", (self.in_dim, *(() if axis is None else (axis,))))
+        time = () if axis is None else (axis,)
+        align.check(self._name, x, self.in_dim, *time)
+        align.distinct(self._name, (self.in_dim, *time))
         x = cast(x, self.hidden_weight.dtype)
         batch = self._batch(x, axis)
-        align.distinct("LSTM", (*batch, self.out_dim))
+        align.distinct(self._name, (*batch, self.out_dim))
         state = self.initial_state(x, axis) if state is None else self._checked(state, x, batch)
-        time = () if axis is None else (axis,)
-        weights = [p.raw for p in (self.input_weight, self.hidden_weight, self.bias)]
-        raw = clean(x).raw_in((*time, *batch, self.in_dim))
-        start = [self._flat(s, batch) for s in state]
         backend = x.backend
-        sizes = tuple(x.size(dim) for dim in batch)
+        raw = clean(x).raw_in((*time, *batch, self.in_dim))
+        start = [self._flat(part, batch) for part in state]
         shape = backend.shape(raw)
         if len(batch) != 1:
             raw = backend.reshape(raw, (*shape[: len(time)], backend.size(start[0], 0), shape[-1]))
         if axis is None:
-            gates = backend.linear(raw, weights[0], weights[2])
-            hidden, cell = backend.lstm_cell(gates, weights[1], start[0], start[1])
-            y = hidden
+            parts = self._step(backend, raw, start)
+            y = parts[0]
         else:
-            mask = self._mask(x, axis, batch)
-            y, hidden, cell = backend.lstm(
-                raw, weights[0], weights[1], weights[2], start[0], start[1], mask
-            )
-        features = (self.out_dim,)
-        width = self.out_dim.size
-        if len(batch) != 1:
-            y = backend.reshape(y, (*shape[: len(time)], *sizes, width))
-            hidden = backend.reshape(hidden, (*sizes, width))
-            cell = backend.reshape(cell, (*sizes, width))
-        table = align.common_lengths("LSTM", (x, *state))
-        last = LSTMState(
-            Tensor(hidden, (*batch, *features), table, backend=backend),
-            Tensor(cell, (*batch, *features), table, backend=backend),
-        )
-        return Tensor(y, (*time, *batch, *features), table, backend=backend), last
+            y, *parts = self._run(backend, raw, start, self._mask(x, axis, batch))
+        table = align.common_lengths(self._name, (x, *state))
+        sizes = tuple(x.size(dim) for dim in batch)
 
-    def _checked(self, state: LSTMState, x: Tensor, batch: tuple[Dim, ...]) -> LSTMState:
-        if not isinstance(state, tuple) or len(state) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+        def named(raw: Raw, dims: tuple[Dim, ...], lead: tuple[object, ...]) -> Tensor:
+            if len(batch) != 1:
+                raw = backend.reshape(raw, (*lead, *sizes, self.out_dim.size))
+            return Tensor(raw, (*dims, *batch, self.out_dim), table, backend=backend)
+
+        last = self._state([named(part, (), ()) for part in parts])
+        return named(y, time, shape[: len(time)]), last
+
+    def _checked(self, state: State, x: Tensor, batch: tuple[Dim, ...]) -> State:
+        if not isinstance(state, tuple) or len(state) != len(self._parts):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise errors.bad_argument(
-                "LSTM",
+                self._name,
                 "state",
                 state,
-                "LSTMState(hidden, cell)",
-                "pass on what the LSTM gave, or state=None to start.",
+                f"{self._name}State({', '.join(self._parts)})",
+                f"pass on what the {self._name} gave, or state=None to start.",
             )
-        for name, part in zip(("hidden", "cell"), state, strict=True):
-            align.check("LSTM", part, *batch, self.out_dim, name=name)
+        for name, part in zip(self._parts, state, strict=True):
+            align.check(self._name, part, *batch, self.out_dim, name=name)
             if len(part.dims) != len(batch) + 1:
-                raise errors.wrong_dims("LSTM", part, (*batch, self.out_dim), name)
-            align.common_backend("LSTM", (x, part))
-            align.check_sizes("LSTM", (x, part))
+                raise errors.wrong_dims(self._name, part, (*batch, self.out_dim), name)
+            align.common_backend(self._name, (x, part))
+            align.check_sizes(self._name, (x, part))
         return state
 
     def _batch(self, x: Tensor, axis: Dim | None) -> tuple[Dim, ...]:
@@ -144,3 +144,99 @@ class LSTM(Module):
         for size in shape[1:]:
             count = count * size
         return backend.reshape(raw, (shape[0], count))
+
+
+class LSTMState(NamedTuple):
+    """What an LSTM knows after a sequence: over the batch dims and its output dim."""
+
+    hidden: Tensor
+    cell: Tensor
+
+
+class LSTM(Recurrent[LSTMState]):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997), gates in the order i, f, g, o.
+
+    Args:
+        in_dim: Features of the input; static.
+        out_dim: Features of the output and the state; static.
+    """
+
+    _name = "LSTM"
+    _parts = ("hidden", "cell")
+
+    def __init__(self, in_dim: Dim, out_dim: Dim) -> None:
+        self.in_dim = in_dim
+        self.out_dim = out_dim
+        gates = out_dim * 4
+        self.input_weight = Parameter((in_dim, gates), GlorotUniform())
+        self.hidden_weight = Parameter((out_dim, gates), GlorotUniform())
+        self.bias = Parameter((gates,), LSTMBias())
+
+    def _state(self, parts: Sequence[Tensor]) -> LSTMState:
+        return LSTMState(*parts)
+
+    def _step(self, backend: Backend, x: Raw, start: Sequence[Raw]) -> tuple[Raw, ...]:
+        gates = backend.linear(x, self.input_weight.raw, self.bias.raw)
+        return backend.lstm_cell(gates, self.hidden_weight.raw, start[0], start[1])
+
+    def _run(
+        self, backend: Backend, x: Raw, start: Sequence[Raw], mask: Raw | None
+    ) -> tuple[Raw, ...]:
+        weights = [p.raw for p in (self.input_weight, self.hidden_weight, self.bias)]
+        return backend.lstm(x, weights[0], weights[1], weights[2], start[0], start[1], mask)
+
+
+class GRUState(NamedTuple):
+    """What a GRU knows after a sequence: over the batch dims and its output dim."""
+
+    hidden: Tensor
+
+
+class GRU(Recurrent[GRUState]):
+    """Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078), gates in the order r, z, n.
+
+    The reset gate acts on the product with the hidden weight, as in cuDNN, PyTorch and Keras:
+    n = tanh(x W_n + b_n + r * (h U_n + c)), h' = (1 - z) * n + z * h.
+
+    Args:
+        in_dim: Features of the input; static.
+        out_dim: Features of the output and the state; static.
+
+    Example:
+        >>> import numpy as np, seqfront as sf
+        >>> batch, time = sf.Dim("batch"), sf.Dim("time")
+        >>> mel, hidden = sf.Dim("mel", 80), sf.Dim("hidden", 16)
+        >>> x = np.zeros((2, 5, 80), "float32")
+        >>> y, state = sf.nn.GRU(mel, hidden)(
+        ...     sf.wrap(x, (batch, time, mel), lengths={time: [5, 3]}), axis=time
+        ... )
+        >>> y, state.hidden
+        (float32[time≤5, batch≤2, hidden:16] numpy:cpu, float32[batch≤2, hidden:16] numpy:cpu)
+    """
+
+    _name = "GRU"
+    _parts = ("hidden",)
+
+    def __init__(self, in_dim: Dim, out_dim: Dim) -> None:
+        self.in_dim = in_dim
+        self.out_dim = out_dim
+        gates = out_dim * 3
+        self.input_weight = Parameter((in_dim, gates), GlorotUniform())
+        self.hidden_weight = Parameter((out_dim, gates), GlorotUniform())
+        self.bias = Parameter((gates,), 0.0)
+        self.candidate_bias = Parameter((out_dim,), 0.0)
+
+    def _state(self, parts: Sequence[Tensor]) -> GRUState:
+        return GRUState(*parts)
+
+    def _step(self, backend: Backend, x: Raw, start: Sequence[Raw]) -> tuple[Raw, ...]:
+        gates = backend.linear(x, self.input_weight.raw, self.bias.raw)
+        weights = [p.raw for p in (self.hidden_weight, self.candidate_bias)]
+        return (backend.gru_cell(gates, weights[0], weights[1], start[0]),)
+
+    def _run(
+        self, backend: Backend, x: Raw, start: Sequence[Raw], mask: Raw | None
+    ) -> tuple[Raw, ...]:
+        inner = (self.input_weight, self.hidden_weight, self.bias, self.candidate_bias)
+        weights = [p.raw for p in inner]
+        return backend.gru(x, weights[0], weights[1], weights[2], weights[3], start[0], mask)

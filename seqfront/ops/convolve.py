@@ -45,9 +45,9 @@ def conv(
         Batch dims, spatial dims as derived from those of `x` (`time.ceil_div(2)` for stride 2 and
         "same"), `out_dim`. Each sequence gives what it gives alone.
     """
-    dims = _spatial_dims(spatial)
-    steps = _counts("strides", strides, len(dims))
-    gaps = _counts("dilations", dilations, len(dims))
+    dims = spatial_dims("conv", spatial)
+    steps = counts("conv", "strides", strides, len(dims))
+    gaps = counts("conv", "dilations", dilations, len(dims))
     align.check("conv", x, *align.distinct("conv", (*dims, in_dim)))
     align.check("conv", kernel, *(window for _, window in spatial), out_dim, name="kernel")
     backend = align.common_backend("conv", (x, kernel))
@@ -59,19 +59,19 @@ def conv(
     dtype = dtypes.promote(x.dtype, kernel.dtype)
     raw = backend.cast(raw, dtype)
     spans = [_span(window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]
-    margins = [_margins(padding, span) for span in spans]
+    paddings = [margins("conv", padding, span) for span in spans]
     out_spatial: list[Dim] = []
-    for dim, span, (left, right), step in zip(dims, spans, margins, steps, strict=True):
+    for dim, span, (left, right), step in zip(dims, spans, paddings, steps, strict=True):
         size = backend.static_shape(x.raw)[x.axis(dim)]
         if dim.size is not None and size is not None and size + left + right < span:
             raise errors.window_beyond_data("conv", x, dim, size + left + right, span)
         out_spatial.append(dim.pad(0, left + right - (span - 1)).ceil_div(step))
     shape = backend.shape(raw)
     sizes = shape[len(batch) : -1]
-    if any(left or right for left, right in margins) or not _long_enough(sizes, spans):
+    if any(left or right for left, right in paddings) or not _long_enough(sizes, spans):
         zeros = [
-            (left, right + _lacking(size, left + right, span))
-            for size, (left, right), span in zip(sizes, margins, spans, strict=True)
+            (left, right + lacking(size, left + right, span))
+            for size, (left, right), span in zip(sizes, paddings, spans, strict=True)
         ]
         raw = backend.pad(raw, [(0, 0)] * len(batch) + zeros + [(0, 0)], 0.0)
     flat = backend.shape(raw)
@@ -81,8 +81,8 @@ def conv(
     raw = backend.reshape(raw, (count, *flat[len(batch) :])) if len(batch) != 1 else raw
     weight = backend.cast(kernel.raw_in(weight_dims), dtype)
     result = backend.conv(raw, weight, steps, gaps, groups)
-    for axis, (size, (left, right), span) in enumerate(zip(sizes, margins, spans, strict=True)):
-        if _lacking(size, left + right, span) > 0:  # too short for one window: no position
+    for axis, (size, (left, right), span) in enumerate(zip(sizes, paddings, spans, strict=True)):
+        if lacking(size, left + right, span) > 0:  # too short for one window: no position
             result = backend.slice(result, axis + 1, 0, 0)
     if len(batch) != 1:
         result = backend.reshape(result, (*shape[: len(batch)], *backend.shape(result)[1:]))
@@ -98,10 +98,11 @@ def _features(kernel: Tensor, spatial: Sequence[tuple[Dim, Dim]], out_dim: Dim) 
     return rest[0], out_dim
 
 
-def _spatial_dims(spatial: Sequence[tuple[Dim, Dim]]) -> tuple[Dim, ...]:
+def spatial_dims(op: str, spatial: Sequence[tuple[Dim, Dim]]) -> tuple[Dim, ...]:
+    """The dims of `x` among pairs with the windows of a kernel."""
     if not 1 <= len(spatial) <= 3 or not all(map(_is_pair, spatial)):
         needed = "one to three pairs (dim of x, window dim of the kernel)"
-        raise errors.bad_argument("conv", "spatial", spatial, needed, "spatial=[(time, window)].")
+        raise errors.bad_argument(op, "spatial", spatial, needed, "spatial=[(time, window)].")
     return tuple([dim for dim, _ in spatial])
 
 
@@ -109,7 +110,7 @@ def _is_pair(value: object) -> bool:
     return isinstance(value, tuple) and len(cast("tuple[object, ...]", value)) == 2
 
 
-def _counts(name: str, values: Sequence[int] | None, count: int) -> tuple[int, ...]:
+def counts(op: str, name: str, values: Sequence[int] | None, count: int) -> tuple[int, ...]:
     """Steps or distances, one for each spatial dim."""
     if values is None:
         return (1,) * count
@@ -117,7 +118,7 @@ def _counts(name: str, values: Sequence[int] | None, count: int) -> tuple[int, .
     if not whole or len(values) != count:
         needed = f"{count} int of at least 1" if count == 1 else f"{count} ints of at least 1"
         raise errors.bad_argument(
-            "conv", name, values, needed, f"give {name} as a tuple, one for each spatial dim."
+            op, name, values, needed, f"give {name} as a tuple, one for each spatial dim."
         )
     return tuple(values)
 
@@ -153,7 +154,8 @@ def _span(window: Dim, gap: int) -> int:
     return (window.size - 1) * gap + 1
 
 
-def _margins(padding: Padding, span: int) -> tuple[int, int]:
+def margins(op: str, padding: Padding, span: int) -> tuple[int, int]:
+    """How many positions a padding adds before and after, for a window of a span."""
     if padding == "valid":
         return 0, 0
     if padding == "same":
@@ -164,7 +166,7 @@ def _margins(padding: Padding, span: int) -> tuple[int, int]:
     if not numbers or not all(isinstance(n, int) and n >= 0 for n in padding):  # pyright: ignore[reportUnnecessaryIsInstance]
         needed = "'valid', 'same', 'causal', or a pair of ints of at least 0"
         raise errors.bad_argument(
-            "conv",
+            op,
             "padding",
             padding,
             needed,
@@ -179,6 +181,6 @@ def _long_enough(sizes: Sequence[object], spans: Sequence[int]) -> bool:
     )
 
 
-def _lacking(size: object, added: int, span: int) -> int:
+def lacking(size: object, added: int, span: int) -> int:
     """How many positions are missing for a single window; only known when sizes are."""
     return max(span - size - added, 0) if isinstance(size, int) else 0

@@ -95,6 +95,15 @@ def _lstm() -> list[Inputs]:
     return found
 
 
+def _gru() -> list[Inputs]:
+    found: list[Inputs] = []
+    for inputs in _lstm():
+        x, *_, hidden, _, mask = inputs.arrays
+        weights = (floats(2, 9, seed=1), floats(3, 9, seed=2), floats(9, seed=3), floats(3, seed=6))
+        found.append(Inputs(inputs.what, (x, *weights, hidden, mask)))
+    return found
+
+
 def _sparse_cross_entropy() -> list[Inputs]:
     return [
         Inputs("values", (floats(2, 3, 4), ints(2, 3, low=0, high=4))),
@@ -148,6 +157,10 @@ OVERRIDES: dict[str, Callable[[], list[Inputs]]] = {
     "lstm": _lstm,
     "lstm_cell": lambda: [
         Inputs("state", (floats(2, 12), floats(3, 12, seed=1), floats(2, 3), floats(2, 3, seed=2)))
+    ],
+    "gru": _gru,
+    "gru_cell": lambda: [
+        Inputs("state", (floats(2, 9), floats(3, 9, seed=1), floats(3, seed=3), floats(2, 3)))
     ],
     "sparse_cross_entropy": _sparse_cross_entropy,
 }

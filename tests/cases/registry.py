@@ -17,9 +17,13 @@ from cases import (
     layers,
     losses,
     metrics,
+    norms,
+    pooling,
     pruned,
+    recurrent,
     reducing,
     transducers,
+    wrappers,
 )
 from seqfront.testing import Case
 
@@ -37,6 +41,10 @@ MODULES = (
     pruned,
     fused,
     layers,
+    recurrent,
+    norms,
+    pooling,
+    wrappers,
     metrics,
     alignments,
 )

@@ -80,3 +80,60 @@ def layer_norm(x: np.ndarray, epsilon: float = 1e-5) -> np.ndarray:
     """Over the last axis."""
     centred = x - x.mean(-1, keepdims=True)
     return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + epsilon)
+
+
+def gru(
+    x: np.ndarray,
+    input_weight: np.ndarray,
+    hidden_weight: np.ndarray,
+    bias: np.ndarray,
+    candidate_bias: np.ndarray,
+    hidden: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """x [time, in] -> y [time, out], last hidden [out]; gates r, z, n."""
+    width, ys = len(hidden), []
+    for frame in x:
+        a, b = frame @ input_weight + bias, hidden @ hidden_weight
+        r, z = _sigmoid(a[:width] + b[:width]), _sigmoid((a + b)[width : 2 * width])
+        n = np.tanh(a[2 * width :] + r * (b[2 * width :] + candidate_bias))
+        hidden = (1 - z) * n + z * hidden
+        ys.append(hidden)
+    return np.array(ys).reshape(len(x), width), hidden
+
+
+def batch_norm(x: np.ndarray, epsilon: float = 1e-5) -> np.ndarray:
+    """Over all axes but the last; NaN is no data."""
+    axes = tuple(range(x.ndim - 1))
+    centred = x - np.nanmean(x, axes)
+    return centred / np.sqrt(np.nanmean(centred**2, axes) + epsilon)
+
+
+def group_norm(x: np.ndarray, groups: int, epsilon: float = 1e-5) -> np.ndarray:
+    """x [..., features]: each group of features over all axes."""
+    parts = np.split(x, groups, -1)
+    y = [(p - p.mean()) / np.sqrt(p.var() + epsilon) if p.size else p for p in parts]
+    return np.concatenate(y, -1)
+
+
+def pool(
+    x: np.ndarray, reduce: str, window: int, stride: int, left: int = 0, right: int = 0
+) -> np.ndarray:
+    """x [time, features]; positions outside of the data are left out."""
+    count = max(0, -(-(len(x) + left + right - window + 1) // stride))
+    y = np.zeros((count, *x.shape[1:]))
+    for t in range(count):
+        start = t * stride - left
+        y[t] = getattr(x[max(start, 0) : max(start + window, 0)], reduce)(0)
+    return y
+
+
+def conv_transpose(
+    x: np.ndarray, kernel: np.ndarray, stride: int, left: int, extra: int
+) -> np.ndarray:
+    """x [time, in], kernel [window, in, out]: windows added, `left` cut before, then
+    `time * stride + extra` positions."""
+    full = np.zeros((len(x) * stride + kernel.shape[0], kernel.shape[2]))
+    for t, frame in enumerate(x):
+        for w in range(kernel.shape[0]):
+            full[t * stride + w] += frame @ kernel[w]
+    return full[left : left + len(x) * stride + extra]

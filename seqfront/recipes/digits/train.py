@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,9 +17,6 @@ LINES = 32
 """Lines in a batch."""
 
 PEAK_RATE = 3e-3
-
-STEP_SEEDS = 10007
-"""Between the seeds of one step and the next: a resumed run draws what the whole one would."""
 
 
 class Run(NamedTuple):
@@ -34,8 +31,8 @@ class Run(NamedTuple):
 
     @property
     def state(self) -> Path:
-        """Optimizer, steps and learning curve."""
-        return self.folder / "training.npz"
+        """All that a resumed run needs: parameters, optimizer, random numbers, learning curve."""
+        return self.folder / "training.safetensors"
 
 
 def train(
@@ -54,8 +51,7 @@ def train(
         run: Where to keep it.
         backend: Framework to train on; a checkpoint of another one may be resumed.
         steps: How many in all, those before a resumption included.
-        seed: Of parameters, data and dropout. Step k is the same in every run, so that a resumed
-            run is the uninterrupted one, bit for bit.
+        seed: Of parameters, data and dropout. A resumed run is the uninterrupted one, bit for bit.
         resume: Continue from the checkpoint of the run.
         on_step: Called after each step with its number and losses.
         save_every: Steps between checkpoints.
@@ -66,19 +62,20 @@ def train(
     run.folder.mkdir(parents=True, exist_ok=True)
     sf.set_seed(seed)
     reader = DigitReader().train()
-    if resume:
-        sf.load(reader, run.model)
     schedule = sf.training.warmup_cosine(PEAK_RATE, min(100, steps // 4 + 1), steps)
     trainer = sf.training.trainer(
-        backend, reader, reader.losses, learning_rate=schedule, weight_decay=0.01, clip_norm=1.0
+        backend,
+        reader,
+        reader.losses,
+        learning_rate=schedule,
+        optimizer=sf.training.AdamW(weight_decay=0.01),
+        clip_norm=1.0,
     )
-    history: list[dict[str, float]] = []
-    if resume:
-        history = _restore(run, trainer)
+    backends.get(backend).set_seed(seed)  # dropout
+    history = _restore(run, trainer) if resume else []
     digits, _ = data.load()
     try:
         while trainer.steps < steps:
-            backends.get(backend).set_seed(seed + STEP_SEEDS * (1 + trainer.steps))  # dropout
             stream = np.random.Generator(np.random.Philox(key=[seed, 1000 + trainer.steps]))
             history.append(trainer.step(*data.compose(digits, LINES, stream)))
             on_step(trainer.steps, history[-1])
@@ -90,19 +87,13 @@ def train(
 
 
 def save(run: Run, trainer: sf.training.Trainer, history: list[dict[str, float]]) -> None:
-    """Write the checkpoint of a run."""
-    sf.save(trainer.model, run.model, {"steps": str(trainer.steps)})
+    """Write the checkpoint of a run, and the model by itself."""
     names = history[0] if history else {}
-    curve: dict[str, Any] = {f"curve.{name}": [h[name] for h in history] for name in names}
-    partial = run.state.with_suffix(".partial.npz")
-    arrays = {**trainer.state(), **curve}
-    np.savez(partial, **arrays)
-    partial.replace(run.state)
+    curves = {name: np.array([values[name] for values in history]) for name in names}
+    sf.training.save(trainer, run.state, curves)
+    sf.save(trainer.model, run.model, {"steps": str(trainer.steps)})
 
 
 def _restore(run: Run, trainer: sf.training.Trainer) -> list[dict[str, float]]:
-    with np.load(run.state) as file:
-        state: dict[str, Any] = dict(file)
-    trainer.restore(state)
-    curves = {name[6:]: state[name] for name in state if name.startswith("curve.")}
+    curves = sf.training.load(trainer, run.state).arrays
     return [{name: float(curve[i]) for name, curve in curves.items()} for i in range(trainer.steps)]
