@@ -60,6 +60,9 @@ from seqfront.ops.create import ones as ones
 from seqfront.ops.create import range_over as range_over
 from seqfront.ops.create import wrap as wrap
 from seqfront.ops.create import zeros as zeros
+from seqfront.ops.cumulate import cummax as cummax
+from seqfront.ops.cumulate import cumprod as cumprod
+from seqfront.ops.cumulate import cumsum as cumsum
 from seqfront.ops.dtype import cast as cast
 from seqfront.ops.dtype import to_backend as to_backend
 from seqfront.ops.dtype import to_device as to_device
@@ -104,6 +107,9 @@ from seqfront.ops.mask import sequence_mask as sequence_mask
 from seqfront.ops.noise import dropout as dropout
 from seqfront.ops.noise import random_normal as random_normal
 from seqfront.ops.noise import random_uniform as random_uniform
+from seqfront.ops.order import argsort as argsort
+from seqfront.ops.order import search_sorted as search_sorted
+from seqfront.ops.order import sort as sort
 from seqfront.ops.reduce import all as all
 from seqfront.ops.reduce import any as any
 from seqfront.ops.reduce import argmax as argmax
@@ -114,12 +120,14 @@ from seqfront.ops.reduce import mean as mean
 from seqfront.ops.reduce import min as min
 from seqfront.ops.reduce import prod as prod
 from seqfront.ops.reduce import sum as sum
+from seqfront.ops.scatter import scatter as scatter
 from seqfront.ops.shape import expand_dim as expand_dim
 from seqfront.ops.shape import merge_dims as merge_dims
 from seqfront.ops.shape import split_dim as split_dim
 from seqfront.ops.shape import squeeze as squeeze
 from seqfront.ops.softmax import log_softmax as log_softmax
 from seqfront.ops.softmax import softmax as softmax
+from seqfront.ops.top import top_k as top_k
 from seqfront.randomness import set_seed as set_seed
 from seqfront.tensor import Tensor as Tensor
 

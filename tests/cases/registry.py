@@ -17,8 +17,10 @@ from cases import (
     layers,
     losses,
     metrics,
+    ordering,
     pruned,
     reducing,
+    scattering,
     transducers,
 )
 from seqfront.testing import Case
@@ -29,6 +31,8 @@ MODULES = (
     reducing,
     contracting,
     indexing,
+    ordering,
+    scattering,
     creating,
     ctc,
     losses,

@@ -314,4 +314,63 @@ MESSAGES = [
         ),
         only="any",
     ),
+    Message(
+        "torn_sequences",
+        DimError,
+        lambda w: sf.sort(ragged(w), axis=batch),
+        (
+            "sort: the lengths of time run over batch, so sequences would be torn apart.\n"
+            "  x        float32[batch≤3, time≤3] numpy:cpu\n"
+            "  lengths  int32[batch≤3] numpy:cpu\n"
+            "  fix: reduce or mask time first."
+        ),
+        eager="the lengths are printed",
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.top_k(w.zeros(batch, mel), 0, axis=mel),
+        (
+            "top_k: k cannot be 0.\n"
+            "  needed  an int of at least 1\n"
+            '  fix: k=4, or k_dim=sf.Dim("beam", 4).'
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.search_sorted(w.zeros(mel), w.zeros(batch), axis=mel, side="middle"),
+        (
+            "search_sorted: side cannot be 'middle'.\n"
+            "  needed  'left' or 'right'\n"
+            "  fix: 'left' counts what is less."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.scatter(
+            w.zeros(mel), indices=w.ints(mel), axis=mel, out_dim=vocab, mode="sum"
+        ),
+        (
+            "scatter: mode cannot be 'sum'.\n"
+            "  needed  one of 'add', 'max', 'min', 'logsumexp', 'update'\n"
+            "  fix: 'add' sums up."
+        ),
+    ),
+    Message(
+        "index_out_of_range",
+        DimError,
+        lambda w: sf.scatter(
+            w.zeros(also), indices=w([0, 1, 2, 7], also), axis=also, out_dim=vocab
+        ),
+        (
+            "scatter: an index lies outside of vocab:5.\n"
+            "  x        float32[also:4] numpy:cpu\n"
+            "  indices  0 to 7\n"
+            "  needed   0 to 4\n"
+            "  fix: positions start at 0; labels have to be made with the vocabulary of this dim."
+        ),
+        eager="the values are looked at",
+    ),
 ]
