@@ -104,12 +104,16 @@ from seqfront.ops.join import pad as pad
 from seqfront.ops.join import stack as stack
 from seqfront.ops.mask import mask_padding as mask_padding
 from seqfront.ops.mask import sequence_mask as sequence_mask
+from seqfront.ops.moving import reverse as reverse
+from seqfront.ops.moving import shift as shift
 from seqfront.ops.noise import dropout as dropout
 from seqfront.ops.noise import random_normal as random_normal
 from seqfront.ops.noise import random_uniform as random_uniform
 from seqfront.ops.order import argsort as argsort
 from seqfront.ops.order import search_sorted as search_sorted
 from seqfront.ops.order import sort as sort
+from seqfront.ops.pack import pack_padded as pack_padded
+from seqfront.ops.pack import unpack_padded as unpack_padded
 from seqfront.ops.reduce import all as all
 from seqfront.ops.reduce import any as any
 from seqfront.ops.reduce import argmax as argmax
@@ -120,14 +124,19 @@ from seqfront.ops.reduce import mean as mean
 from seqfront.ops.reduce import min as min
 from seqfront.ops.reduce import prod as prod
 from seqfront.ops.reduce import sum as sum
+from seqfront.ops.repeating import repeat as repeat
 from seqfront.ops.scatter import scatter as scatter
+from seqfront.ops.select import masked_scatter as masked_scatter
+from seqfront.ops.select import masked_select as masked_select
 from seqfront.ops.shape import expand_dim as expand_dim
 from seqfront.ops.shape import merge_dims as merge_dims
 from seqfront.ops.shape import split_dim as split_dim
 from seqfront.ops.shape import squeeze as squeeze
+from seqfront.ops.slicing import slice as slice
 from seqfront.ops.softmax import log_softmax as log_softmax
 from seqfront.ops.softmax import softmax as softmax
 from seqfront.ops.top import top_k as top_k
+from seqfront.ops.windows import window as window
 from seqfront.randomness import set_seed as set_seed
 from seqfront.tensor import Tensor as Tensor
 

@@ -58,20 +58,20 @@ def conv(
     raw = masked(x, 0.0, x.dims).raw_in((*batch, *dims, in_dim))
     dtype = dtypes.promote(x.dtype, kernel.dtype)
     raw = backend.cast(raw, dtype)
-    spans = [_span(window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]
-    margins = [_margins(padding, span) for span in spans]
+    spans = [span_of("conv", window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]
+    sides = [margins("conv", padding, span) for span in spans]
     out_spatial: list[Dim] = []
-    for dim, span, (left, right), step in zip(dims, spans, margins, steps, strict=True):
+    for dim, span, (left, right), step in zip(dims, spans, sides, steps, strict=True):
         size = backend.static_shape(x.raw)[x.axis(dim)]
         if dim.size is not None and size is not None and size + left + right < span:
             raise errors.window_beyond_data("conv", x, dim, size + left + right, span)
         out_spatial.append(dim.pad(0, left + right - (span - 1)).ceil_div(step))
     shape = backend.shape(raw)
     sizes = shape[len(batch) : -1]
-    if any(left or right for left, right in margins) or not _long_enough(sizes, spans):
+    if any(left or right for left, right in sides) or not _long_enough(sizes, spans):
         zeros = [
             (left, right + _lacking(size, left + right, span))
-            for size, (left, right), span in zip(sizes, margins, spans, strict=True)
+            for size, (left, right), span in zip(sizes, sides, spans, strict=True)
         ]
         raw = backend.pad(raw, [(0, 0)] * len(batch) + zeros + [(0, 0)], 0.0)
     flat = backend.shape(raw)
@@ -81,7 +81,7 @@ def conv(
     raw = backend.reshape(raw, (count, *flat[len(batch) :])) if len(batch) != 1 else raw
     weight = backend.cast(kernel.raw_in(weight_dims), dtype)
     result = backend.conv(raw, weight, steps, gaps, groups)
-    for axis, (size, (left, right), span) in enumerate(zip(sizes, margins, spans, strict=True)):
+    for axis, (size, (left, right), span) in enumerate(zip(sizes, sides, spans, strict=True)):
         if _lacking(size, left + right, span) > 0:  # too short for one window: no position
             result = backend.slice(result, axis + 1, 0, 0)
     if len(batch) != 1:
@@ -139,12 +139,13 @@ def _check_groups(
         raise errors.kernel_misfit(x, kernel, in_dim, groups)
 
 
-def _span(window: Dim, gap: int) -> int:
+def span_of(op: str, window: Dim, gap: int) -> int:
+    """How many positions a window reaches over."""
     if window.size is None:
-        raise errors.size_unknown("conv", window)
+        raise errors.size_unknown(op, window)
     if window.size == 0:
         raise errors.bad_argument(
-            "conv",
+            op,
             "the window",
             window,
             "at least one position",
@@ -153,7 +154,8 @@ def _span(window: Dim, gap: int) -> int:
     return (window.size - 1) * gap + 1
 
 
-def _margins(padding: Padding, span: int) -> tuple[int, int]:
+def margins(op: str, padding: Padding, span: int) -> tuple[int, int]:
+    """How many positions to add before and after."""
     if padding == "valid":
         return 0, 0
     if padding == "same":
@@ -164,7 +166,7 @@ def _margins(padding: Padding, span: int) -> tuple[int, int]:
     if not numbers or not all(isinstance(n, int) and n >= 0 for n in padding):  # pyright: ignore[reportUnnecessaryIsInstance]
         needed = "'valid', 'same', 'causal', or a pair of ints of at least 0"
         raise errors.bad_argument(
-            "conv",
+            op,
             "padding",
             padding,
             needed,

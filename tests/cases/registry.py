@@ -17,10 +17,12 @@ from cases import (
     layers,
     losses,
     metrics,
+    moving,
     ordering,
     pruned,
     reducing,
     scattering,
+    selecting,
     transducers,
 )
 from seqfront.testing import Case
@@ -33,6 +35,8 @@ MODULES = (
     indexing,
     ordering,
     scattering,
+    moving,
+    selecting,
     creating,
     ctc,
     losses,

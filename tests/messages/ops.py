@@ -12,6 +12,7 @@ from messages.message import Make, Message
 from seqfront import BackendError, DimError, DTypeError, TraceError, randomness
 
 batch, time, mel = sf.Dim("batch"), sf.Dim("time"), sf.Dim("mel", 4)
+row = sf.Dim("row")
 nine, vocab, also = sf.Dim("nine", 9), sf.Dim("vocab", 5), sf.Dim("also", 4)
 
 
@@ -370,6 +371,127 @@ MESSAGES = [
             "  indices  0 to 7\n"
             "  needed   0 to 4\n"
             "  fix: positions start at 0; labels have to be made with the vocabulary of this dim."
+        ),
+        eager="the values are looked at",
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.slice(w.zeros(batch, time), axis=time, step=-1),
+        (
+            "slice: step cannot be -1.\n"
+            "  needed  an int of at least 1\n"
+            "  fix: step=2 takes every other position; sf.reverse turns a dim round."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.slice(w.zeros(batch, time), axis=time, start=1.5),
+        ("slice: start cannot be 1.5.\n  needed  an int or None\n  fix: start=2."),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.shift(w.zeros(batch, time), axis=time, by=0.5),
+        ("shift: by cannot be 0.5.\n  needed  an int\n  fix: by=1 shifts to the end."),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.window(w.zeros(batch, time), axis=time, window_dim=mel, stride=0),
+        ("window: stride cannot be 0.\n  needed  an int of at least 1\n  fix: stride=2."),
+    ),
+    Message(
+        "window_beyond_data",
+        DimError,
+        lambda w: sf.window(w.zeros(batch, mel), axis=mel, window_dim=nine),
+        (
+            "window: the window over mel:4 is longer than the data.\n"
+            "  x       float32[batch≤3, mel:4] numpy:cpu\n"
+            "  size    4\n"
+            "  window  9\n"
+            '  fix: padding="same" or "causal", or longer input.'
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.repeat(w.zeros(batch, time), axis=time, counts=-1),
+        (
+            "repeat: counts cannot be -1.\n"
+            "  needed  an int of at least 0, or a Tensor of ints\n"
+            "  fix: counts=2."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.repeat(w.zeros(time), axis=time, counts=w.ints(time)),
+        (
+            "repeat: out_dim cannot be None.\n"
+            "  needed  a Dim, for such counts\n"
+            '  fix: out_dim=sf.Dim("frame"), made once.'
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.repeat(w.zeros(mel), axis=mel, counts=w([1, -1, 0, 2], mel), out_dim=time),
+        (
+            "repeat: counts cannot be int32[mel:4] numpy:cpu.\n"
+            "  needed  at least 0 everywhere\n"
+            "  fix: sf.maximum(counts, 0)."
+        ),
+        eager="the values are looked at",
+    ),
+    Message(
+        "wrong_size",
+        DimError,
+        lambda w: sf.repeat(w.zeros(mel), axis=mel, counts=w([1, 1, 0, 9], mel), out_dim=nine),
+        (
+            "repeat: nine:9 does not fit an axis of size 11.\n"
+            "  x  int32[] 11 numpy:cpu\n"
+            "  fix: a dim of size 11, or a dynamic one without size."
+        ),
+        eager="the values are looked at",
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.masked_select(w.zeros(time), mask=w.zeros(time) > 0, axis=time, out_dim=nine),
+        (
+            "masked_select: out_dim cannot be nine:9.\n"
+            "  needed  a dynamic dim\n"
+            '  fix: out_dim=sf.Dim("label"), made once.'
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.pack_padded(w.zeros(batch, time), dims=(), out_dim=sf.Dim("frame")),
+        ("pack_padded: dims cannot be ().\n  needed  at least one dim\n  fix: dims=(batch, time)."),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.pack_padded(w.zeros(batch, time), dims=(batch, time), out_dim=nine),
+        (
+            "pack_padded: the packed dim cannot be nine:9.\n"
+            "  needed  a dynamic dim\n"
+            '  fix: sf.Dim("frames"), made once.'
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.unpack_padded(
+            w.zeros(also).rename(also, row), in_dim=row, dims=(time,), like=w.zeros(time)
+        ),
+        (
+            "unpack_padded: x cannot be float32[row≤4] numpy:cpu.\n"
+            "  needed  3 positions of row, as many as like has data\n"
+            "  fix: like has to have the lengths that were packed."
         ),
         eager="the values are looked at",
     ),
