@@ -106,6 +106,9 @@ from seqfront.ops.mask import mask_padding as mask_padding
 from seqfront.ops.mask import sequence_mask as sequence_mask
 from seqfront.ops.moving import reverse as reverse
 from seqfront.ops.moving import shift as shift
+from seqfront.ops.nested import nested_gather as nested_gather
+from seqfront.ops.nested import nested_map as nested_map
+from seqfront.ops.nested import nested_where as nested_where
 from seqfront.ops.noise import dropout as dropout
 from seqfront.ops.noise import random_normal as random_normal
 from seqfront.ops.noise import random_uniform as random_uniform

@@ -495,4 +495,14 @@ MESSAGES = [
         ),
         eager="the values are looked at",
     ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.nested_map(sf.add, (w.zeros(mel),), [w.zeros(mel)]),
+        (
+            "nested_map: a part cannot be 'tuple beside list'.\n"
+            "  needed  the same structure in all states\n"
+            "  fix: states have the same types, lengths and keys."
+        ),
+    ),
 ]
