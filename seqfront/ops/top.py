@@ -61,10 +61,11 @@ def top_k(
     order = _data_first(x, rest, axes)
     if order is not None:
         flat = backend.gather(flat, order, len(rest), len(rest))
-    values, found = backend.top_k(_long_enough(backend, flat, count), count)
+    values, found = backend.top_k(_long_enough(backend, flat, count, least(x.dtype)), count)
     table = _lengths(x, axes, k_dim)
     positions = masked(Tensor(found, (*rest, k_dim), table, backend=backend), 0)
     if order is not None:
+        order = _long_enough(backend, order, count, 0)
         raw = backend.gather(order, positions.raw, len(rest), len(rest))
         positions = Tensor(raw, positions.dims, table, backend=backend)
     best = Tensor(values, (*rest, k_dim), table, x.sparse_dim, backend=backend)
@@ -118,14 +119,14 @@ def _data_first(x: Tensor, rest: tuple[Dim, ...], axes: tuple[Dim, ...]) -> Raw 
     return backend.sort(flat, len(rest))[1]
 
 
-def _long_enough(backend: Backend, flat: Raw, k: int) -> Raw:
+def _long_enough(backend: Backend, flat: Raw, k: int, fill: float) -> Raw:
     """At least `k` positions, the added ones last."""
     size = backend.static_shape(flat)[-1]
     lacking = k if size is None else max(k - size, 0)
     if lacking == 0:
         return flat
     before = [(0, 0)] * (len(backend.static_shape(flat)) - 1)
-    return backend.pad(flat, [*before, (0, lacking)], least(backend.dtype(flat)))
+    return backend.pad(flat, [*before, (0, lacking)], fill)
 
 
 def _lengths(x: Tensor, axes: tuple[Dim, ...], k_dim: Dim) -> Lengths:
