@@ -76,6 +76,9 @@ class Backend(ComposedOps, abc.ABC):
 
     has_gradients: ClassVar[bool] = True
 
+    sizes_may_be_data: ClassVar[bool] = False
+    """Whether an integer that a trace computes may be the extent of an axis."""
+
     # -- inspect and convert ----------------------------------------------------------------------
 
     @abc.abstractmethod
@@ -190,7 +193,8 @@ class Backend(ComposedOps, abc.ABC):
 
     @abc.abstractmethod
     def slice(self, x: Raw, axis: int, start: Size, stop: Size, step: int = 1) -> Raw:
-        """`x[start:stop:step]` along an axis; 0 <= start <= stop <= size, step >= 1."""
+        """`x[start:stop:step]` along an axis, as Python counts: negative from the end, and cut to
+        the extent; step >= 1."""
 
     @abc.abstractmethod
     def flip(self, x: Raw, axis: int) -> Raw:

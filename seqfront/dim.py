@@ -39,7 +39,11 @@ from typing_extensions import TypeIs
 
 from seqfront import errors
 
-Op = Literal["pad", "scale", "floor_div", "ceil_div", "merge", "concat"]
+Op = Literal["pad", "scale", "floor_div", "ceil_div", "slice", "merge", "concat"]
+
+
+_TO_THE_END = 2**31 - 1
+"""The end of a slice that has none."""
 
 
 class DimExpr(NamedTuple):
@@ -131,6 +135,18 @@ class Dim:
             return self.expr.dims[0].scale(self.expr.args[0] * factor)
         return self._derived(DimExpr("scale", (self,), (factor,)))
 
+    def slice(self, start: int | None = None, end: int | None = None, step: int = 1) -> Dim:
+        """The positions `start:end:step` of it, counted as Python does; `step` is at least 1."""
+        if not _is_int(step) or step < 1:
+            raise errors.bad_dim_operand(self, "slice", step)
+        for bound in (start, end):
+            if bound is not None and not _is_int(bound):
+                raise errors.bad_dim_operand(self, "slice", bound)
+        start, stop = start or 0, _TO_THE_END if end is None else end
+        if start >= 0 and (end is None or end < 0):  # arithmetic has a name for it
+            return self.pad(-start, 0 if end is None else end).ceil_div(step)
+        return self._derived(DimExpr("slice", (self,), (start, stop, step)))
+
     def _divide(self, op: Literal["floor_div", "ceil_div"], divisor: int) -> Dim:
         if not _is_int(divisor) or divisor < 1:
             raise errors.bad_dim_operand(self, "//", divisor)
@@ -206,10 +222,25 @@ def evaluate(expr: DimExpr, sizes: tuple[Any, ...], maximum: Callable[[Any, int]
         return first // args[0]
     if expr.op == "ceil_div":
         return (first + (args[0] - 1)) // args[0]
+    if expr.op == "slice":
+        return _evaluate_slice(first, args, maximum)
     result = first
     for size in sizes[1:]:
         result = result * size if expr.op == "merge" else result + size
     return result
+
+
+def _evaluate_slice(size: Any, args: tuple[int, ...], maximum: Callable[[Any, int], Any]) -> Any:
+    start, stop, step = args
+
+    def bound(position: int) -> Any:
+        """A position as one of 0 .. size."""
+        if position < 0:
+            return maximum(size + position, 0)
+        return size + position - maximum(size, position)  # the lesser of the two
+
+    end = size if stop == _TO_THE_END else bound(stop)
+    return (maximum(end - bound(start), 0) + (step - 1)) // step
 
 
 def roots(dim: Dim) -> tuple[Dim, ...]:
@@ -288,6 +319,10 @@ def _describe(expr: DimExpr) -> str:
         return f"{first}//{args[0]}"
     if expr.op == "ceil_div":
         return f"⌈{first}/{args[0]}⌉"
+    if expr.op == "slice":
+        start, stop, step = args
+        end = "" if stop == _TO_THE_END else stop
+        return f"{first}[{start or ''}:{end}{f':{step}' if step > 1 else ''}]"
     return ("*" if expr.op == "merge" else "+").join(names)
 
 

@@ -52,6 +52,7 @@ class Backend(
 
     name: ClassVar[str] = "tensorflow"
     raw_types: ClassVar[tuple[type, ...]] = _raw_types()
+    sizes_may_be_data = True
 
     # -- graph ------------------------------------------------------------------------------------
 

@@ -114,6 +114,7 @@ from seqfront.errors.ops import (
     nothing_to_replay,
     ragged_dim,
     size_unknown,
+    torn_sequences,
     window_beyond_data,
     wrong_value_shape,
 )
@@ -224,6 +225,7 @@ __all__ = [
     "repeated_dim",
     "size_unknown",
     "sizes_differ",
+    "torn_sequences",
     "transcripts_differ",
     "two_backends",
     "unknown_backend",

@@ -104,6 +104,15 @@ def index_out_of_range(op: str, x: Tensor, axis: Dim, low: int, high: int, size:
     )
 
 
+def torn_sequences(op: str, x: Tensor, axis: Dim, ragged: Dim) -> DimError:
+    """Positions of a dim mixed, while each has sequences of its own length."""
+    return DimError(
+        f"{op}: the lengths of {ragged!r} run over {axis!r}, so sequences would be torn apart.",
+        [("x", x), ("lengths", x.lengths(ragged))],
+        f"reduce or mask {ragged!r} first.",
+    )
+
+
 def window_beyond_data(op: str, x: Tensor, dim: Dim, size: int, window: int) -> DimError:
     """A window that is longer than the data."""
     return DimError(

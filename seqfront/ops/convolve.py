@@ -58,20 +58,20 @@ def conv(
     raw = masked(x, 0.0, x.dims).raw_in((*batch, *dims, in_dim))
     dtype = dtypes.promote(x.dtype, kernel.dtype)
     raw = backend.cast(raw, dtype)
-    spans = [_span(window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]
-    paddings = [margins("conv", padding, span) for span in spans]
+    spans = [span_of("conv", window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]
+    sides = [margins("conv", padding, span) for span in spans]
     out_spatial: list[Dim] = []
-    for dim, span, (left, right), step in zip(dims, spans, paddings, steps, strict=True):
+    for dim, span, (left, right), step in zip(dims, spans, sides, steps, strict=True):
         size = backend.static_shape(x.raw)[x.axis(dim)]
         if dim.size is not None and size is not None and size + left + right < span:
             raise errors.window_beyond_data("conv", x, dim, size + left + right, span)
         out_spatial.append(dim.pad(0, left + right - (span - 1)).ceil_div(step))
     shape = backend.shape(raw)
     sizes = shape[len(batch) : -1]
-    if any(left or right for left, right in paddings) or not _long_enough(sizes, spans):
+    if any(left or right for left, right in sides) or not _long_enough(sizes, spans):
         zeros = [
             (left, right + lacking(size, left + right, span))
-            for size, (left, right), span in zip(sizes, paddings, spans, strict=True)
+            for size, (left, right), span in zip(sizes, sides, spans, strict=True)
         ]
         raw = backend.pad(raw, [(0, 0)] * len(batch) + zeros + [(0, 0)], 0.0)
     flat = backend.shape(raw)
@@ -81,7 +81,7 @@ def conv(
     raw = backend.reshape(raw, (count, *flat[len(batch) :])) if len(batch) != 1 else raw
     weight = backend.cast(kernel.raw_in(weight_dims), dtype)
     result = backend.conv(raw, weight, steps, gaps, groups)
-    for axis, (size, (left, right), span) in enumerate(zip(sizes, paddings, spans, strict=True)):
+    for axis, (size, (left, right), span) in enumerate(zip(sizes, sides, spans, strict=True)):
         if lacking(size, left + right, span) > 0:  # too short for one window: no position
             result = backend.slice(result, axis + 1, 0, 0)
     if len(batch) != 1:
@@ -140,12 +140,13 @@ def _check_groups(
         raise errors.kernel_misfit(x, kernel, in_dim, groups)
 
 
-def _span(window: Dim, gap: int) -> int:
+def span_of(op: str, window: Dim, gap: int) -> int:
+    """How many positions a window reaches over."""
     if window.size is None:
-        raise errors.size_unknown("conv", window)
+        raise errors.size_unknown(op, window)
     if window.size == 0:
         raise errors.bad_argument(
-            "conv",
+            op,
             "the window",
             window,
             "at least one position",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from seqfront import align, checks, dtypes, errors
+from seqfront.backend import Size
 from seqfront.dim import Dim
+from seqfront.lengths import FULL
 from seqfront.ops.carry import carried
 from seqfront.ops.mask import clean, masked, padding_mask
 from seqfront.tensor import Tensor
@@ -43,13 +45,15 @@ def gather(x: Tensor, *, indices: Tensor | int, axis: Dim) -> Tensor:
     picked = tuple(dim for dim in indices.dims if dim not in common)
     rest = tuple(dim for dim in x.dims if dim not in common and dim is not axis)
     check_range("gather", indices, x, axis)
+    known = masked(indices, 0)
     raw = backend.gather(
         x.raw_in((*common, axis, *rest)),
-        masked(indices, 0).raw_in((*common, *picked)),
+        known.raw_in((*common, *picked)),
         len(common),
         len(common),
     )
-    table = carried(x.with_lengths(table), (axis,), lambda n: gather(n, indices=indices, axis=axis))
+    known = known.with_lengths(FULL)  # or the lengths that it carries would be read at themselves
+    table = carried(x.with_lengths(table), (axis,), lambda n: gather(n, indices=known, axis=axis))
     return Tensor(raw, (*common, *picked, *rest), table, x.sparse_dim, backend=backend)
 
 
@@ -67,10 +71,14 @@ def _take(x: Tensor, index: int, axis: Dim) -> Tensor:
 
 def check_range(op: str, indices: Tensor, x: Tensor, axis: Dim) -> None:
     """Look at the values, where that costs nothing: on the CPU, outside a trace."""
+    look_at_range(op, indices, x, axis, x.backend.static_shape(x.raw)[x.axis(axis)])
+
+
+def look_at_range(op: str, indices: Tensor, x: Tensor, axis: Dim, size: Size | None) -> None:
+    """`check_range` for a dim of a size that `x` does not have."""
     backend = x.backend
     if not checks.may_look(backend, indices.raw):
         return
-    size = backend.static_shape(x.raw)[x.axis(axis)]
     values = backend.to_numpy(indices.raw)
     mask = padding_mask(indices)
     if mask is not None:

@@ -71,13 +71,13 @@ def mean(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
 def max(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
     """Greatest value over dims; -inf, or the least of an integer type, where there is none."""
     x = _as_number("max", x)
-    return _reduce("max", x, axis, _least(x.dtype), mask)
+    return _reduce("max", x, axis, least(x.dtype), mask)
 
 
 def min(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
     """Least value over dims; +inf, or the greatest of an integer type, where there is none."""
     x = _as_number("min", x)
-    return _reduce("min", x, axis, _greatest(x.dtype), mask)
+    return _reduce("min", x, axis, greatest(x.dtype), mask)
 
 
 def prod(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
@@ -125,7 +125,7 @@ def _arg_reduce(name: str, x: Tensor, axis: Dim, mask: bool) -> Tensor:
         raise errors.not_a_dim(name, axis)
     (dim,) = _axes(name, x, axis)
     x = _as_number(name, x)
-    fill = _least(x.dtype) if name == "argmax" else _greatest(x.dtype)
+    fill = least(x.dtype) if name == "argmax" else greatest(x.dtype)
     raw = _filled(x, (dim,), fill) if mask else clean(x).raw
     index = x.backend.arg_reduce("argmax" if name == "argmax" else "argmin", raw, x.axis(dim))
     return _without(x, (dim,), index).labels_of(dim)
@@ -185,9 +185,11 @@ def longest(x: Tensor, axes: Sequence[Dim]) -> Lengths:
     return carried(x, axes, over_rest)
 
 
-def _least(dtype: str) -> float:
+def least(dtype: str) -> float:
+    """The least value of a dtype: -inf of floats."""
     return -math.inf if dtypes.is_float(dtype) else _INT_RANGE.get(dtype, (False, True))[0]
 
 
-def _greatest(dtype: str) -> float:
+def greatest(dtype: str) -> float:
+    """The greatest value of a dtype: +inf of floats."""
     return math.inf if dtypes.is_float(dtype) else _INT_RANGE.get(dtype, (False, True))[1]

@@ -67,7 +67,9 @@ case("pad ints", lambda b, x: b.pad(x, ((0, 2),), -1), ints(3))
 case("pad bools", lambda b, x: b.pad(x, ((1, 2),), False), np.array([True, True]))
 case("pad nothing", lambda b, x: b.pad(x, ((1, 0), (0, 0)), 1.0), floats(0, 2))
 case("pad a scalar", lambda b, x: b.pad(x, (), 1.0), floats())
-for _slice in ((0, 5, 1), (1, 4, 1), (0, 5, 2), (1, 4, 2), (2, 2, 1), (5, 5, 1), (0, 5, 7)):
+_inside = ((0, 5, 1), (1, 4, 1), (0, 5, 2), (1, 4, 2), (2, 2, 1), (5, 5, 1), (0, 5, 7))
+_outside = ((-2, 5, 1), (-9, 3, 1), (1, -1, 2), (3, 9, 1), (7, 9, 1), (3, 1, 1), (2, -9, 1))
+for _slice in _inside + _outside:
     case(
         f"slice {_slice}", lambda b, x, s=_slice: b.slice(x, 1, *s), floats(2, 5, 2), gradient=True
     )

@@ -12,6 +12,7 @@ from messages.message import Make, Message
 from seqfront import BackendError, DimError, DTypeError, TraceError, randomness
 
 batch, time, mel = sf.Dim("batch"), sf.Dim("time"), sf.Dim("mel", 4)
+row = sf.Dim("row")
 nine, vocab, also = sf.Dim("nine", 9), sf.Dim("vocab", 5), sf.Dim("also", 4)
 
 
@@ -313,5 +314,195 @@ MESSAGES = [
             "  fix: a float dtype, or trainable=False for kept state."
         ),
         only="any",
+    ),
+    Message(
+        "torn_sequences",
+        DimError,
+        lambda w: sf.sort(ragged(w), axis=batch),
+        (
+            "sort: the lengths of time run over batch, so sequences would be torn apart.\n"
+            "  x        float32[batch≤3, time≤3] numpy:cpu\n"
+            "  lengths  int32[batch≤3] numpy:cpu\n"
+            "  fix: reduce or mask time first."
+        ),
+        eager="the lengths are printed",
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.top_k(w.zeros(batch, mel), 0, axis=mel),
+        (
+            "top_k: k cannot be 0.\n"
+            "  needed  an int of at least 1\n"
+            '  fix: k=4, or k_dim=sf.Dim("beam", 4).'
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.search_sorted(w.zeros(mel), w.zeros(batch), axis=mel, side="middle"),
+        (
+            "search_sorted: side cannot be 'middle'.\n"
+            "  needed  'left' or 'right'\n"
+            "  fix: 'left' counts what is less."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.scatter(
+            w.zeros(mel), indices=w.ints(mel), axis=mel, out_dim=vocab, mode="sum"
+        ),
+        (
+            "scatter: mode cannot be 'sum'.\n"
+            "  needed  one of 'add', 'max', 'min', 'logsumexp', 'update'\n"
+            "  fix: 'add' sums up."
+        ),
+    ),
+    Message(
+        "index_out_of_range",
+        DimError,
+        lambda w: sf.scatter(
+            w.zeros(also), indices=w([0, 1, 2, 7], also), axis=also, out_dim=vocab
+        ),
+        (
+            "scatter: an index lies outside of vocab:5.\n"
+            "  x        float32[also:4] numpy:cpu\n"
+            "  indices  0 to 7\n"
+            "  needed   0 to 4\n"
+            "  fix: positions start at 0; labels have to be made with the vocabulary of this dim."
+        ),
+        eager="the values are looked at",
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.slice(w.zeros(batch, time), axis=time, step=-1),
+        (
+            "slice: step cannot be -1.\n"
+            "  needed  an int of at least 1\n"
+            "  fix: step=2 takes every other position; sf.reverse turns a dim round."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.slice(w.zeros(batch, time), axis=time, start=1.5),
+        ("slice: start cannot be 1.5.\n  needed  an int or None\n  fix: start=2."),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.shift(w.zeros(batch, time), axis=time, by=0.5),
+        ("shift: by cannot be 0.5.\n  needed  an int\n  fix: by=1 shifts to the end."),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.window(w.zeros(batch, time), axis=time, window_dim=mel, stride=0),
+        ("window: stride cannot be 0.\n  needed  an int of at least 1\n  fix: stride=2."),
+    ),
+    Message(
+        "window_beyond_data",
+        DimError,
+        lambda w: sf.window(w.zeros(batch, mel), axis=mel, window_dim=nine),
+        (
+            "window: the window over mel:4 is longer than the data.\n"
+            "  x       float32[batch≤3, mel:4] numpy:cpu\n"
+            "  size    4\n"
+            "  window  9\n"
+            '  fix: padding="same" or "causal", or longer input.'
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.repeat(w.zeros(batch, time), axis=time, counts=-1),
+        (
+            "repeat: counts cannot be -1.\n"
+            "  needed  an int of at least 0, or a Tensor of ints\n"
+            "  fix: counts=2."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.repeat(w.zeros(time), axis=time, counts=w.ints(time)),
+        (
+            "repeat: out_dim cannot be None.\n"
+            "  needed  a Dim, for such counts\n"
+            '  fix: out_dim=sf.Dim("frame"), made once.'
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.repeat(w.zeros(mel), axis=mel, counts=w([1, -1, 0, 2], mel), out_dim=time),
+        (
+            "repeat: counts cannot be int32[mel:4] numpy:cpu.\n"
+            "  needed  at least 0 everywhere\n"
+            "  fix: sf.maximum(counts, 0)."
+        ),
+        eager="the values are looked at",
+    ),
+    Message(
+        "wrong_size",
+        DimError,
+        lambda w: sf.repeat(w.zeros(mel), axis=mel, counts=w([1, 1, 0, 9], mel), out_dim=nine),
+        (
+            "repeat: nine:9 does not fit an axis of size 11.\n"
+            "  x  int32[] 11 numpy:cpu\n"
+            "  fix: a dim of size 11, or a dynamic one without size."
+        ),
+        eager="the values are looked at",
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.masked_select(w.zeros(time), mask=w.zeros(time) > 0, axis=time, out_dim=nine),
+        (
+            "masked_select: out_dim cannot be nine:9.\n"
+            "  needed  a dynamic dim\n"
+            '  fix: out_dim=sf.Dim("label"), made once.'
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.pack_padded(w.zeros(batch, time), dims=(), out_dim=sf.Dim("frame")),
+        ("pack_padded: dims cannot be ().\n  needed  at least one dim\n  fix: dims=(batch, time)."),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.pack_padded(w.zeros(batch, time), dims=(batch, time), out_dim=nine),
+        (
+            "pack_padded: the packed dim cannot be nine:9.\n"
+            "  needed  a dynamic dim\n"
+            '  fix: sf.Dim("frames"), made once.'
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.unpack_padded(
+            w.zeros(also).rename(also, row), in_dim=row, dims=(time,), like=w.zeros(time)
+        ),
+        (
+            "unpack_padded: x cannot be float32[row≤4] numpy:cpu.\n"
+            "  needed  3 positions of row, as many as like has data\n"
+            "  fix: like has to have the lengths that were packed."
+        ),
+        eager="the values are looked at",
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.nested_map(sf.add, (w.zeros(mel),), [w.zeros(mel)]),
+        (
+            "nested_map: a part cannot be 'tuple beside list'.\n"
+            "  needed  the same structure in all states\n"
+            "  fix: states have the same types, lengths and keys."
+        ),
     ),
 ]

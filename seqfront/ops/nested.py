@@ -1,0 +1,150 @@
+"""Operations on states: tuples, lists, dicts and dataclasses of tensors, as searches carry them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, cast
+
+from seqfront import align, errors
+from seqfront.dim import Dim
+from seqfront.ops.elementwise import where
+from seqfront.ops.index import gather
+from seqfront.tensor import Tensor
+
+
+def nested_map(fn: Callable[..., Any], state: Any, *others: Any) -> Any:
+    """A function of tensors on each tensor of a structure.
+
+    Args:
+        fn: Takes a tensor of `state`, and the one at the same place of each of `others`.
+        state: Tensors in tuples, named tuples, lists, dicts and dataclasses, in any depth. Whatever
+            else is in there (None, numbers, dims) stays as it is in `state`.
+        others: Structures of the same form.
+
+    Returns:
+        A structure of the same form and types.
+
+    Raises:
+        DimError: Structures differ.
+
+    Example:
+        >>> import seqfront as sf
+        >>> time = sf.Dim("time")
+        >>> sf.nested_map(lambda x: (x + 1).raw, {"h": sf.wrap([1, 2], (time,)), "n": None})
+        {'h': array([2, 3], dtype=int32), 'n': None}
+    """
+    if isinstance(state, Tensor):
+        for other in others:
+            align.check("nested_map", other, name="a part")
+        return fn(state, *others)
+    if dataclasses.is_dataclass(state) and not isinstance(state, type):
+        return _map_fields(fn, state, others)
+    if isinstance(state, dict):
+        return _map_values(fn, cast("dict[Any, Any]", state), others)
+    if isinstance(state, (tuple, list)):
+        return _map_items(fn, cast("tuple[Any, ...]", state), others)
+    _check_form(state, others, not any(isinstance(other, Tensor) for other in others))
+    return state
+
+
+def _map_fields(fn: Callable[..., Any], state: Any, others: tuple[Any, ...]) -> Any:
+    _check_form(state, others, all(type(other) is type(state) for other in others))
+    names = [field.name for field in dataclasses.fields(state) if field.init]
+    return dataclasses.replace(
+        state,
+        **{
+            name: nested_map(fn, getattr(state, name), *(getattr(other, name) for other in others))
+            for name in names
+        },
+    )
+
+
+def _map_values(fn: Callable[..., Any], state: dict[Any, Any], others: tuple[Any, ...]) -> Any:
+    _check_form(state, others, all(_keys(other) == state.keys() for other in others))
+    return type(state)(
+        {key: nested_map(fn, state[key], *(other[key] for other in others)) for key in state}
+    )
+
+
+def _map_items(fn: Callable[..., Any], state: tuple[Any, ...], others: tuple[Any, ...]) -> Any:
+    same = all(type(other) is type(state) and len(other) == len(state) for other in others)
+    _check_form(state, others, same)
+    found = [nested_map(fn, *each) for each in zip(state, *others, strict=True)]
+    return type(state)(*found) if hasattr(state, "_fields") else type(state)(found)
+
+
+def nested_where(condition: Tensor, a: Any, b: Any) -> Any:
+    """`where` on each pair of tensors of two structures, as a search keeps old states.
+
+    Args:
+        condition: bool, over dims that every tensor has.
+        a: Where the condition holds.
+        b: Where it does not; of the same form.
+
+    Returns:
+        A structure of the form of `a`.
+
+    Raises:
+        DimError: Structures differ, or lengths of one dim in `a` and `b`.
+
+    Example:
+        >>> import seqfront as sf
+        >>> beam = sf.Dim("beam")
+        >>> new, old = sf.wrap([1, 2], (beam,)), sf.wrap([8, 9], (beam,))
+        >>> sf.nested_where(sf.wrap([True, False], (beam,)), (new,), (old,))[0].raw
+        array([1, 9], dtype=int32)
+    """
+    align.check("nested_where", condition, name="condition")
+
+    def chosen(x: Tensor, y: Tensor) -> Tensor:
+        return where(condition, x, y)
+
+    return nested_map(chosen, a, b)
+
+
+def nested_gather(state: Any, *, indices: Tensor | int, axis: Dim) -> Any:
+    """`gather` on each tensor of a structure that has a dim, as a beam picks its survivors.
+
+    Args:
+        state: Tensors in any structure; those without `axis` stay as they are.
+        indices: As for `gather`.
+        axis: The dim read from.
+
+    Returns:
+        A structure of the same form.
+
+    Raises:
+        DimError: An index is out of range.
+
+    Example:
+        >>> import seqfront as sf
+        >>> beam = sf.Dim("beam", 3)
+        >>> state = {"score": sf.wrap([5, 6, 7], (beam,)), "step": sf.wrap(4)}
+        >>> best = sf.wrap([2, 0, 2], (beam,), sparse_dim=beam)
+        >>> moved = sf.nested_gather(state, indices=best, axis=beam)
+        >>> moved["score"].raw, moved["step"].raw
+        (array([7, 5, 7], dtype=int32), array(4, dtype=int32))
+    """
+    align.distinct("nested_gather", (axis,))
+
+    def picked(x: Tensor) -> Tensor:
+        return gather(x, indices=indices, axis=axis) if axis in x.dims else x
+
+    return nested_map(picked, state)
+
+
+def _keys(value: object) -> Any:
+    return cast("dict[Any, Any]", value).keys() if isinstance(value, dict) else None
+
+
+def _check_form(state: object, others: tuple[Any, ...], same: bool) -> None:
+    if not same:
+        names = ", ".join(type(other).__name__ for other in others)
+        raise errors.bad_argument(
+            "nested_map",
+            "a part",
+            f"{type(state).__name__} beside {names}",
+            "the same structure in all states",
+            "states have the same types, lengths and keys.",
+        )

@@ -1,0 +1,85 @@
+"""Operations on nested states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import seqfront as sf
+from cases.dims import RAGGED, batch, feature, time
+from seqfront.testing import Case, booleans, constant, normal
+
+
+class Pair(NamedTuple):
+    hidden: Any
+    cell: Any
+
+
+@dataclass(frozen=True)
+class State:
+    pair: Pair
+    more: Any
+    step: int = 3
+
+
+def _state(x: sf.Tensor, y: sf.Tensor) -> State:
+    return State(Pair(x, [y]), {"both": (x * y, None)})
+
+
+def _leaves(state: State) -> tuple[Any, ...]:
+    assert state.step == 3
+    assert state.more["both"][1] is None
+    return state.pair.hidden, state.pair.cell[0], state.more["both"][0]
+
+
+_INPUTS = {"x": normal(batch, time, feature), "y": normal(batch, feature)}
+
+CASES = [
+    Case(
+        "nested-map",
+        lambda x, y: _leaves(sf.nested_map(lambda a, b: a - b, _state(x, y), _state(x * 2.0, y))),
+        _INPUTS,
+        RAGGED,
+        covers=("nested_map",),
+        batch=(batch,),
+        oracle=lambda x, y: (-x, y * 0, -x * y),
+    ),
+    Case(
+        "nested-where",
+        lambda x, y, keep: _leaves(sf.nested_where(keep, _state(x, y), _state(x * 3.0, y + 1.0))),
+        {**_INPUTS, "keep": booleans(batch)},
+        RAGGED,
+        covers=("nested_where",),
+        batch=(batch,),
+        oracle=lambda x, y, keep: (x, y, x * y) if keep else (x * 3, y + 1, x * 3 * (y + 1)),
+    ),
+    Case(
+        "nested-gather",
+        lambda x, y, at: _leaves(sf.nested_gather(_state(x, y), indices=at, axis=time)),
+        {**_INPUTS, "at": constant([4, 1, 0], batch)},
+        RAGGED,
+        covers=("nested_gather",),
+        batch=(batch,),
+        oracle=lambda x, y, at: (x[at], y, x[at] * y),
+        no_empty_row="a position of nothing is out of range",
+    ),
+    Case(
+        "nested-gather-sequences",
+        lambda x, y, at: tuple(
+            sf.mean(part, axis=time) if time in part.dims else part
+            for part in _leaves(sf.nested_gather(_state(x, y), indices=at, axis=batch))
+        ),
+        {**_INPUTS, "at": constant([2, 0, 2], batch)},
+        RAGGED,
+        covers=("nested_gather",),
+        mixes_batch="rows are picked",
+        oracle=lambda x, y, at: (
+            np.nanmean(x, 1)[at],
+            y[at],
+            (np.nanmean(x, 1) * y)[at],
+        ),
+    ),
+]
+"""All cases of this kind."""
