@@ -5,6 +5,10 @@ same on every backend, and can be tested in full. The functions give the excepti
 operation raises it.
 """
 
+from seqfront.errors.attention import (
+    foreign_bias,
+    shared_key_axis,
+)
 from seqfront.errors.backends import (
     backend_not_installed,
     extra_missing,
@@ -174,6 +178,7 @@ __all__ = [
     "checkpoint_misfit",
     "empty_band",
     "extra_missing",
+    "foreign_bias",
     "foreign_gradient",
     "foreign_labels",
     "foreign_lengths",
@@ -220,6 +225,7 @@ __all__ = [
     "one_batch_dim",
     "ragged_dim",
     "repeated_dim",
+    "shared_key_axis",
     "size_unknown",
     "sizes_differ",
     "transcripts_differ",

@@ -1,14 +1,27 @@
 """Layers: `__init__` makes parameters, `__call__` computes."""
 
 from seqfront.nn import init as init
+from seqfront.nn.attention import AttentionState as AttentionState
+from seqfront.nn.attention import CausalSelfAttention as CausalSelfAttention
+from seqfront.nn.attention import CrossAttention as CrossAttention
+from seqfront.nn.attention import MultiHeadAttention as MultiHeadAttention
+from seqfront.nn.attention import SelfAttention as SelfAttention
 from seqfront.nn.containers import ModuleList as ModuleList
 from seqfront.nn.containers import Sequential as Sequential
 from seqfront.nn.conv import Conv1d as Conv1d
 from seqfront.nn.dropout import Dropout as Dropout
 from seqfront.nn.embedding import Embedding as Embedding
+from seqfront.nn.feed_forward import FeedForward as FeedForward
+from seqfront.nn.feed_forward import GatedFeedForward as GatedFeedForward
 from seqfront.nn.linear import Linear as Linear
 from seqfront.nn.module import Module as Module
 from seqfront.nn.norm import LayerNorm as LayerNorm
 from seqfront.nn.parameter import Parameter as Parameter
+from seqfront.nn.position import ALiBi as ALiBi
+from seqfront.nn.position import Position as Position
+from seqfront.nn.position import RelativePosition as RelativePosition
+from seqfront.nn.position import RotaryPosition as RotaryPosition
+from seqfront.nn.position import SinusoidalPosition as SinusoidalPosition
+from seqfront.nn.position import TransformerXLPosition as TransformerXLPosition
 from seqfront.nn.recurrent import LSTM as LSTM
 from seqfront.nn.recurrent import LSTMState as LSTMState

@@ -7,6 +7,7 @@ import itertools
 from cases import (
     alignments,
     arithmetic,
+    attention,
     contracting,
     creating,
     ctc,
@@ -20,6 +21,7 @@ from cases import (
     pruned,
     reducing,
     transducers,
+    transformers,
 )
 from seqfront.testing import Case
 
@@ -37,6 +39,8 @@ MODULES = (
     pruned,
     fused,
     layers,
+    attention,
+    transformers,
     metrics,
     alignments,
 )
