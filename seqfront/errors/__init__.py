@@ -7,7 +7,9 @@ operation raises it.
 
 from seqfront.errors.attention import (
     foreign_bias,
+    missing_source,
     shared_key_axis,
+    unexpected_source,
 )
 from seqfront.errors.backends import (
     backend_not_installed,
@@ -190,6 +192,7 @@ __all__ = [
     "missing_dim",
     "missing_label_states",
     "missing_prediction_states",
+    "missing_source",
     "more_labels_than_classes",
     "narrow_band",
     "native_device",
@@ -230,6 +233,7 @@ __all__ = [
     "sizes_differ",
     "transcripts_differ",
     "two_backends",
+    "unexpected_source",
     "unknown_backend",
     "unknown_choice",
     "unknown_device",

@@ -28,3 +28,21 @@ def foreign_bias(energy: Tensor, bias: Tensor) -> DimError:
         [("bias", bias), ("query . key", energy)],
         "the bias runs over dims of queries and keys, without their features.",
     )
+
+
+def unexpected_source(source: Tensor) -> DimError:
+    """A source for a decoder without attention to one."""
+    return DimError(
+        "TransformerDecoder: there is a source, but none was meant.",
+        [("source", source)],
+        "make the decoder with source_dim=, the features of the source.",
+    )
+
+
+def missing_source(x: Tensor) -> DimError:
+    """A decoder made for a source, without one."""
+    return DimError(
+        "TransformerDecoder: there is no source to attend to.",
+        [("x", x)],
+        "source=decoder.project(encoded, time); or make the decoder without a source_dim.",
+    )

@@ -97,7 +97,7 @@ def _self(m: Any, x: np.ndarray, **options: Any) -> np.ndarray:
     return plain.multi_head(m, x, x, **options)
 
 
-def _positioned(m: Any, x: np.ndarray, seen: Any = lambda i, j: True) -> np.ndarray:
+def positioned(m: Any, x: np.ndarray, seen: Any = lambda i, j: True) -> np.ndarray:
     """Self-attention with the position of the layer."""
     kind = type(m.position).__name__
 
@@ -133,7 +133,7 @@ def _in_parts(layer: Any, x: sf.Tensor, z: sf.Tensor) -> Any:
 
 
 def _parts(m: Any, x: np.ndarray, z: np.ndarray) -> Any:
-    whole = _positioned(m, np.concatenate([x, z]), plain.causal)
+    whole = positioned(m, np.concatenate([x, z]), plain.causal)
     return whole[: len(x)], whole[len(x) :]
 
 
@@ -218,9 +218,9 @@ POSITIONED = [
     for name, kind in POSITIONS.items()
     for what, make, call, inputs, oracle in [
         ("self-attention", sf.nn.SelfAttention, lambda m, x: m(x, axis=time), {"x": _X},
-         _positioned),
+         positioned),
         ("attention-step-by-step", sf.nn.CausalSelfAttention, _stepwise,
-         {"x": normal(batch, _steps, _width)}, functools.partial(_positioned, seen=plain.causal)),
+         {"x": normal(batch, _steps, _width)}, functools.partial(positioned, seen=plain.causal)),
         ("attention-in-parts", sf.nn.CausalSelfAttention, _in_parts,
          {"x": _X, "z": normal(batch, _steps, _width)}, _parts),
     ]

@@ -6,11 +6,14 @@ import math
 from typing import Any
 
 import numpy as np
-from oracles.attention import linear
+from oracles import plain
+from oracles.attention import causal, linear, multi_head
 
 import seqfront as sf
-from cases.dims import RAGGED, batch, feature, out, time
-from seqfront.testing import Case, normal
+from cases.attention import positioned
+from cases.dims import RAGGED, batch, feature, key_time, out, time, vocab
+from seqfront import Dim
+from seqfront.testing import Case, integers, normal
 
 _X = normal(batch, time, feature)
 
@@ -49,4 +52,127 @@ FEED_FORWARD = [
     for activation in names
 ]
 
-CASES = [*FEED_FORWARD]
+
+# -- models ----------------------------------------------------------------------------------------
+
+
+def _norm(m: Any, x: np.ndarray) -> np.ndarray:
+    return plain.layer_norm(x) * m.scale.numpy() + m.bias.numpy()
+
+
+def _encoder_layer(m: Any, x: np.ndarray) -> np.ndarray:
+    x = x + positioned(m.attention, _norm(m.attention_norm, x))
+    return x + feed_forward(m.feed_forward, _norm(m.feed_forward_norm, x))
+
+
+def _encoder(m: Any, x: np.ndarray) -> np.ndarray:
+    for layer in m.layers:
+        x = _encoder_layer(layer, x)
+    return _norm(m.norm, x)
+
+
+def _decoder_layer(m: Any, x: np.ndarray, source: np.ndarray | None) -> np.ndarray:
+    x = x + positioned(m.attention, _norm(m.attention_norm, x), causal)
+    if source is not None:
+        x = x + multi_head(m.source_attention, _norm(m.source_norm, x), source)
+    return x + feed_forward(m.feed_forward, _norm(m.feed_forward_norm, x))
+
+
+def _decoder(m: Any, labels: np.ndarray, source: np.ndarray | None = None) -> np.ndarray:
+    x = m.embedding.weight.numpy()[labels]
+    for layer in m.layers:
+        x = _decoder_layer(layer, x, source)
+    return linear(m.output, _norm(m.norm, x))
+
+
+def _convolution(m: Any, x: np.ndarray) -> np.ndarray:
+    x = _norm(m.norm, x)
+    y = linear(m.value, x) * ACTIVATIONS["sigmoid"](linear(m.gate, x))
+    y = plain.conv(y, m.depthwise.weight.numpy(), left=1, right=1, groups=4)
+    y = _norm(m.inner_norm, y + m.depthwise.bias.numpy())
+    return linear(m.output, ACTIVATIONS["silu"](y))
+
+
+def _conformer(m: Any, x: np.ndarray) -> np.ndarray:
+    for layer in m.layers:
+        x = _conformer_layer(layer, x)
+    return x
+
+
+def _conformer_layer(m: Any, x: np.ndarray) -> np.ndarray:
+    x = x + 0.5 * feed_forward(m.first, _norm(m.first_norm, x))
+    x = x + positioned(m.attention, _norm(m.attention_norm, x))
+    x = x + _convolution(m.convolution, x)
+    return _norm(m.norm, x + 0.5 * feed_forward(m.second, _norm(m.second_norm, x)))
+
+
+def _subsampled(m: Any, x: np.ndarray) -> np.ndarray:
+    for layer in m.layers:
+        y = plain.conv(x, layer.weight.numpy(), left=1, right=1, stride=2)
+        x = np.maximum(y + layer.bias.numpy(), 0)
+    return x
+
+
+def _decode(m: Any, labels: sf.Tensor, source: sf.Tensor) -> sf.Tensor:
+    return m(labels, axis=time, source=m.project(source, key_time))[0]
+
+
+def _decode_by_step(m: Any, labels: sf.Tensor, source: sf.Tensor) -> sf.Tensor:
+    projected, state, found = m.project(source, key_time), None, []
+    for i in range(3):
+        label = sf.gather(labels, indices=i, axis=_steps)
+        logits, state = m(label, axis=None, state=state, source=projected)
+        found.append(logits)
+    return sf.stack(found, _steps)
+
+
+def _onto(m: Any, x: sf.Tensor) -> sf.Tensor:
+    return m(x, axis=time)
+
+
+_steps = Dim("steps", 3)
+_SIZES: dict[str, Any] = {"heads": 2, "inner": out}
+_DECODER: dict[str, Any] = {**_SIZES, "layers": 2}
+_SOURCE = normal(batch, key_time, out)
+
+MODELS = [
+    Case(
+        f"model-{name}",
+        call,
+        inputs,
+        RAGGED,
+        covers=("nn.Module",),
+        module=make,
+        batch=(batch,),
+        oracle=oracle,
+        tolerance=4.0,  # float32 through many layers
+    )
+    for name, call, inputs, make, oracle in [
+        ("transformer-encoder-layer", _onto, {"x": _X},
+         lambda: sf.models.TransformerEncoderLayer(feature, **_SIZES), _encoder_layer),
+        ("transformer-encoder", _onto, {"x": _X},
+         lambda: sf.models.TransformerEncoder(
+             feature, layers=2, position=sf.nn.RotaryPosition, **_SIZES), _encoder),
+        ("transformer-language", lambda m, labels: m(labels, axis=time)[0],
+         {"labels": integers(batch, time, of=vocab)},
+         lambda: sf.models.TransformerDecoder(vocab, feature, **_DECODER), _decoder),
+        ("transformer-decoder", _decode,
+         {"labels": integers(batch, time, of=vocab), "source": _SOURCE},
+         lambda: sf.models.TransformerDecoder(vocab, feature, source_dim=out, **_DECODER),
+         _decoder),
+        ("transformer-decoder-step-by-step", _decode_by_step,
+         {"labels": integers(batch, _steps, of=vocab), "source": _SOURCE},
+         lambda: sf.models.TransformerDecoder(vocab, feature, source_dim=out, **_DECODER),
+         _decoder),
+        ("conformer-convolution", _onto, {"x": _X},
+         lambda: sf.models.ConformerConvolution(feature, window=3), _convolution),
+        ("conformer-layer", _onto, {"x": _X},
+         lambda: sf.models.ConformerLayer(feature, window=3, **_SIZES), _conformer_layer),
+        ("conformer", _onto, {"x": _X},
+         lambda: sf.models.Conformer(feature, layers=2, window=3, **_SIZES), _conformer),
+        ("conv-subsampling", _onto, {"x": _X},
+         lambda: sf.models.ConvSubsampling(feature, out, factor=4), _subsampled),
+    ]
+]  # fmt: skip
+
+CASES = [*FEED_FORWARD, *MODELS]

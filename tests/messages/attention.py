@@ -11,6 +11,8 @@ batch, time, keys = sf.Dim("batch"), sf.Dim("time"), sf.Dim("keys")
 mel, other, odd = sf.Dim("mel", 4), sf.Dim("other", 6), sf.Dim("odd", 3)
 
 CROSS, CAUSAL = sf.nn.CrossAttention(mel, 2), sf.nn.CausalSelfAttention(mel, 2)
+LAYER = sf.models.TransformerDecoderLayer(mel, heads=2, inner=other, source_dim=other)
+LANGUAGE = sf.models.TransformerDecoder(other, mel, layers=1, heads=2, inner=odd)
 
 MESSAGES = [
     Message(
@@ -151,6 +153,37 @@ MESSAGES = [
             "FeedForward: activation is 'swish'.\n"
             "  known  'relu', 'gelu', 'silu', 'tanh', 'sigmoid'\n"
             "  fix: give one of these."
+        ),
+        only="any",
+    ),
+    Message(
+        "missing_source",
+        DimError,
+        lambda w: LAYER(w.zeros(batch, mel), axis=None),
+        (
+            "TransformerDecoder: there is no source to attend to.\n"
+            "  x  float32[batch≤3, mel:4] numpy:cpu\n"
+            "  fix: source=decoder.project(encoded, time); or make the decoder without a source_dim."
+        ),
+    ),
+    Message(
+        "unexpected_source",
+        DimError,
+        lambda w: LANGUAGE.project(w.zeros(batch, time, mel), time),
+        (
+            "TransformerDecoder: there is a source, but none was meant.\n"
+            "  source  float32[batch≤3, time≤3, mel:4] numpy:cpu\n"
+            "  fix: make the decoder with source_dim=, the features of the source."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.models.ConvSubsampling(mel, other, factor=3),
+        (
+            "ConvSubsampling: factor cannot be 3.\n"
+            "  needed  a power of two, at least 2\n"
+            "  fix: each convolution leaves every second frame."
         ),
         only="any",
     ),

@@ -63,6 +63,35 @@ def test_as_multihead_attention_of_torch(causal: bool) -> None:
     np.testing.assert_allclose(found[_data()], wanted.detach().numpy()[_data()], atol=1e-5)
 
 
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_as_transformer_encoder_layer_of_torch(activation: Any) -> None:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(1)
+    theirs = torch.nn.TransformerEncoderLayer(
+        8, 2, 12, dropout=0.0, activation=activation, batch_first=True, norm_first=True
+    )
+    _random_biases(torch, theirs)
+    x = torch.tensor(_x())
+    wanted = theirs(x, src_key_padding_mask=torch.tensor(~_data()))
+    with sf.use_backend("torch"):
+        mine = sf.models.TransformerEncoderLayer(
+            feature, heads=2, inner=sf.Dim("inner", 12), activation=activation
+        )
+    _copy(mine.attention, theirs.self_attn)
+    _copy_linear(mine.feed_forward.first, theirs.linear1)
+    _copy_linear(mine.feed_forward.second, theirs.linear2)
+    for norm, other in (
+        (mine.attention_norm, theirs.norm1),
+        (mine.feed_forward_norm, theirs.norm2),
+    ):
+        norm.scale.assign(other.weight.detach().numpy())
+        norm.bias.assign(other.bias.detach().numpy())
+    poisoned = torch.where(torch.tensor(_data())[:, :, None], x, torch.nan)
+    found = mine(sf.wrap(poisoned, (batch, time, feature), lengths={time: LENGTHS}), axis=time)
+    found = found.raw_in((batch, time, feature)).detach().numpy()
+    np.testing.assert_allclose(found[_data()], wanted.detach().numpy()[_data()], atol=1e-5)
+
+
 def test_as_multi_head_attention_of_keras() -> None:
     tf = pytest.importorskip("tensorflow")
     theirs = tf.keras.layers.MultiHeadAttention(2, 4, bias_initializer="normal")
