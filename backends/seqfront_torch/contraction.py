@@ -50,7 +50,8 @@ class Contraction:
         extents = [d * (w - 1) + 1 for w, d in zip(window, dilations, strict=True)]
         if _is_short(x, extents):
             return _nothing(x, kernel, _placed(x, extents, strides), kernel.shape[-1])
-        if rank == 1 and kernel.shape[1] == 1 and torch.compiler.is_compiling():
+        alone = rank == 1 and kernel.shape[1] == 1 and kernel.shape[2] == groups
+        if alone and torch.compiler.is_compiling():
             return _depthwise(x, kernel, strides[0], dilations[0])
         weight = kernel.permute(rank + 1, rank, *range(rank))
         y = _CONV[rank - 1](
@@ -100,9 +101,6 @@ class Contraction:
 def _depthwise(x: torch.Tensor, kernel: torch.Tensor, stride: int, gap: int) -> torch.Tensor:
     """Features by themselves, as products that the compiler fuses: of the gradient of PyTorch's own
     convolution it expects other strides than that has, and the graph fails."""
-    copies = kernel.shape[2] // x.shape[-1]
-    if copies > 1:
-        x = x.repeat_interleave(copies, -1)
     seen = x.unfold(1, (kernel.shape[0] - 1) * gap + 1, stride)[..., ::gap]
     return (seen * kernel[:, 0].mT).sum(-1)
 

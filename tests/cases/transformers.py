@@ -175,4 +175,21 @@ MODELS = [
     ]
 ]  # fmt: skip
 
-CASES = [*FEED_FORWARD, *MODELS]
+DEPTHWISE = [
+    Case(
+        "nn-conv1d-depthwise",
+        _onto,
+        {"x": _X},
+        RAGGED,
+        covers=("nn.Conv1d",),
+        module=lambda: sf.nn.Conv1d(
+            feature, feature, 3, groups=4, stride=2, dilation=2, padding="same", bias=False
+        ),
+        batch=(batch,),
+        oracle=lambda m, x: plain.conv(
+            x, m.weight.numpy(), left=2, right=2, stride=2, dilation=2, groups=4
+        ),
+    )
+]
+
+CASES = [*FEED_FORWARD, *MODELS, *DEPTHWISE]
