@@ -52,6 +52,7 @@ from seqfront.loss import rnnt_loss_packed as rnnt_loss_packed
 from seqfront.loss import rnnt_loss_pruned as rnnt_loss_pruned
 from seqfront.loss import rnnt_loss_simple as rnnt_loss_simple
 from seqfront.loss import tdt_loss as tdt_loss
+from seqfront.nn.attention import dot_attention as dot_attention
 from seqfront.ops.contract import dot as dot
 from seqfront.ops.contract import linear as linear
 from seqfront.ops.convolve import conv as conv
@@ -113,13 +114,13 @@ from seqfront.ops.nested import nested_where as nested_where
 from seqfront.ops.noise import dropout as dropout
 from seqfront.ops.noise import random_normal as random_normal
 from seqfront.ops.noise import random_uniform as random_uniform
-from seqfront.ops.pool import max_pool as max_pool
-from seqfront.ops.pool import mean_pool as mean_pool
 from seqfront.ops.order import argsort as argsort
 from seqfront.ops.order import search_sorted as search_sorted
 from seqfront.ops.order import sort as sort
 from seqfront.ops.pack import pack_padded as pack_padded
 from seqfront.ops.pack import unpack_padded as unpack_padded
+from seqfront.ops.pool import max_pool as max_pool
+from seqfront.ops.pool import mean_pool as mean_pool
 from seqfront.ops.reduce import all as all
 from seqfront.ops.reduce import any as any
 from seqfront.ops.reduce import argmax as argmax
@@ -130,8 +131,8 @@ from seqfront.ops.reduce import mean as mean
 from seqfront.ops.reduce import min as min
 from seqfront.ops.reduce import prod as prod
 from seqfront.ops.reduce import sum as sum
-from seqfront.ops.reverse import reverse as reverse
 from seqfront.ops.repeating import repeat as repeat
+from seqfront.ops.reverse import reverse as reverse
 from seqfront.ops.scatter import scatter as scatter
 from seqfront.ops.select import masked_scatter as masked_scatter
 from seqfront.ops.select import masked_select as masked_select

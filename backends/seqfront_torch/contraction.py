@@ -50,6 +50,9 @@ class Contraction:
         extents = [d * (w - 1) + 1 for w, d in zip(window, dilations, strict=True)]
         if _is_short(x, extents):
             return _nothing(x, kernel, _placed(x, extents, strides), kernel.shape[-1])
+        alone = rank == 1 and kernel.shape[1] == 1 and kernel.shape[2] == groups
+        if alone and torch.compiler.is_compiling():
+            return _depthwise(x, kernel, strides[0], dilations[0])
         weight = kernel.permute(rank + 1, rank, *range(rank))
         y = _CONV[rank - 1](
             x.movedim(-1, 1), weight, None, tuple(strides), 0, tuple(dilations), groups
@@ -93,6 +96,13 @@ class Contraction:
     def irfft(self, real: torch.Tensor, imaginary: torch.Tensor, size: int) -> torch.Tensor:
         """Inverse of `rfft`."""
         return torch.fft.irfft(torch.complex(real, imaginary), size)
+
+
+def _depthwise(x: torch.Tensor, kernel: torch.Tensor, stride: int, gap: int) -> torch.Tensor:
+    """Features by themselves, as products that the compiler fuses: of the gradient of PyTorch's own
+    convolution it expects other strides than that has, and the graph fails."""
+    seen = x.unfold(1, (kernel.shape[0] - 1) * gap + 1, stride)[..., ::gap]
+    return (seen * kernel[:, 0].mT).sum(-1)
 
 
 def _is_short(x: torch.Tensor, extents: Sequence[int]) -> bool:

@@ -5,6 +5,12 @@ same on every backend, and can be tested in full. The functions give the excepti
 operation raises it.
 """
 
+from seqfront.errors.attention import (
+    foreign_bias,
+    missing_source,
+    shared_key_axis,
+    unexpected_source,
+)
 from seqfront.errors.backends import (
     backend_not_installed,
     extra_missing,
@@ -176,6 +182,7 @@ __all__ = [
     "checkpoint_misfit",
     "empty_band",
     "extra_missing",
+    "foreign_bias",
     "foreign_gradient",
     "foreign_labels",
     "foreign_lengths",
@@ -187,6 +194,7 @@ __all__ = [
     "missing_dim",
     "missing_label_states",
     "missing_prediction_states",
+    "missing_source",
     "more_labels_than_classes",
     "narrow_band",
     "native_device",
@@ -223,11 +231,13 @@ __all__ = [
     "optimizer_misfit",
     "ragged_dim",
     "repeated_dim",
+    "shared_key_axis",
     "size_unknown",
     "sizes_differ",
     "torn_sequences",
     "transcripts_differ",
     "two_backends",
+    "unexpected_source",
     "unknown_backend",
     "unknown_choice",
     "unknown_device",

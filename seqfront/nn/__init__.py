@@ -1,6 +1,11 @@
 """Layers: `__init__` makes parameters, `__call__` computes."""
 
 from seqfront.nn import init as init
+from seqfront.nn.attention import AttentionState as AttentionState
+from seqfront.nn.attention import CausalSelfAttention as CausalSelfAttention
+from seqfront.nn.attention import CrossAttention as CrossAttention
+from seqfront.nn.attention import MultiHeadAttention as MultiHeadAttention
+from seqfront.nn.attention import SelfAttention as SelfAttention
 from seqfront.nn.batch_norm import BatchNorm as BatchNorm
 from seqfront.nn.bidirectional import Bidirectional as Bidirectional
 from seqfront.nn.containers import ModuleDict as ModuleDict
@@ -10,12 +15,20 @@ from seqfront.nn.conv import Conv1d as Conv1d
 from seqfront.nn.conv import ConvTranspose1d as ConvTranspose1d
 from seqfront.nn.dropout import Dropout as Dropout
 from seqfront.nn.embedding import Embedding as Embedding
+from seqfront.nn.feed_forward import FeedForward as FeedForward
+from seqfront.nn.feed_forward import GatedFeedForward as GatedFeedForward
 from seqfront.nn.linear import Linear as Linear
 from seqfront.nn.module import Module as Module
 from seqfront.nn.norm import GroupNorm as GroupNorm
 from seqfront.nn.norm import LayerNorm as LayerNorm
 from seqfront.nn.norm import RMSNorm as RMSNorm
 from seqfront.nn.parameter import Parameter as Parameter
+from seqfront.nn.position import ALiBi as ALiBi
+from seqfront.nn.position import Position as Position
+from seqfront.nn.position import RelativePosition as RelativePosition
+from seqfront.nn.position import RotaryPosition as RotaryPosition
+from seqfront.nn.position import SinusoidalPosition as SinusoidalPosition
+from seqfront.nn.position import TransformerXLPosition as TransformerXLPosition
 from seqfront.nn.recurrent import GRU as GRU
 from seqfront.nn.recurrent import LSTM as LSTM
 from seqfront.nn.recurrent import GRUState as GRUState

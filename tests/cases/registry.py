@@ -7,6 +7,7 @@ import itertools
 from cases import (
     alignments,
     arithmetic,
+    attention,
     contracting,
     creating,
     ctc,
@@ -17,17 +18,18 @@ from cases import (
     layers,
     losses,
     metrics,
-    norms,
-    pooling,
     moving,
     nesting,
+    norms,
     ordering,
+    pooling,
     pruned,
     recurrent,
     reducing,
     scattering,
     selecting,
     transducers,
+    transformers,
     wrappers,
 )
 from seqfront.testing import Case
@@ -55,6 +57,8 @@ MODULES = (
     norms,
     pooling,
     wrappers,
+    attention,
+    transformers,
     metrics,
     alignments,
 )

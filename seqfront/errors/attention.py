@@ -1,0 +1,48 @@
+"""Messages of attention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seqfront.errors.base import DimError
+
+if TYPE_CHECKING:
+    from seqfront.dim import Dim
+    from seqfront.tensor import Tensor
+
+
+def shared_key_axis(query: Tensor, axis: Dim) -> DimError:
+    """Queries and keys along one dim."""
+    return DimError(
+        f"dot_attention: the query has the dim of the keys, {axis!r}.",
+        [("query", query), ("axis", repr(axis))],
+        "keys need a dim of their own: key_time = time.clone('key_time'), "
+        "and then key.rename(time, key_time).",
+    )
+
+
+def foreign_bias(energy: Tensor, bias: Tensor) -> DimError:
+    """A bias over dims that no pair of query and key has."""
+    return DimError(
+        "dot_attention: the bias has a dim that neither query nor key has.",
+        [("bias", bias), ("query . key", energy)],
+        "the bias runs over dims of queries and keys, without their features.",
+    )
+
+
+def unexpected_source(source: Tensor) -> DimError:
+    """A source for a decoder without attention to one."""
+    return DimError(
+        "TransformerDecoder: there is a source, but none was meant.",
+        [("source", source)],
+        "make the decoder with source_dim=, the features of the source.",
+    )
+
+
+def missing_source(x: Tensor) -> DimError:
+    """A decoder made for a source, without one."""
+    return DimError(
+        "TransformerDecoder: there is no source to attend to.",
+        [("x", x)],
+        "source=decoder.project(encoded, time); or make the decoder without a source_dim.",
+    )

@@ -1,0 +1,8 @@
+"""Encoders: from features of a sequence to features of what it means."""
+
+from seqfront.models.encoder.conformer import Conformer as Conformer
+from seqfront.models.encoder.conformer import ConformerConvolution as ConformerConvolution
+from seqfront.models.encoder.conformer import ConformerLayer as ConformerLayer
+from seqfront.models.encoder.subsample import ConvSubsampling as ConvSubsampling
+from seqfront.models.encoder.transformer import TransformerEncoder as TransformerEncoder
+from seqfront.models.encoder.transformer import TransformerEncoderLayer as TransformerEncoderLayer

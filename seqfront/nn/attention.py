@@ -1,0 +1,336 @@
+"""Attention: what each query finds among keys.
+
+There is no mask to pass: keys beyond the lengths of a sequence are never seen, whatever they hold,
+and a query that sees no key at all gets zeros. Batch dims, heads and their order are nobody's
+business: what query and key share goes together, and the rest is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from seqfront import align, errors
+from seqfront.dim import Dim
+from seqfront.lengths import FULL, Lengths
+from seqfront.nn.linear import Linear
+from seqfront.nn.module import Module
+from seqfront.nn.position import Position, distances
+from seqfront.ops import elementwise, noise
+from seqfront.ops.contract import dot
+from seqfront.ops.dtype import cast
+from seqfront.ops.join import concat
+from seqfront.ops.mask import clean
+from seqfront.ops.shape import expand_dim, merge_dims, split_dim, squeeze
+from seqfront.ops.softmax import softmax
+from seqfront.tensor import Tensor
+
+
+def dot_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    feature: Dim,
+    axis: Dim,
+    causal: Dim | None = None,
+    start: Tensor | None = None,
+    bias: Tensor | None = None,
+    scale: float | None = None,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762, equation 1).
+
+    Values are averaged with weights softmax(scale * query . key + bias) over `axis`.
+
+    Args:
+        query: [..., feature], floating point.
+        key: [..., axis, feature]; `axis` may be ragged: its padding is not seen.
+        value: [..., axis, anything].
+        feature: What query and key are compared by.
+        axis: The dim of the keys. The query does not have it: in self-attention rename it there,
+            `x.rename(time, key_time)`.
+        causal: A dim of the query, whose position i sees keys 0 ... start + i only.
+        start: With `causal`: integers over batch dims, how many keys were before the first query.
+        bias: Added before the softmax, over dims that query and key have; -inf hides a key.
+        scale: Default 1 / sqrt(size of `feature`).
+        dropout: Probability that a weight is dropped. For training only.
+
+    Returns:
+        Dims of the query without `feature`, and those of the value without `axis`. The softmax is
+        computed in float32 for half precision. A query that sees no key gives zeros.
+
+    Example:
+        >>> import seqfront as sf
+        >>> time, keys, feature = sf.Dim("time", 5), sf.Dim("keys", 7), sf.Dim("feature", 8)
+        >>> x, y = sf.ones((time, feature)), sf.ones((keys, feature))
+        >>> sf.dot_attention(x, y, y, feature=feature, axis=keys)
+        float32[time:5, feature:8] numpy:cpu
+    """
+    align.check("dot_attention", query, feature, *_given(causal), name="query")
+    align.check("dot_attention", key, axis, feature, name="key")
+    align.check("dot_attention", value, axis, name="value")
+    if axis in query.dims:
+        raise errors.shared_key_axis(query, axis)
+    table = align.common_lengths("dot_attention", (query, key, value))
+    query, key, value = (x.with_lengths(table) for x in (query, key, value))
+    factor = _scale(feature) if scale is None else scale
+    energy = dot(query * factor, key, reduce=feature)
+    if energy.dtype in ("float16", "bfloat16"):
+        energy = cast(energy, "float32")
+    if bias is not None:
+        align.check("dot_attention", bias, name="bias")
+        if any(dim not in energy.dims for dim in bias.dims):
+            raise errors.foreign_bias(energy, bias)
+        energy = energy + bias
+    if causal is not None:
+        ahead = distances(query, key, axis=causal, keys=axis, start=start)
+        energy = elementwise.where(ahead <= 0, energy, -math.inf)
+    weight = cast(softmax(energy, axis=axis), value.dtype)
+    return dot(noise.dropout(weight, dropout), value, reduce=axis)
+
+
+def _given(dim: Dim | None) -> tuple[Dim, ...]:
+    return () if dim is None else (dim,)
+
+
+def _scale(feature: Dim) -> float:
+    if feature.size is None:
+        raise errors.size_unknown("dot_attention", feature)
+    return max(1, feature.size) ** -0.5
+
+
+class AttentionState(NamedTuple):
+    """Keys and values so far, over [batch..., past, heads, features]."""
+
+    keys: Tensor
+    values: Tensor
+
+
+class MultiHeadAttention(Module):
+    """Projections of queries, keys and values into heads, and of what these find into features:
+    what the attention layers have in common.
+
+    Args:
+        in_dim: Features of the queries; static. The result has them, too.
+        heads: How many; the features divide into them.
+        source_dim: Features of what is attended to; default `in_dim`.
+        bias: Whether the projections have a bias.
+        dropout: Probability that a weight is dropped while training.
+        position: Makes what tells places apart, from the dims of heads and of their features.
+    """
+
+    def __init__(
+        self,
+        in_dim: Dim,
+        heads: int,
+        *,
+        source_dim: Dim | None = None,
+        bias: bool = True,
+        dropout: float = 0.0,
+        position: Callable[[Dim, Dim], Position] | None = None,
+    ) -> None:
+        if in_dim.size is None:
+            raise errors.size_unknown(type(self).__name__, in_dim)
+        if not isinstance(heads, int) or heads < 1 or in_dim.size % heads:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.bad_argument(
+                type(self).__name__,
+                "heads",
+                heads,
+                f"a divisor of {in_dim!r}",
+                "heads cut the features into equal parts.",
+            )
+        noise.check_rate(type(self).__name__, dropout)
+        self.in_dim = in_dim
+        self.heads = Dim("heads", heads)
+        self.feature = Dim("head_feature", in_dim.size // heads)
+        self.keys = Dim("keys")
+        joined = self.heads * self.feature
+        source_dim = in_dim if source_dim is None else source_dim
+        self.query = Linear(in_dim, joined, bias=bias)
+        self.key = Linear(source_dim, joined, bias=bias)
+        self.value = Linear(source_dim, joined, bias=bias)
+        self.output = Linear(joined, in_dim, bias=bias)
+        self.dropout = dropout
+        self.position = (position or Position)(self.heads, self.feature)
+
+    def split(self, projection: Linear, x: Tensor) -> Tensor:
+        """`x` projected: [..., heads, features of a head]."""
+        return split_dim(projection(x), projection.out_dim, (self.heads, self.feature))
+
+    def project(self, source: Tensor, axis: Dim) -> AttentionState:
+        """Keys and values of what is attended to, over `self.keys` instead of `axis`."""
+        source = clean(source).rename(axis, self.keys)
+        key, value = self.split(self.key, source), self.split(self.value, source)
+        own = {dim: n for dim, n in source.lengths_table.entries.items() if dim in key.dims}
+        table = Lengths(own) if own else FULL  # those of `axis` may be others in the next part
+        return AttentionState(key.with_lengths(table), value.with_lengths(table))
+
+    def attend(
+        self,
+        x: Tensor,
+        source: AttentionState,
+        *,
+        axis: Dim | None,
+        causal: bool = False,
+        start: Tensor | None = None,
+    ) -> Tensor:
+        """What the queries of `x` find in `source`; with an `axis`, their places count."""
+        query, key = self.split(self.query, x), source.keys
+        bias, scale = None, _scale(self.feature)
+        if axis is not None:
+            query = self.position.turn(query, axis=axis, start=start)
+            key = self.position.turn(key, axis=self.keys)
+            bias = self.position.bias(
+                query, key, axis=axis, keys=self.keys, scale=scale, start=start
+            )
+        found = dot_attention(
+            query,
+            key,
+            source.values,
+            feature=self.feature,
+            axis=self.keys,
+            causal=axis if causal else None,
+            start=start,
+            bias=bias,
+            scale=scale,
+            dropout=self.dropout if self.training else 0.0,
+        )
+        joined = merge_dims(found, (self.heads, self.feature), self.output.in_dim)
+        return self.output(joined).with_lengths(x.lengths_table)
+
+
+class SelfAttention(MultiHeadAttention):
+    """Each position of a sequence looks at all of it (Vaswani et al. 2017, arXiv:1706.03762).
+
+    Example:
+        >>> import seqfront as sf
+        >>> time, feature = sf.Dim("time", 5), sf.Dim("feature", 8)
+        >>> sf.nn.SelfAttention(feature, 2)(sf.ones((time, feature)), axis=time)
+        float32[time:5, feature:8] numpy:cpu
+    """
+
+    def __call__(self, x: Tensor, *, axis: Dim) -> Tensor:
+        """[batch..., axis, in_dim] -> the same dims; `axis` may be ragged."""
+        align.check("SelfAttention", x, axis, self.in_dim)
+        return self.attend(x, self.project(x, axis), axis=axis)
+
+
+class CausalSelfAttention(MultiHeadAttention):
+    """Each position of a sequence looks at itself and what was before.
+
+    A whole sequence at once, or part by part with a state, down to single steps: the result is
+    the same. The parts of a sequence may be ragged; each goes on where its own data ended.
+
+    Example:
+        >>> import seqfront as sf
+        >>> time, feature = sf.Dim("time", 5), sf.Dim("feature", 8)
+        >>> attend = sf.nn.CausalSelfAttention(feature, 2)
+        >>> y, state = attend(sf.ones((time, feature)), axis=time)
+        >>> attend(sf.ones((feature,)), axis=None, state=state)[0]
+        float32[feature:8] numpy:cpu
+    """
+
+    def __init__(
+        self,
+        in_dim: Dim,
+        heads: int,
+        *,
+        bias: bool = True,
+        dropout: float = 0.0,
+        position: Callable[[Dim, Dim], Position] | None = None,
+    ) -> None:
+        super().__init__(in_dim, heads, bias=bias, dropout=dropout, position=position)
+        self.past = Dim("past")
+        self.now = Dim("now")
+        self.step = Dim("step", 1)
+
+    def __call__(
+        self, x: Tensor, *, axis: Dim | None, state: AttentionState | None = None
+    ) -> tuple[Tensor, AttentionState]:
+        """Run over a dim, or for one step.
+
+        Args:
+            x: [batch..., axis, in_dim]; without `axis` for one step.
+            axis: The dim of positions, which may be ragged. None: one step.
+            state: What came before; default nothing.
+
+        Returns:
+            The same dims as `x`, and the state to go on from. The state grows by what it is given.
+        """
+        align.check("CausalSelfAttention", x, self.in_dim, *_given(axis))
+        state = None if state is None else self._checked(state)
+        if axis is None:
+            y, state = self(expand_dim(x, self.step), axis=self.step, state=state)
+            return squeeze(y, self.step), state
+        source, start = self.project(x, axis), None
+        if state is not None:
+            start = state.keys.lengths(self.past).with_lengths(FULL)
+            source = AttentionState(
+                self._joined(state.keys, source.keys), self._joined(state.values, source.values)
+            )
+        y = self.attend(x, source, axis=axis, causal=True, start=start)
+        keys, values = (part.rename(self.keys, self.past) for part in source)
+        return y, AttentionState(keys, values)
+
+    def _joined(self, before: Tensor, now: Tensor) -> Tensor:
+        parts = ((before, self.past), (now.rename(self.keys, self.now), self.now))
+        return concat(*parts, out_dim=self.keys)
+
+    def _checked(self, state: AttentionState) -> AttentionState:
+        if not isinstance(state, tuple) or len(state) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+            raise errors.bad_argument(
+                "CausalSelfAttention",
+                "state",
+                state,
+                "AttentionState(keys, values)",
+                "pass on what the layer gave, or state=None to start.",
+            )
+        for name, part in zip(("keys", "values"), state, strict=True):
+            dims = (self.past, self.heads, self.feature)
+            align.check("CausalSelfAttention", part, *dims, name=name)
+        return state
+
+
+class CrossAttention(MultiHeadAttention):
+    """Positions of one sequence look at all of another.
+
+    Example:
+        >>> import seqfront as sf
+        >>> labels, time = sf.Dim("labels", 3), sf.Dim("time", 5)
+        >>> feature, encoded = sf.Dim("feature", 8), sf.Dim("encoded", 4)
+        >>> attend = sf.nn.CrossAttention(feature, 2, source_dim=encoded)
+        >>> source = attend.project(sf.ones((time, encoded)), time)
+        >>> attend(sf.ones((labels, feature)), source)
+        float32[labels:3, feature:8] numpy:cpu
+    """
+
+    def __init__(
+        self,
+        in_dim: Dim,
+        heads: int,
+        *,
+        source_dim: Dim | None = None,
+        bias: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(in_dim, heads, source_dim=source_dim, bias=bias, dropout=dropout)
+
+    def __call__(self, x: Tensor, source: AttentionState) -> Tensor:
+        """[batch..., in_dim] -> the same dims.
+
+        Args:
+            x: Any dims besides: positions, or none for one step.
+            source: `project(encoded, time)`: computed once, used for every step.
+        """
+        align.check("CrossAttention", x, self.in_dim)
+        if not isinstance(source, tuple) or len(source) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+            raise errors.bad_argument(
+                "CrossAttention",
+                "source",
+                source,
+                "AttentionState(keys, values)",
+                "attend.project(encoded, time) makes one.",
+            )
+        return self.attend(x, source, axis=None)
