@@ -132,7 +132,6 @@ from seqfront.ops.reduce import min as min
 from seqfront.ops.reduce import prod as prod
 from seqfront.ops.reduce import sum as sum
 from seqfront.ops.repeating import repeat as repeat
-from seqfront.ops.reverse import reverse as reverse
 from seqfront.ops.scatter import scatter as scatter
 from seqfront.ops.select import masked_scatter as masked_scatter
 from seqfront.ops.select import masked_select as masked_select

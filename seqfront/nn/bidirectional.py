@@ -9,7 +9,7 @@ from seqfront.dim import Dim
 from seqfront.nn.module import Module
 from seqfront.nn.recurrent import Recurrent, State
 from seqfront.ops.join import concat
-from seqfront.ops.reverse import reverse
+from seqfront.ops.moving import reverse
 from seqfront.tensor import Tensor
 
 

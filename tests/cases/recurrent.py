@@ -66,25 +66,6 @@ def _both(kind: Any) -> Any:
 
 REVERSE = [
     Case(
-        "reverse-ragged",
-        lambda x: sf.reverse(x, axis=time),
-        {"x": _X},
-        RAGGED,
-        covers=("reverse",),
-        batch=(batch,),
-        oracle=lambda x: x[::-1],
-    ),
-    Case(
-        "reverse-full",
-        lambda x: sf.reverse(x, axis=time),
-        {"x": _X},
-        PLAIN,
-        covers=("reverse",),
-        batch=(batch,),
-        oracle=lambda x: x[::-1],
-        extent_matters="nothing says which positions are padding",
-    ),
-    Case(
         "reverse-labels-two-batch-dims",
         lambda x: sf.reverse(x, axis=time),
         {"x": integers(batch, time, group, of=vocab)},
