@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from messages.message import Make, said
+from plain_calls import PLAIN_OPS
 
 import seqfront as sf
 from seqfront import errors
@@ -108,6 +109,7 @@ def _conv(x: Any, kernel: Any, axis: Any = time) -> Any:
 
 
 PLAIN: dict[str, tuple[str, Call]] = {
+    **PLAIN_OPS,
     **{
         name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw, axis=mel))
         for name in (
@@ -214,9 +216,10 @@ OPERANDS = [
 
 NO_TENSORS = {
     "wrap", "load", "save", "set_backend", "use_backend", "debug_checks", "set_seed",
-    "value_and_grad",
+    "value_and_grad", "nested_gather", "nested_map",
 }  # fmt: skip
-"""Functions that take none, or none but plain ones; and one whose message is its own."""
+"""Functions that take none, or any structure, or none but plain ones; and one whose message is its
+own."""
 
 NAMES: dict[str, Call] = {
     **{
