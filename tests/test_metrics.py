@@ -28,7 +28,7 @@ def _pairs(symbols: int) -> tuple[sf.Tensor, sf.Tensor]:
 
 
 def _aligned(h: sf.Tensor, r: sf.Tensor) -> sf.metrics.EditAlignment:
-    return sf.metrics.edit_alignment(
+    return sf.metrics.edit_distance(
         hypothesis=h,
         hypothesis_spatial_dim=hypothesis,
         reference=r,

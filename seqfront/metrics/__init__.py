@@ -1,7 +1,7 @@
 """What is counted when sequences are compared: edits, error rates, optimal completions."""
 
 from seqfront.metrics.alignment import EditAlignment as EditAlignment
-from seqfront.metrics.alignment import edit_alignment as edit_alignment
+from seqfront.metrics.alignment import edit_distance as edit_distance
 from seqfront.metrics.completion import OptimalCompletion as OptimalCompletion
 from seqfront.metrics.completion import optimal_completion as optimal_completion
 from seqfront.metrics.error_rate import AlignedPair as AlignedPair

@@ -30,7 +30,7 @@ class EditAlignment(NamedTuple):
         return self.substitutions + self.deletions + self.insertions
 
 
-def edit_alignment(
+def edit_distance(
     *,
     hypothesis: Tensor,
     hypothesis_spatial_dim: Dim,
@@ -61,7 +61,7 @@ def edit_alignment(
     """
     on = (hypothesis_spatial_dim, reference_spatial_dim)
     names = ("hypothesis", "reference")
-    p = pairs("edit_alignment", names, (hypothesis, reference), on)
+    p = pairs("edit_distance", names, (hypothesis, reference), on)
     counts, of_reference, of_hypothesis = p.backend.native_call("edit_alignment", p.inputs, {})
     substitutions, deletions, insertions = (
         p.tensor(p.backend.squeeze(count, (1,))) for count in p.backend.split(counts, (1, 1, 1), 1)

@@ -77,7 +77,7 @@ def word_error_rate(hypotheses: Sequence[str], references: Sequence[str]) -> Err
     """Edits between words, those between white space, over all words of the references.
 
     Nothing is normalised: case and punctuation count. The alignments are those of
-    `edit_alignment`.
+    `edit_distance`.
 
     Args:
         hypotheses: What was recognised.

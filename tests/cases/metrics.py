@@ -56,7 +56,7 @@ _ROWS = {
 def _cases(name: str, call: Callable[..., Any], oracle: Callable[..., Any]) -> list[Case]:
     return [
         Case(
-            f"{name.replace('_', '-')}-{kind}",
+            f"metrics-{name.replace('_', '-')}-{kind}",
             lambda h, r: call(
                 hypothesis=h,
                 hypothesis_spatial_dim=hypothesis,
@@ -75,6 +75,6 @@ def _cases(name: str, call: Callable[..., Any], oracle: Callable[..., Any]) -> l
 
 
 CASES = [
-    *_cases("edit_alignment", sf.metrics.edit_alignment, edits.alignment),
+    *_cases("edit_distance", sf.metrics.edit_distance, edits.alignment),
     *_cases("optimal_completion", sf.metrics.optimal_completion, edits.completion),
 ]

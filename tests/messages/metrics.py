@@ -12,7 +12,7 @@ batch, hypothesis, reference = sf.Dim("batch"), sf.Dim("hypothesis", 3), sf.Dim(
 
 
 def _align(h: Any, r: Any) -> Any:
-    return sf.metrics.edit_alignment(
+    return sf.metrics.edit_distance(
         hypothesis=h,
         hypothesis_spatial_dim=hypothesis,
         reference=r,
@@ -50,7 +50,7 @@ MESSAGES = [
         DTypeError,
         lambda w: _align(w.zeros(batch, hypothesis), w.ints(batch, reference)),
         (
-            "edit_alignment: hypothesis has to be an integer type.\n"
+            "edit_distance: hypothesis has to be an integer type.\n"
             "  hypothesis  float32[batch≤3, hypothesis:3] numpy:cpu\n"
             "  fix: sf.cast(x, dtype) converts values."
         ),
