@@ -120,6 +120,12 @@ class Attribute:
     type: str
     default: float
 
+    def typed(self, value: float) -> bool | int | float:
+        """`value` as the type that a framework wants."""
+        kinds: dict[str, type[bool] | type[int] | type[float]]
+        kinds = {"bool": bool, "int": int, "float": float}
+        return kinds[self.type](value)
+
 
 @dataclass(frozen=True)
 class NativeOp:

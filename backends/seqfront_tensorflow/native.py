@@ -60,8 +60,7 @@ def call(
 
 
 def _typed(op: NativeOp, values: Sequence[float]) -> dict[str, Any]:
-    types = {"bool": bool, "int": int, "float": float}
-    return {a.name: types[a.type](v) for a, v in zip(op.attributes, values, strict=True)}
+    return {a.name: a.typed(v) for a, v in zip(op.attributes, values, strict=True)}
 
 
 def _outputs(

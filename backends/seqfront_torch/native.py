@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import torch
 
 from seqfront import errors, native
-from seqfront.native import ArraySpec, Attribute, Buffer, NativeOp
+from seqfront.native import ArraySpec, Buffer, NativeOp
 from seqfront_torch.inspection import DTYPES, NAMES
 
 _library = torch.library.Library("seqfront", "DEF")
@@ -207,12 +207,9 @@ def _signature(op: NativeOp, mutated: int = -1) -> str:
     for index, spec in enumerate(op.inputs):
         kind = "Tensor(a!)" if index == mutated else "Tensor?" if spec.optional else "Tensor"
         tensors.append(f"{kind} {spec.name}")
-    return ", ".join([*tensors, *(f"{a.type} {a.name}={_default(a)}" for a in op.attributes)])
-
-
-def _default(attribute: Attribute) -> str:
-    kinds: dict[str, Callable[[float], Any]] = {"bool": bool, "int": int, "float": float}
-    return repr(kinds[attribute.type](attribute.default))
+    return ", ".join(
+        [*tensors, *(f"{a.type} {a.name}={a.typed(a.default)!r}" for a in op.attributes)]
+    )
 
 
 def _tensors(count: int) -> str:

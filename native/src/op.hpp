@@ -46,6 +46,8 @@ class Call {
 
     bool flag(int i) const { return attributes_[i] != 0; }
     int64_t integer(int i) const { return static_cast<int64_t>(attributes_[i]); }
+    // Of an attribute by name; `missing` for an op that has none of it.
+    double named(const char* attribute, double missing) const;
     // Rounded to float, which is what a TensorFlow graph can hold: all frameworks get the same.
     double number(int i) const { return static_cast<float>(attributes_[i]); }
 

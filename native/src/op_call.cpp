@@ -165,8 +165,8 @@ void check_reuse(const sf_op_spec& op, const sf_array* inputs, const sf_array* o
     for (int32_t o = 0; o < op.output_count; ++o) {
         for (int32_t i = 0; i < op.input_count; ++i) {
             if (outputs[o].data == nullptr || outputs[o].data != inputs[i].data) continue;
-            const bool own = (op.outputs[o].flags & SF_REUSABLE) != 0 &&
-                             std::string("grad_") + op.inputs[i].name == op.outputs[o].name;
+            const bool own =
+                (op.outputs[o].flags & SF_REUSABLE) != 0 && gradient_source(op, o) == i;
             if (!own) invalid("%s: %s overlaps %s", op.name, op.outputs[o].name, op.inputs[i].name);
             for (int32_t axis = 0; axis < inputs[i].rank; ++axis) {
                 if (inputs[i].shape[axis] > 1 &&
@@ -249,6 +249,13 @@ void Call::clear(int output) const {
     std::memset(array.data, 0, bytes);
 }
 
+double Call::named(const char* attribute, double missing) const {
+    for (int32_t i = 0; i < spec_.attribute_count; ++i) {
+        if (spec_.attributes[i].name == std::string(attribute)) return number(i);
+    }
+    return missing;
+}
+
 bool Call::has(int input) const { return !left_out(spec_.inputs[input], shape_of(inputs_[input])); }
 
 }  // namespace seqfront
@@ -269,6 +276,10 @@ const sf_op_spec* sf_find_op(const char* name) {
         if (backward != nullptr && backward->name == std::string(name)) return backward;
     }
     return nullptr;
+}
+
+int32_t sf_gradient_source(const sf_op_spec* op, int32_t output) {
+    return gradient_source(*op, output);
 }
 
 sf_status sf_infer(const sf_op_spec* op, const sf_shape* inputs, sf_shape* outputs) {

@@ -115,11 +115,8 @@ std::string listed(const int64_t* sizes, int32_t rank) {
 // Whether output `index` is the gradient of an input that was left out.
 bool gradient_left_out(const sf_op_spec& op, int32_t index, const sf_shape* inputs) {
     if ((op.outputs[index].flags & SF_OPTIONAL) == 0) return false;
-    for (int32_t i = 0; i < op.input_count; ++i) {
-        const std::string name = std::string("grad_") + op.inputs[i].name;
-        if (name == op.outputs[index].name) return left_out(op.inputs[i], inputs[i]);
-    }
-    return false;
+    const int32_t source = gradient_source(op, index);
+    return source >= 0 && left_out(op.inputs[source], inputs[source]);
 }
 
 // Filled by `remember`, before anyone asks.
@@ -167,6 +164,14 @@ void remember(const sf_op_spec& op) {
     for (int32_t i = 0; i < op.output_count; ++i) {
         parsed_shapes().emplace(op.outputs[i].shape, parse_shape(op.outputs[i].shape));
     }
+}
+
+int32_t gradient_source(const sf_op_spec& op, int32_t output) {
+    for (int32_t i = 0; i < op.input_count; ++i) {
+        const std::string name = std::string("grad_") + op.inputs[i].name;
+        if (name == op.outputs[output].name) return i;
+    }
+    return -1;
 }
 
 bool left_out(const sf_array_spec& spec, const sf_shape& shape) {

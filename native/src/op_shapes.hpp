@@ -11,6 +11,9 @@ constexpr int64_t kUnknownSize = -1;
 // Parses the shapes of an op; call it once for each, before the others.
 void remember(const sf_op_spec& op);
 
+// As sf_gradient_source.
+int32_t gradient_source(const sf_op_spec& op, int32_t output);
+
 // Whether `shape` stands for an optional input that was left out.
 bool left_out(const sf_array_spec& spec, const sf_shape& shape);
 

@@ -138,11 +138,8 @@ sf_array array_of(const Tensor& tensor, TF_DataType type) {
 
 // The input that output `index` may be written over; -1 if there is none.
 int reusable_input(const sf_op_spec& op, int32_t index) {
-    if ((op.outputs[index].flags & SF_REUSABLE) == 0) return -1;
-    for (int32_t i = 0; i < op.input_count; ++i) {
-        if (op.outputs[index].name == std::string("grad_") + op.inputs[i].name) return i;
-    }
-    return -1;
+    const bool reusable = (op.outputs[index].flags & SF_REUSABLE) != 0;
+    return reusable ? sf_gradient_source(&op, index) : -1;
 }
 
 void compute(void* state, TF_OpKernelContext* context) {

@@ -291,18 +291,12 @@ class Scenario {
         std::vector<Memory> own;
         int32_t over = -1;
         for (int32_t o = 0; o < half.output_count; ++o) {
-            own.push_back(allocate(expected[static_cast<size_t>(o)].array.dtype, {}));
-            own.back() = allocate(expected[static_cast<size_t>(o)].array.dtype,
-                                  {expected[static_cast<size_t>(o)].array.shape,
-                                   expected[static_cast<size_t>(o)].array.shape +
-                                       expected[static_cast<size_t>(o)].array.rank});
+            const sf_array& like = expected[static_cast<size_t>(o)].array;
+            own.push_back(allocate(like.dtype, {like.shape, like.shape + like.rank}));
             out.push_back(own.back().array);
-            for (int32_t i = 0; i < half.input_count; ++i) {
-                const bool its = half.outputs[o].name == std::string("grad_") + half.inputs[i].name;
-                if (!its || (half.outputs[o].flags & SF_REUSABLE) == 0) continue;
-                out.back() = in[static_cast<size_t>(i)];
-                over = o;
-            }
+            if ((half.outputs[o].flags & SF_REUSABLE) == 0) continue;
+            out.back() = in[static_cast<size_t>(sf_gradient_source(&half, o))];
+            over = o;
         }
         if (over < 0) return;
         if (sf_call(&half, in.data(), attributes_.data(), out.data(), 1) != SF_OK) {

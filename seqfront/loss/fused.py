@@ -95,7 +95,7 @@ def fused_rnnt_loss(
         "blank": p.blank,
         "activation": ACTIVATIONS.index(activation),
     }
-    inputs = (*floats, p.targets, p.frame_lengths, p.label_lengths, None, None)
+    inputs = (*floats, p.targets, p.frame_lengths, p.label_lengths)
     (loss,) = p.backend.native_call("joint_rnnt", inputs, attributes)
     return lattice.per_sequence(op, p, loss, source, infeasible, variants.needed(topology))
 
@@ -155,7 +155,7 @@ def fused_ctc_loss(
         "max_approx": bool(max_approx),
         "label_loop": bool(label_loop),
     }
-    (loss,) = call("ctc", (log_probs, tokens, *lengths, None), attributes)
+    (loss,) = call("ctc", (log_probs, tokens, *lengths), attributes)
 
     def needed(labels: int, repeats: int) -> tuple[int, int]:
         blanks = repeats if label_loop else 0

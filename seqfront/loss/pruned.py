@@ -137,6 +137,6 @@ def rnnt_loss_pruned(
         "delay_penalty": variants.check_number(op, "delay_penalty", delay_penalty),
         "reuse": bool(reuse_logits),
     }
-    inputs = (*p.inputs, p.backend.cast(first, "int32"), None, None)
+    inputs = (*p.inputs, p.backend.cast(first, "int32"))
     (loss,) = p.backend.native_call("rnnt_pruned", inputs, attributes)
     return lattice.per_sequence(op, p, loss, logits, infeasible, variants.needed(topology))

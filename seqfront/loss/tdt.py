@@ -87,7 +87,7 @@ def tdt_loss(
     def token_loss(q: Problem) -> Raw:
         if implementation == "composed":
             return composed.rnnt(q.backend, *q.inputs, **attributes)
-        (loss,) = q.backend.native_call("rnnt", (*q.inputs, None, None), attributes)
+        (loss,) = q.backend.native_call("rnnt", q.inputs, attributes)
         return loss
 
     def duration_loss(q: Problem) -> Raw:

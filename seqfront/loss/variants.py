@@ -39,10 +39,9 @@ def label_states(op: str, logits: Tensor, targets: Tensor, labels: Dim) -> Dim:
     align.check(op, logits, name="logits")
     align.check(op, targets, labels, name="targets")
     states = states_in(op, logits, labels)
-    came = logits.backend.static_shape(logits.raw)[logits.axis(states)]
-    count = targets.backend.static_shape(targets.raw)[targets.axis(labels)]
-    if came is not None and count is not None and came != count + 1:
-        raise errors.wrong_label_states(op, logits, targets, states, came, count + 1)
+    came, needed = _extents(logits, states, targets, labels)
+    if came != needed:
+        raise errors.wrong_label_states(op, logits, targets, states, came, needed)
     return states
 
 
@@ -53,11 +52,17 @@ def prediction_states(op: str, prediction: Tensor, targets: Tensor, labels: Dim)
     states = next((dim for dim in (labels + 1, 1 + labels) if dim in prediction.dims), None)
     if states is None:
         raise errors.missing_prediction_states(op, prediction, labels)
-    came = prediction.backend.static_shape(prediction.raw)[prediction.axis(states)]
-    count = targets.backend.static_shape(targets.raw)[targets.axis(labels)]
-    if came is not None and count is not None and came != count + 1:
-        raise errors.wrong_prediction_states(op, prediction, targets, states, came, count + 1)
+    came, needed = _extents(prediction, states, targets, labels)
+    if came != needed:
+        raise errors.wrong_prediction_states(op, prediction, targets, states, came, needed)
     return states
+
+
+def _extents(x: Tensor, states: Dim, targets: Tensor, labels: Dim) -> tuple[int, int]:
+    """Extent of the states, and what the labels need; the same if a trace does not know."""
+    came = x.backend.static_shape(x.raw)[x.axis(states)]
+    count = targets.backend.static_shape(targets.raw)[targets.axis(labels)]
+    return (0, 0) if came is None or count is None else (came, count + 1)
 
 
 def states_in(op: str, x: Tensor, labels: Dim) -> Dim:

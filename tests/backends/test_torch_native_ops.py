@@ -36,9 +36,8 @@ def run(op: str, attributes: Any, logits: Any, ints: Ints) -> Any:
 
 def operands(op: str, attributes: Any) -> list[Any]:
     """What follows the tensors in a call of the operator itself."""
-    kinds = {"bool": bool, "int": int, "float": float}
     values = native.ops()[op].arguments(attributes)
-    return [kinds[a.type](v) for a, v in zip(native.ops()[op].attributes, values, strict=True)]
+    return [a.typed(v) for a, v in zip(native.ops()[op].attributes, values, strict=True)]
 
 
 def gradient(op: str, attributes: Any, logits: Any, ints: Ints) -> Any:

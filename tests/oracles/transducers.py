@@ -37,7 +37,8 @@ def hat(logits: np.ndarray, blank: int) -> np.ndarray:
     exped = np.exp(logits[..., rest])
     probs[..., rest] = emits[..., None] * exped / exped.sum(-1, keepdims=True)
     probs[..., blank] = 1.0 - emits
-    return np.log(probs)
+    with np.errstate(divide="ignore"):  # an impossible class
+        return np.log(probs)
 
 
 @dataclass(frozen=True)

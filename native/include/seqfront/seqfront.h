@@ -111,6 +111,9 @@ SF_API int32_t sf_op_count(void);
 SF_API const sf_op_spec* sf_op(int32_t index);         /* null if there is none; no backward ops */
 SF_API const sf_op_spec* sf_find_op(const char* name); /* backward ops too */
 
+/* The input that an output of a backward op is the gradient of; -1 for any other output. */
+SF_API int32_t sf_gradient_source(const sf_op_spec* op, int32_t output);
+
 /* Shapes as far as they are known. A size that is not is -1; a rank that is not is -1. */
 typedef struct sf_shape {
     int32_t rank;

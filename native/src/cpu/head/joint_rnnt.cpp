@@ -23,39 +23,14 @@ enum Input {
     kSaved,
     kGradLoss
 };
-enum Attribute {
-    kBlank,
-    kActivation,
-    kEpsilon,
-    kTopology,
-    kFastEmit,
-    kFastEmitScale,
-    kClamp,
-    kDelayPenalty,
-    kSigma,
-    kStar,
-    kStarWeight
-};
+enum Attribute { kBlank, kActivation, kEpsilon };  // and those of TransducerOptions
 enum Gradient { kGradSource, kGradPrediction, kGradWeight, kGradBias };
 
 constexpr TransducerInputs kInputs = {kSource, kTargets, -1, kWindows, kBigBlanks, -1, -1, kWeight};
 
-TransducerOptions options_of(const Call& call) {
-    TransducerOptions options;
-    options.topology = call.integer(kTopology);
-    options.fastemit = call.number(kFastEmit);
-    options.fastemit_scale = call.flag(kFastEmitScale);
-    options.clamp = call.number(kClamp);
-    options.delay_penalty = call.number(kDelayPenalty);
-    options.sigma = call.number(kSigma);
-    options.star = call.integer(kStar);
-    options.star_weight = call.number(kStarWeight);
-    return options;
-}
-
 struct Problem : TransducerProblem {
     explicit Problem(const Call& call)
-        : TransducerProblem(call, Storage::kDense, kInputs, options_of(call)),
+        : TransducerProblem(call, Storage::kDense, kInputs),
           features(call.size(kSource, 2)),
           activation(static_cast<Activation>(call.integer(kActivation))),
           epsilon(call.number(kEpsilon)) {

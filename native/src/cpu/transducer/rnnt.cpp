@@ -5,20 +5,6 @@
 namespace seqfront {
 namespace {
 
-enum Attribute {
-    kBlank,
-    kNormalized,
-    kTopology,
-    kHat,
-    kFastEmit,
-    kFastEmitScale,
-    kClamp,
-    kDelayPenalty,
-    kSigma,
-    kStar,
-    kStarWeight
-};
-
 // Where an op has its inputs; what follows them are saved and grad_loss.
 struct Layout {
     Storage storage;
@@ -31,18 +17,7 @@ constexpr Layout kPackedLayout = {Storage::kPacked, {0, 1, -1, 4, 5, -1, -1}, 6}
 constexpr Layout kPrunedLayout = {Storage::kBand, {0, 1, 4, 5, 6, -1, -1}, 7};
 
 TransducerProblem problem(const Call& call, const Layout& layout) {
-    TransducerOptions options;
-    options.normalized = call.flag(kNormalized);
-    options.topology = call.integer(kTopology);
-    options.hat = call.flag(kHat);
-    options.fastemit = call.number(kFastEmit);
-    options.fastemit_scale = call.flag(kFastEmitScale);
-    options.clamp = call.number(kClamp);
-    options.delay_penalty = call.number(kDelayPenalty);
-    options.sigma = call.number(kSigma);
-    options.star = call.integer(kStar);
-    options.star_weight = call.number(kStarWeight);
-    return TransducerProblem(call, layout.storage, layout.inputs, options);
+    return TransducerProblem(call, layout.storage, layout.inputs);
 }
 
 template <const Layout& layout>

@@ -16,17 +16,10 @@ enum Input {
     kSaved,
     kGradLoss
 };
-enum Attribute { kBlank, kNormalized, kSigma, kFastEmit, kFastEmitScale, kClamp };
 
 TransducerProblem problem(const Call& call) {
-    TransducerOptions options;
-    options.normalized = call.flag(kNormalized);
-    options.sigma = call.number(kSigma);
-    options.fastemit = call.number(kFastEmit);
-    options.fastemit_scale = call.flag(kFastEmitScale);
-    options.clamp = call.number(kClamp);
     const TransducerInputs at = {kLogits, kTargets, -1, -1, -1, kDurationLogits, kDurations};
-    return TransducerProblem(call, Storage::kDense, at, options);
+    return TransducerProblem(call, Storage::kDense, at);
 }
 
 void run_forward(const Call& call) {

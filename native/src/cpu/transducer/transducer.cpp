@@ -38,12 +38,23 @@ void check_number(const char* op, const char* name, double value, bool negative)
 
 }  // namespace
 
-TransducerProblem::TransducerProblem(const Call& call, Storage storage_, const TransducerInputs& at,
-                                     const TransducerOptions& options_)
+TransducerOptions::TransducerOptions(const Call& call)
+    : normalized(call.named("normalized", 0) != 0),
+      hat(call.named("hat", 0) != 0),
+      fastemit_scale(call.named("fastemit_scale", 0) != 0),
+      topology(static_cast<int64_t>(call.named("topology", kRegular))),
+      star(static_cast<int64_t>(call.named("star", kNoStar))),
+      fastemit(call.named("fastemit", 0)),
+      clamp(call.named("clamp", 0)),
+      delay_penalty(call.named("delay_penalty", 0)),
+      sigma(call.named("sigma", 0)),
+      star_weight(call.named("star_weight", 0)) {}
+
+TransducerProblem::TransducerProblem(const Call& call, Storage storage_, const TransducerInputs& at)
     : LatticeProblem(call, {at.logits, at.targets, 0, at.weight},
                      frame_limit(call, storage_, at.logits)),
       storage(storage_),
-      options(options_),
+      options(call),
       starts(optional(call, at.starts)),
       windows(optional(call, at.windows)),
       big_blanks(optional(call, at.big_blanks)),

@@ -40,17 +40,13 @@ struct TransducerArc {
     int duration;  // column of its duration (TDT), or 0
 };
 
+// The attributes of an op of the family, as far as it has them.
 struct TransducerOptions {
-    bool normalized = false;
-    bool hat = false;
-    bool fastemit_scale = false;
-    int64_t topology = kRegular;
-    int64_t star = kNoStar;
-    double fastemit = 0;
-    double clamp = 0;
-    double delay_penalty = 0;
-    double sigma = 0;
-    double star_weight = 0;
+    explicit TransducerOptions(const Call& call);
+
+    bool normalized, hat, fastemit_scale;
+    int64_t topology, star;
+    double fastemit, clamp, delay_penalty, sigma, star_weight;
 };
 
 // A sequence of a checked problem.
@@ -112,8 +108,7 @@ struct TransducerInputs {
 };
 
 struct TransducerProblem : LatticeProblem {
-    TransducerProblem(const Call& call, Storage storage, const TransducerInputs& at,
-                      const TransducerOptions& options);
+    TransducerProblem(const Call& call, Storage storage, const TransducerInputs& at);
 
     Storage storage;
     TransducerOptions options;

@@ -2,27 +2,12 @@
 #include "transducer/transducer_path.hpp"
 
 namespace seqfront {
-namespace {
-
-enum Attribute { kBlank, kNormalized, kSigma, kTopology, kHat, kDelayPenalty };
-
-}  // namespace
-
 TransducerProblem rnnt_path_problem(const Call& call) {
-    TransducerOptions options;
-    options.normalized = call.flag(kNormalized);
-    options.sigma = call.number(kSigma);
-    options.topology = call.integer(kTopology);
-    options.hat = call.flag(kHat);
-    options.delay_penalty = call.number(kDelayPenalty);
-    return TransducerProblem(call, Storage::kDense, {0, 1, -1, 4, 5, -1, -1}, options);
+    return TransducerProblem(call, Storage::kDense, {0, 1, -1, 4, 5, -1, -1});
 }
 
 TransducerProblem tdt_path_problem(const Call& call) {
-    TransducerOptions options;
-    options.normalized = call.flag(kNormalized);
-    options.sigma = call.number(kSigma);
-    return TransducerProblem(call, Storage::kDense, {0, 2, -1, -1, -1, 1, 5}, options);
+    return TransducerProblem(call, Storage::kDense, {0, 2, -1, -1, -1, 1, 5});
 }
 
 std::vector<sf_array_spec> rnnt_path_inputs() {
