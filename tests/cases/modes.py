@@ -34,6 +34,11 @@ def _torch_traced(fn: Callable[..., Any], specs: Any) -> Callable[..., Any]:
     return _torch(fn, specs, "aot_eager")
 
 
+def _torch_captured(fn: Callable[..., Any], specs: Any) -> Callable[..., Any]:
+    """The graph as TorchDynamo finds it, run as it is."""
+    return _torch(fn, specs, "eager")
+
+
 def _torch_compiled(fn: Callable[..., Any], specs: Any) -> Callable[..., Any]:
     """As users run it."""
     return _torch(fn, specs, "inductor")
@@ -52,6 +57,7 @@ def _tensorflow_function(
 ALL = (
     Mode("numpy", "eager"),
     Mode("torch", "eager"),
+    Mode("torch", "captured", _torch_captured),
     Mode("torch", "traced", _torch_traced),
     Mode("torch", "compile", _torch_compiled),
     Mode("tensorflow", "eager"),

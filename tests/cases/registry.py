@@ -34,7 +34,7 @@ from cases import (
 )
 from seqfront.testing import Case
 
-MODULES = (
+OPERATIONS = (
     elementwise,
     arithmetic,
     reducing,
@@ -46,6 +46,11 @@ MODULES = (
     selecting,
     nesting,
     creating,
+)
+"""One operation, or a few: of these PyTorch only captures the graph, whose pieces are its own."""
+
+MODULES = (
+    *OPERATIONS,
     ctc,
     losses,
     lattices,
@@ -64,6 +69,7 @@ MODULES = (
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
+CAPTURED_ONLY = frozenset(case.name for module in OPERATIONS for case in module.CASES)
 
 COMPILED_FULLY = frozenset(
     {

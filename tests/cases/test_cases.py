@@ -9,7 +9,7 @@ import pytest
 
 from cases import modes
 from cases.modes import Mode
-from cases.registry import CASES, COMPILED_FULLY
+from cases.registry import CAPTURED_ONLY, CASES, COMPILED_FULLY
 from seqfront import backends, testing
 from seqfront.testing import Case, Variant
 
@@ -25,11 +25,17 @@ def _compiled() -> Iterator[object]:
         for mode in modes.COMPILED:
             if mode.backend in case.not_compiled:
                 continue
-            if mode.name == "compile" and case.name not in COMPILED_FULLY:
+            if mode.backend == "torch" and mode.name != _torch_mode(case):
                 continue
             quick = mode.backend == "tensorflow" or case.name in COMPILED_FULLY
             marks = () if quick else (pytest.mark.slow,)
             yield pytest.param(case, mode, id=f"{case}-{mode}", marks=marks)
+
+
+def _torch_mode(case: Case) -> str:
+    if case.name in COMPILED_FULLY:
+        return "compile"
+    return "captured" if case.name in CAPTURED_ONLY else "traced"
 
 
 @lru_cache(maxsize=4)
