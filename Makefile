@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 NATIVE := build/native-tests
 JOBS ?= 2
 
-.PHONY: demo test test-fast test-native sanitize lint format bench clean
+.PHONY: demo test test-fast test-native sanitize lint format bench docs clean
 
 demo: $(READY)  ## train on one framework, read with all
 	$(BIN)/python -m seqfront.recipes.digits $(ARGS)
@@ -50,6 +50,9 @@ $(READY): pyproject.toml constraints.txt native/CMakeLists.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $(READY)
+
+docs: $(READY)  ## the site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet -f docs/mkdocs.yml
 
 clean:
 	rm -rf $(VENV) build runs
