@@ -18,6 +18,7 @@ from seqfront import nn as nn
 from seqfront import randomness as randomness
 from seqfront import search as search
 from seqfront import training as training
+from seqfront import typing as typing
 from seqfront.alignment import ctc_alignment as ctc_alignment
 from seqfront.alignment import ctc_posteriors as ctc_posteriors
 from seqfront.alignment import rnnt_alignment as rnnt_alignment
@@ -146,5 +147,6 @@ from seqfront.ops.top import top_k as top_k
 from seqfront.ops.windows import window as window
 from seqfront.randomness import set_seed as set_seed
 from seqfront.tensor import Tensor as Tensor
+from seqfront.typing import checked as checked
 
 __version__ = "0.1.0"

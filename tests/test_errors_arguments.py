@@ -216,7 +216,7 @@ OPERANDS = [
 
 NO_TENSORS = {
     "wrap", "load", "save", "set_backend", "use_backend", "debug_checks", "set_seed",
-    "value_and_grad", "nested_gather", "nested_map",
+    "value_and_grad", "nested_gather", "nested_map", "checked",
 }  # fmt: skip
 """Functions that take none, or any structure, or none but plain ones; and one whose message is its
 own."""

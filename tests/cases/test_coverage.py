@@ -14,6 +14,7 @@ NO_OPERATIONS = {
     "set_backend": "chooses a default: tests/test_backends.py",
     "use_backend": "chooses a default: tests/test_backends.py",
     "set_seed": "seeds parameters: tests/test_randomness.py",
+    "checked": "decorates functions: tests/test_typing.py",
     "debug_checks": "switches checks: tests/test_errors.py",
     "save": "writes a file: tests/test_checkpoint.py",
     "load": "reads a file: tests/test_checkpoint.py",
