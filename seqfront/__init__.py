@@ -38,6 +38,7 @@ from seqfront.errors import DTypeError as DTypeError
 from seqfront.errors import NativeError as NativeError
 from seqfront.errors import SeqfrontError as SeqfrontError
 from seqfront.errors import TraceError as TraceError
+from seqfront.explanation import explain as explain
 from seqfront.loss import alignment_windows as alignment_windows
 from seqfront.loss import cross_entropy as cross_entropy
 from seqfront.loss import ctc_feasible as ctc_feasible

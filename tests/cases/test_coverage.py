@@ -16,6 +16,7 @@ NO_OPERATIONS = {
     "set_seed": "seeds parameters: tests/test_randomness.py",
     "checked": "decorates functions: tests/test_typing.py",
     "debug_checks": "switches checks: tests/test_errors.py",
+    "explain": "gives text: tests/test_explanation.py",
     "save": "writes a file: tests/test_checkpoint.py",
     "load": "reads a file: tests/test_checkpoint.py",
     "value_and_grad": "takes a function: tests/test_gradient.py",

@@ -296,9 +296,7 @@ MESSAGES = [
         lambda w: unknown(None),
         (
             "unknown: the annotation of x has names that are not known at run time.\n"
-            "  x  Float[Unknown, "
-            "..."
-            "]\n"
+            "  x  Float[Unknown, '...']\n"
             "  fix: import them outside of `if TYPE_CHECKING:`; dims stand in quotes."
         ),
         only="any",
