@@ -58,6 +58,7 @@ def explain(x: Tensor | Dim, *others: Tensor) -> Explanation:
         DTypeError: For anything else.
 
     Example:
+        >>> import seqfront as sf
         >>> time = sf.Dim("time")
         >>> sf.explain((1 + time).ceil_div(2))  # doctest: +ELLIPSIS
         ⌈(1+time)/2⌉: a dim derived from time.
