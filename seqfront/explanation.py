@@ -33,16 +33,7 @@ _SHOWN = 8
 Row = tuple[str, ...]
 
 
-class Explanation(str):
-    """Text that a console shows as it is."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def explain(x: Tensor | Dim, *others: Tensor) -> Explanation:
+def explain(x: Tensor | Dim, *others: Tensor) -> show.Text:
     """Say where dims come from.
 
     Of a tensor: each dim with the line it was made at; derived dims step by step, with what is
@@ -67,11 +58,11 @@ def explain(x: Tensor | Dim, *others: Tensor) -> Explanation:
           ⌈(1+time)/2⌉  dynamic  divided by 2, a rest counted
     """
     if isinstance(x, Dim) and not others:
-        return Explanation(_dim(x))
+        return show.Text(_dim(x))
     for name, value in zip("abcdefgh" if others else "x", (x, *others), strict=False):
         align.check("explain", value, name=name)  # pyright: ignore[reportArgumentType]
     tensors: Any = (x, *others)
-    return Explanation(_together(tensors) if others else _tensor(tensors[0]))
+    return show.Text(_together(tensors) if others else _tensor(tensors[0]))
 
 
 # -- a dim -----------------------------------------------------------------------------------------
