@@ -76,7 +76,8 @@ def _checked_dataclass(cls: Any, names: Mapping[str, Any]) -> Any:
         raise errors.cannot_check(cls)
     hints: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
-        hints.update(_hints(base, names, sys.modules[base.__module__].__dict__))
+        space = vars(sys.modules[base.__module__]) if base.__module__ in sys.modules else {}
+        hints.update(_hints(base, names, space))
     initialise: Any = cls.__init__
     cls.__init__ = _checked_function(initialise, _Plan(initialise, hints))
     return cls
