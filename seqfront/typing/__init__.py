@@ -21,8 +21,8 @@ one dtype: `Float32`, `BFloat16`, `UInt8`, .... The dims, with spaces between:
 - `_`: one dim, any. `...`: any other dims. `*batch`: other dims, the same throughout the call.
 - `of vocab`, at the end: the values are indices into that dim.
 
-None of these: the tensor is a scalar. Checks look at dims, never at values, so that they cost a few
-microseconds in a call, and nothing in a compiled graph.
+None of these: the tensor is a scalar. Checks look at dims, never at values, so that they cost some
+ten microseconds in a call, and nothing in a compiled graph.
 """
 
 from typing import TYPE_CHECKING

@@ -46,7 +46,7 @@ class Shape:
     """
 
     items: tuple[Item, ...]
-    """Names first, then expressions, then `_`: so each knows what those before it mean."""
+    """Names first, then expressions, then `_:80`, then `_`: what means least chooses last."""
     rest: str | None
     """`"..."`, `"*batch"`, or None: no other dims."""
     labels: Item | None
@@ -107,7 +107,9 @@ def _words(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _order(item: Item) -> int:
-    return 1 if item.value is not None else 2 if item.text == "_" else 0
+    if item.text == "_":
+        return 3 if item.size is None else 2
+    return 0 if item.value is None else 1
 
 
 def _item(text: str, start: int, word: str) -> Item:

@@ -11,7 +11,9 @@ import inspect
 import os
 import re
 import sys
+import weakref
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any, TypeVar, cast
 
 from seqfront import errors
@@ -26,6 +28,12 @@ _MENTION = re.compile(rf"\b(?:{'|'.join(KINDS)})\[")
 
 RESULT = "the result"
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+_PLANS: dict[int, _Plan] = {}
+"""What is to be checked, by number: TorchDynamo follows a function to a global, but not always to
+what it encloses (the `__init__` of a class that a graph makes an object of)."""
+_keys = count()
 
 
 def checked(function: Checkable) -> Checkable:
@@ -83,10 +91,13 @@ def _checked_dataclass(cls: Any, names: Mapping[str, Any]) -> Any:
     return cls
 
 
-def _checked_function(function: Callable[..., Any], plan: _Plan) -> Callable[..., Any]:
+def _checked_function(function: Callable[..., Any], made: _Plan) -> Callable[..., Any]:
+    key = next(_keys)
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        plan = _PLANS[key]
         if plan.pending:
             plan.complete()
         given = plan.given(args, kwargs)
@@ -102,6 +113,8 @@ def _checked_function(function: Callable[..., Any], plan: _Plan) -> Callable[...
                 raise error
         return result
 
+    _PLANS[key] = made
+    weakref.finalize(call, _PLANS.pop, key)
     return call
 
 
