@@ -37,9 +37,10 @@ def explain(x: Tensor | Dim, *others: Tensor) -> show.Text:
     """Say where dims come from.
 
     Of a tensor: each dim with the line it was made at; derived dims step by step, with what is
-    known of size and lengths on the way; where lengths were given. Of a dim: the same, without
-    data. Of several tensors: what an elementwise operation on them gives, dim by dim, or the error
-    it raises.
+    known of size and lengths on the way. Lengths that the tensor carries, as it was wrapped or as
+    an operation made them, are marked as given; others follow from these. Of a dim: the same,
+    without data. Of several tensors: what an elementwise operation on them gives, dim by dim, or
+    the error it raises.
 
     Args:
         x: A tensor or a dim.

@@ -131,6 +131,18 @@ def test_names_bound_in_expressions_hold_in_the_call() -> None:
         halves(zeros(time // 2), zeros(other_time))
 
 
+def test_batch_dims_may_be_none_or_several() -> None:
+    @sf.checked
+    def halves(a: Float[T, "*batch time"], b: Float[T, "*batch time//2"]) -> None: ...
+
+    halves(zeros(time), zeros(time // 2))
+    halves(zeros(beam, time, batch), zeros(batch, time // 2, beam))
+    with pytest.raises(sf.DimError, match=r"\*batch is not the same in a and b"):
+        halves(zeros(beam, time), zeros(batch, time // 2))
+    with pytest.raises(sf.DimError, match=r"\*batch is not the same in a and b"):
+        halves(zeros(time), zeros(batch, time // 2))
+
+
 def test_dims_of_arguments_and_of_their_attributes() -> None:
     class Layer(sf.nn.Module):
         def __init__(self, in_dim: sf.Dim, out_dim: sf.Dim) -> None:
@@ -239,6 +251,11 @@ def test_coroutines_have_their_arguments_checked() -> None:
     assert asyncio.run(function(zeros(time))).dims == (time,)  # type: ignore[arg-type]
     with pytest.raises(sf.DimError):
         function(zeros(mel))
+
+
+def test_what_cannot_be_checked_is_named() -> None:
+    with pytest.raises(sf.DTypeError, match="came  property"):
+        sf.checked(property(lambda self: 1))  # type: ignore[type-var]
 
 
 def test_dataclasses() -> None:

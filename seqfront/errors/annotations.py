@@ -172,8 +172,9 @@ def unresolved_annotation(op: str, name: str, text: str) -> DTypeError:
 
 def cannot_check(value: object) -> DTypeError:
     """Neither a function nor a dataclass."""
+    came = f"class {value.__qualname__}" if isinstance(value, type) else type(value).__name__
     return DTypeError(
         "checked: this is neither a function nor a dataclass.",
-        [("came", _named(value))],
+        [("came", came)],
         "decorate functions and methods; of a dataclass, write @sf.checked above @dataclass.",
     )

@@ -60,13 +60,12 @@ class Call:
             if argument in dims:
                 return argument
             return errors.annotated_argument(self.op, name, x, shape, item.text, argument)
-        found = [dim for dim in dims if dim.name == item.text]
         known = self.bound.get(item.text)
-        if known is not None:
-            if known.dims[0] in dims:
-                return known.dims[0]
-            if found:
-                return errors.two_meanings(self.op, item.text, known, Bound((found[0],), name, x))
+        if known is not None and known.dims[0] in dims:
+            return known.dims[0]
+        found = [dim for dim in dims if dim.name == item.text]
+        if known is not None and found:
+            return errors.two_meanings(self.op, item.text, known, Bound((found[0],), name, x))
         if len(found) > 1:
             return errors.ambiguous_name(self.op, name, x, item.text, found)
         if not found:
@@ -87,7 +86,7 @@ class Call:
     ) -> Dim | SeqfrontError:
         scope = {**self.arguments}
         for known, bound in self.bound.items():
-            if not isinstance(scope.get(known), Dim):
+            if bound.dims and not isinstance(scope.get(known), Dim):
                 scope[known] = bound.dims[0]
         unknown = [n for n in item.names if not isinstance(scope.get(n), (Dim, int))]
         if unknown:

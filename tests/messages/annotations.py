@@ -307,7 +307,7 @@ MESSAGES = [
         lambda w: sf.checked(sf.nn.Linear),
         (
             "checked: this is neither a function nor a dataclass.\n"
-            "  came  Linear\n"
+            "  came  class Linear\n"
             "  fix: decorate functions and methods; of a dataclass, write @sf.checked above @dataclass."
         ),
         only="any",
