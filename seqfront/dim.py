@@ -42,7 +42,7 @@ from seqfront import errors
 Op = Literal["pad", "scale", "floor_div", "ceil_div", "slice", "merge", "concat"]
 
 
-TO_THE_END = 2**31 - 1
+_TO_THE_END = 2**31 - 1
 """The end of a slice that has none."""
 
 
@@ -142,7 +142,7 @@ class Dim:
         for bound in (start, end):
             if bound is not None and not _is_int(bound):
                 raise errors.bad_dim_operand(self, "slice", bound)
-        start, stop = start or 0, TO_THE_END if end is None else end
+        start, stop = start or 0, _TO_THE_END if end is None else end
         if start >= 0 and (end is None or end < 0):  # arithmetic has a name for it
             return self.pad(-start, 0 if end is None else end).ceil_div(step)
         return self._derived(DimExpr("slice", (self,), (start, stop, step)))
@@ -239,7 +239,7 @@ def _evaluate_slice(size: Any, args: tuple[int, ...], maximum: Callable[[Any, in
             return maximum(size + position, 0)
         return size + position - maximum(size, position)  # the lesser of the two
 
-    end = size if stop == TO_THE_END else bound(stop)
+    end = size if stop == _TO_THE_END else bound(stop)
     return (maximum(end - bound(start), 0) + (step - 1)) // step
 
 
@@ -320,10 +320,14 @@ def _describe(expr: DimExpr) -> str:
     if expr.op == "ceil_div":
         return f"⌈{first}/{args[0]}⌉"
     if expr.op == "slice":
-        start, stop, step = args
-        end = "" if stop == TO_THE_END else stop
-        return f"{first}[{start or ''}:{end}{f':{step}' if step > 1 else ''}]"
+        return f"{first}[{span(*args)}]"
     return ("*" if expr.op == "merge" else "+").join(names)
+
+
+def span(start: int, stop: int, step: int) -> str:
+    """The positions of a slice, as Python writes them: `1:4:2`."""
+    end = "" if stop == _TO_THE_END else stop
+    return f"{start or ''}:{end}{f':{step}' if step > 1 else ''}"
 
 
 _serials = count()

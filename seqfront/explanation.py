@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from seqfront import align, dtypes, show
-from seqfront.dim import TO_THE_END, Dim, DimExpr, roots
+from seqfront.dim import Dim, DimExpr, roots, span
 from seqfront.errors import SeqfrontError
 from seqfront.lengths import Entry
 from seqfront.tensor import Tensor
@@ -107,17 +107,11 @@ def _said(expr: DimExpr) -> str:
     if expr.op == "ceil_div":
         return f"divided by {args[0]}, a rest counted"
     if expr.op == "slice":
-        return f"the positions {_span(*args)}"
+        return f"the positions {span(*args)}"
     names = [dim.name for dim in expr.dims]
     if expr.op == "merge":
         return f"{' and '.join(names)} merged, {names[-1]} runs fastest"
     return ", then ".join(names)
-
-
-def _span(start: int, stop: int, step: int) -> str:
-    """As one writes it in Python."""
-    end = "" if stop == TO_THE_END else stop
-    return f"{start or ''}:{end}{f':{step}' if step > 1 else ''}"
 
 
 # -- a tensor --------------------------------------------------------------------------------------
