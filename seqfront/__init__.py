@@ -18,6 +18,7 @@ from seqfront import nn as nn
 from seqfront import randomness as randomness
 from seqfront import search as search
 from seqfront import training as training
+from seqfront import typing as typing
 from seqfront.alignment import ctc_alignment as ctc_alignment
 from seqfront.alignment import ctc_posteriors as ctc_posteriors
 from seqfront.alignment import rnnt_alignment as rnnt_alignment
@@ -37,6 +38,7 @@ from seqfront.errors import DTypeError as DTypeError
 from seqfront.errors import NativeError as NativeError
 from seqfront.errors import SeqfrontError as SeqfrontError
 from seqfront.errors import TraceError as TraceError
+from seqfront.explanation import explain as explain
 from seqfront.loss import alignment_windows as alignment_windows
 from seqfront.loss import cross_entropy as cross_entropy
 from seqfront.loss import ctc_feasible as ctc_feasible
@@ -146,5 +148,6 @@ from seqfront.ops.top import top_k as top_k
 from seqfront.ops.windows import window as window
 from seqfront.randomness import set_seed as set_seed
 from seqfront.tensor import Tensor as Tensor
+from seqfront.typing import checked as checked
 
 __version__ = "0.1.0"

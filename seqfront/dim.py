@@ -320,10 +320,14 @@ def _describe(expr: DimExpr) -> str:
     if expr.op == "ceil_div":
         return f"⌈{first}/{args[0]}⌉"
     if expr.op == "slice":
-        start, stop, step = args
-        end = "" if stop == _TO_THE_END else stop
-        return f"{first}[{start or ''}:{end}{f':{step}' if step > 1 else ''}]"
+        return f"{first}[{span(*args)}]"
     return ("*" if expr.op == "merge" else "+").join(names)
+
+
+def span(start: int, stop: int, step: int) -> str:
+    """The positions of a slice, as Python writes them: `1:4:2`."""
+    end = "" if stop == _TO_THE_END else stop
+    return f"{start or ''}:{end}{f':{step}' if step > 1 else ''}"
 
 
 _serials = count()

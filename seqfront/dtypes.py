@@ -38,6 +38,11 @@ def is_int(dtype: str) -> bool:
     return _KIND[dtype] == 1
 
 
+def bytes_of(dtype: str) -> int:
+    """What one value takes."""
+    return max(_BITS[dtype] // 8, 1)
+
+
 def check(dtype: str, op: str) -> str:
     """The dtype, or `DTypeError` if it is none of ours."""
     if dtype not in _KIND:

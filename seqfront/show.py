@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from seqfront.tensor import Tensor
 
 
+class Text(str):
+    """Text that a console shows as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def tensor(x: Tensor) -> str:
     """One line: dtype, dims, labels, backend and device; the value of a scalar."""
     backend = x.backend

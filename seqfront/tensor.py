@@ -19,12 +19,12 @@ no operation lets it into data, or into a gradient (`seqfront.ops.mask` says how
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, Union
 
 from typing_extensions import Self
 
-from seqfront import dtypes, errors, show
+from seqfront import dtypes, errors, overview, show
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Lengths
 
@@ -308,6 +308,12 @@ class Tensor:
 
     def __repr__(self) -> str:
         return show.tensor(self)
+
+    def _repr_html_(self) -> str:
+        return overview.html(self)
+
+    def __rich_console__(self, console: object, options: object) -> Iterator[Any]:
+        return overview.rich(self)
 
     # -- nested structures: static parts and raw tensors (the protocol of tf.nest) ----------------
 

@@ -193,6 +193,7 @@ PLAIN: dict[str, tuple[str, Call]] = {
         lambda w, raw: sf.prune(w.zeros(batch, labels), starts=raw, axis=labels, band_dim=two),
     ),
     "alignment_windows": ("frames", lambda w, raw: sf.alignment_windows(raw, left=0, right=0)),
+    "explain": ("x", lambda w, raw: sf.explain(raw)),
     "edit_distance": ("b", lambda w, raw: sf.edit_distance(w.ints(labels), labels, raw, labels)),
     "greedy_transducer": ("encoded", lambda w, raw: _greedy(raw)),
     "Linear": ("x", lambda w, raw: sf.nn.Linear(mel, vocab)(raw)),
@@ -216,7 +217,7 @@ OPERANDS = [
 
 NO_TENSORS = {
     "wrap", "load", "save", "set_backend", "use_backend", "debug_checks", "set_seed",
-    "value_and_grad", "nested_gather", "nested_map",
+    "value_and_grad", "nested_gather", "nested_map", "checked",
 }  # fmt: skip
 """Functions that take none, or any structure, or none but plain ones; and one whose message is its
 own."""

@@ -36,3 +36,4 @@ from seqfront.nn.recurrent import LSTMState as LSTMState
 from seqfront.nn.reparametrized import WeightDropout as WeightDropout
 from seqfront.nn.reparametrized import WeightNorm as WeightNorm
 from seqfront.nn.spec_augment import SpecAugment as SpecAugment
+from seqfront.nn.summary import summary as summary

@@ -71,6 +71,12 @@ class Module:
     def __repr__(self) -> str:
         return show.tree(self, children)
 
+    def _repr_html_(self) -> str:
+        return show.html(self, children)
+
+    def __rich__(self) -> Any:
+        return show.rich(self, children)
+
 
 def children(item: object) -> Iterator[tuple[str, Any]]:
     """Names and values of what a module, list, tuple or dict holds directly."""
