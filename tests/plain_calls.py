@@ -34,6 +34,7 @@ PLAIN_OPS: dict[str, tuple[str, Call]] = {
         for name in ("max_pool", "mean_pool")
     },
     "conv_transpose": ("x", lambda w, raw: _conv_transpose(raw)),
+    "einsum": ("x", lambda w, raw: sf.einsum(w.zeros(mel), raw, out=())),
     "dot_attention": ("key", _attention),
     "masked_scatter": (
         "backup",

@@ -49,6 +49,15 @@ def nothing_to_join(op: str) -> DimError:
     return DimError(f"{op}: no tensor is given.", fix="give at least one.")
 
 
+def no_such_result(op: str, xs: Sequence[Tensor], dim: Dim) -> DimError:
+    """A dim of the result that no operand has."""
+    return DimError(
+        f"{op}: no tensor has {dim!r}, a dim of the result.",
+        [*((f"{number}", x) for number, x in enumerate(xs, 1)), ("made at", dim.origin)],
+        "sf.expand_dim repeats a tensor along a new dim.",
+    )
+
+
 def bad_argument(op: str, name: str, value: object, needed: str, fix: str) -> DimError:
     """An argument that is none of what it can be."""
     text = " ".join(repr(value).split())
