@@ -27,11 +27,22 @@ def _attention(w: Make, raw: Any) -> Any:
 PLAIN_OPS: dict[str, tuple[str, Call]] = {
     **{
         name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw, axis=mel))
-        for name in ("argsort", "sort", "cummax", "cumprod", "cumsum", "reverse", "slice")
+        for name in (
+            "argsort", "sort", "cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "reverse",
+            "slice", "standard_deviation", "variance",
+        )
     },
     **{
         name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw, axis=time, window=2))
         for name in ("max_pool", "mean_pool")
+    },
+    **{
+        name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw))
+        for name in (
+            "clip", "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_tanh", "is_inf",
+            "leaky_relu", "log10", "log2", "log_sigmoid", "mish", "reciprocal", "relu6", "selu",
+            "silu", "softplus", "softsign", "square", "trunc",
+        )
     },
     "conv_transpose": ("x", lambda w, raw: _conv_transpose(raw)),
     "einsum": ("x", lambda w, raw: sf.einsum(w.zeros(mel), raw, out=())),

@@ -119,7 +119,7 @@ PLAIN: dict[str, tuple[str, Call]] = {
     },
     **{
         name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw))
-        for name in ("silu", "gelu", "softplus", "stop_gradient", "mask_padding")
+        for name in ("stop_gradient", "mask_padding")
     },
     "where": ("condition", lambda w, raw: sf.where(raw, 1.0, 0.0)),
     "logaddexp": ("b", lambda w, raw: sf.logaddexp(w.zeros(mel), raw)),
@@ -210,7 +210,10 @@ SAID_AS = {"Linear": "linear", "Conv1d": "conv", "Dropout": "dropout"}
 OPERANDS = [
     "abs", "ceil", "cos", "erf", "exp", "expm1", "floor", "is_finite", "is_nan", "log", "log1p",
     "relu", "round", "rsqrt", "sigmoid", "sign", "sin", "sqrt", "tanh", "logical_not", "add",
-    "multiply", "maximum", "minimum",
+    "multiply", "maximum", "minimum", "negative", "tan", "asin", "acos", "atan", "sinh", "cosh",
+    "asinh", "acosh", "atanh", "subtract", "divide", "floor_divide", "remainder", "power", "atan2",
+    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and",
+    "logical_or", "logical_xor",
 ]  # fmt: skip
 """Elementwise functions: any operand that is neither a tensor nor a number."""
 
