@@ -156,6 +156,7 @@ from seqfront.ops.moving import reverse as reverse
 from seqfront.ops.moving import shift as shift
 from seqfront.ops.nested import nested_gather as nested_gather
 from seqfront.ops.nested import nested_map as nested_map
+from seqfront.ops.nested import nested_mask as nested_mask
 from seqfront.ops.nested import nested_where as nested_where
 from seqfront.ops.noise import dropout as dropout
 from seqfront.ops.noise import random_normal as random_normal
@@ -166,6 +167,8 @@ from seqfront.ops.order import sort as sort
 from seqfront.ops.pack import pack_padded as pack_padded
 from seqfront.ops.pack import unpack_padded as unpack_padded
 from seqfront.ops.padding import pad as pad
+from seqfront.ops.parting import split as split
+from seqfront.ops.parting import unstack as unstack
 from seqfront.ops.pool import max_pool as max_pool
 from seqfront.ops.pool import mean_pool as mean_pool
 from seqfront.ops.reduce import all as all

@@ -56,6 +56,9 @@ PLAIN_OPS: dict[str, tuple[str, Call]] = {
     "masked_select": (
         "mask", lambda w, raw: sf.masked_select(w.zeros(mel), mask=raw, axis=mel, out_dim=time),
     ),
+    "nested_mask": ("mask", lambda w, raw: sf.nested_mask(w.zeros(mel), mask=raw)),
+    "split": ("x", lambda w, raw: sf.split(raw, axis=mel, parts=(two, three))),
+    "unstack": ("x", lambda w, raw: sf.unstack(raw, axis=mel)),
     "nested_where": ("condition", lambda w, raw: sf.nested_where(raw, w.zeros(mel), w.zeros(mel))),
     "pack_padded": ("x", lambda w, raw: sf.pack_padded(raw, dims=(batch, time), out_dim=two)),
     "repeat": ("x", lambda w, raw: sf.repeat(raw, axis=mel, counts=2)),

@@ -105,6 +105,7 @@ from seqfront.errors.losses import (
 from seqfront.errors.ops import (
     bad_argument,
     bad_rate,
+    cannot_part,
     cannot_split,
     foreign_gradient,
     foreign_labels,
@@ -179,6 +180,7 @@ __all__ = [
     "bad_target_lengths",
     "big_blank_among_labels",
     "cannot_combine",
+    "cannot_part",
     "cannot_split",
     "checkpoint_misfit",
     "empty_band",
