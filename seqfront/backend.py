@@ -37,18 +37,19 @@ Size: TypeAlias = Any
 """The extent of an axis: an int, or while tracing a `torch.SymInt` or a scalar `tf.Tensor`."""
 
 UnaryName = Literal[
-    "neg", "abs", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tanh",
-    "sigmoid", "relu", "erf", "floor", "ceil", "round", "sign", "is_finite", "is_nan", "not",
+    "neg", "abs", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "asin",
+    "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "relu", "erf",
+    "floor", "ceil", "round", "sign", "is_finite", "is_nan", "not",
 ]  # fmt: skip
 """`round` goes to the even neighbour; `sign(nan)` is nan; `relu(nan)` is nan."""
 
 BinaryName = Literal[
-    "add", "sub", "mul", "div", "floor_div", "mod", "pow", "max", "min",
+    "add", "sub", "mul", "div", "floor_div", "mod", "pow", "atan2", "max", "min",
     "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor",
 ]  # fmt: skip
 """`div` is true division of floats; `floor_div` and `mod` round towards minus infinity, as Python
-does; `max` and `min` pass NaN on, and of two equal values each gets half the gradient; comparisons
-give bool; `and`, `or`, `xor` take bools."""
+does; gradients of `pow` and `atan2` at (0, 0) are 0; `max` and `min` pass NaN on, and of two equal
+values each gets half the gradient; comparisons give bool; `and`, `or`, `xor` take bools."""
 
 ReduceName = Literal["sum", "mean", "max", "min", "prod", "any", "all"]
 """Over no element, `sum` is 0, `mean` 0 (not NaN), `prod` 1, `max` -inf or the dtype's least value,
@@ -58,7 +59,9 @@ among ties."""
 ArgReduceName = Literal["argmax", "argmin"]
 """The first of equals; int64."""
 
-CumulativeName = Literal["sum", "prod", "max"]
+CumulativeName = Literal["sum", "prod", "max", "min", "logsumexp"]
+"""`max` and `min` pass NaN on; `logsumexp` is of floats, -inf of -inf only, with zero gradients
+there."""
 
 ScatterName = Literal["add", "max", "min", "update"]
 
@@ -155,7 +158,7 @@ class Backend(ComposedOps, abc.ABC):
 
     @abc.abstractmethod
     def cumulative(self, name: CumulativeName, x: Raw, axis: int) -> Raw:
-        """Inclusive cumulative sum, product or maximum; keeps the dtype of `x`."""
+        """One of the table `CumulativeName`, each position included; keeps the dtype of `x`."""
 
     # -- move -------------------------------------------------------------------------------------
 

@@ -27,13 +27,25 @@ def _attention(w: Make, raw: Any) -> Any:
 PLAIN_OPS: dict[str, tuple[str, Call]] = {
     **{
         name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw, axis=mel))
-        for name in ("argsort", "sort", "cummax", "cumprod", "cumsum", "reverse", "slice")
+        for name in (
+            "argsort", "sort", "cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "reverse",
+            "slice", "standard_deviation", "variance",
+        )
     },
     **{
         name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw, axis=time, window=2))
         for name in ("max_pool", "mean_pool")
     },
+    **{
+        name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw))
+        for name in (
+            "clip", "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_tanh", "is_inf",
+            "leaky_relu", "log10", "log2", "log_sigmoid", "mish", "reciprocal", "relu6", "selu",
+            "silu", "softplus", "softsign", "square", "trunc",
+        )
+    },
     "conv_transpose": ("x", lambda w, raw: _conv_transpose(raw)),
+    "einsum": ("x", lambda w, raw: sf.einsum(w.zeros(mel), raw, out=())),
     "dot_attention": ("key", _attention),
     "masked_scatter": (
         "backup",
@@ -44,6 +56,9 @@ PLAIN_OPS: dict[str, tuple[str, Call]] = {
     "masked_select": (
         "mask", lambda w, raw: sf.masked_select(w.zeros(mel), mask=raw, axis=mel, out_dim=time),
     ),
+    "nested_mask": ("mask", lambda w, raw: sf.nested_mask(w.zeros(mel), mask=raw)),
+    "split": ("x", lambda w, raw: sf.split(raw, axis=mel, parts=(two, three))),
+    "unstack": ("x", lambda w, raw: sf.unstack(raw, axis=mel)),
     "nested_where": ("condition", lambda w, raw: sf.nested_where(raw, w.zeros(mel), w.zeros(mel))),
     "pack_padded": ("x", lambda w, raw: sf.pack_padded(raw, dims=(batch, time), out_dim=two)),
     "repeat": ("x", lambda w, raw: sf.repeat(raw, axis=mel, counts=2)),

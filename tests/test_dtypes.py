@@ -26,7 +26,9 @@ def test_tensors_promote_by_the_table(a: str, b: str, backend_name: str) -> None
     arithmetic = "int32" if wanted == "bool" else wanted
     assert (x + y).dtype == (y + x).dtype == arithmetic
     assert sf.maximum(x, y).dtype == arithmetic
-    assert (x / y).dtype == dtypes.to_float(wanted)
+    assert (x / y).dtype == sf.atan2(x, y).dtype == dtypes.to_float(wanted)
+    assert sf.power(x, y).dtype == sf.einsum(x, y, out=()).dtype == arithmetic
+    assert sf.clip(x, y).dtype == wanted
     assert (x < y).dtype == "bool"
     assert sf.where(x == x, x, y).dtype == wanted
     assert (x + y).numpy().tolist() == [2, 4] or "bool" in (a, b)
@@ -48,17 +50,29 @@ def test_numbers_are_weak(dtype: str, number: float, backend_name: str) -> None:
 @pytest.mark.parametrize("dtype", dtypes.ALL)
 def test_functions_of_reals_make_floats(dtype: str, backend_name: str) -> None:
     x = _tensor(dtype, backend_name)
-    for function in (sf.exp, sf.log, sf.sqrt, sf.tanh, sf.sigmoid, sf.silu, sf.gelu, sf.softplus):
+    for function in (
+        sf.exp, sf.log, sf.sqrt, sf.tanh, sf.sigmoid, sf.silu, sf.gelu, sf.softplus, sf.tan,
+        sf.atan, sf.sinh, sf.acosh, sf.elu, sf.mish, sf.hard_sigmoid, sf.log2, sf.reciprocal,
+        sf.softsign, sf.log_sigmoid, sf.leaky_relu,
+    ):  # fmt: skip
         assert function(x).dtype == dtypes.to_float(dtype)
     assert sf.softmax(x, axis=feature).dtype == dtypes.to_float(dtype)
     assert sf.mean(x, axis=feature).dtype == dtypes.to_float(dtype)
     assert sf.logsumexp(x, axis=feature).dtype == dtypes.to_float(dtype)
+    assert sf.variance(x, axis=feature).dtype == dtypes.to_float(dtype)
+    assert sf.standard_deviation(x, axis=feature).dtype == dtypes.to_float(dtype)
+    assert sf.cumlogsumexp(x, axis=feature).dtype == dtypes.to_float(dtype)
 
 
 @pytest.mark.parametrize("dtype", dtypes.ALL)
 def test_sums_keep_the_dtype(dtype: str, backend_name: str) -> None:
     x = _tensor(dtype, backend_name)
-    assert sf.sum(x, axis=feature).dtype == ("int32" if dtype == "bool" else dtype)
+    number = "int32" if dtype == "bool" else dtype
+    assert sf.sum(x, axis=feature).dtype == number
+    for function in (sf.cumsum, sf.cumprod, sf.cummax, sf.cummin):
+        assert function(x, axis=feature, exclusive=True, reverse=True).dtype == number
+    for function in (sf.negative, sf.abs, sf.sign, sf.square, sf.trunc, sf.relu6):
+        assert function(x).dtype == number
     if dtype != "bool":
         assert sf.prod(x, axis=feature).dtype == dtype
         assert sf.max(x, axis=feature).dtype == dtype

@@ -119,7 +119,7 @@ PLAIN: dict[str, tuple[str, Call]] = {
     },
     **{
         name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw))
-        for name in ("silu", "gelu", "softplus", "stop_gradient", "mask_padding")
+        for name in ("stop_gradient", "mask_padding")
     },
     "where": ("condition", lambda w, raw: sf.where(raw, 1.0, 0.0)),
     "logaddexp": ("b", lambda w, raw: sf.logaddexp(w.zeros(mel), raw)),
@@ -211,7 +211,10 @@ SAID_AS = {"Linear": "linear", "Conv1d": "conv", "Dropout": "dropout"}
 OPERANDS = [
     "abs", "ceil", "cos", "erf", "exp", "expm1", "floor", "is_finite", "is_nan", "log", "log1p",
     "relu", "round", "rsqrt", "sigmoid", "sign", "sin", "sqrt", "tanh", "logical_not", "add",
-    "multiply", "maximum", "minimum",
+    "multiply", "maximum", "minimum", "negative", "tan", "asin", "acos", "atan", "sinh", "cosh",
+    "asinh", "acosh", "atanh", "subtract", "divide", "floor_divide", "remainder", "power", "atan2",
+    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and",
+    "logical_or", "logical_xor",
 ]  # fmt: skip
 """Elementwise functions: any operand that is neither a tensor nor a number."""
 
@@ -239,6 +242,7 @@ NAMES: dict[str, Call] = {
     "range_over": lambda w, dim: sf.range_over(dim),
     "random_normal": lambda w, dim: sf.random_normal((dim,)),
     "dot": lambda w, dim: sf.dot(w.zeros(mel), w.zeros(mel), reduce=dim),
+    "einsum": lambda w, dim: sf.einsum(w.zeros(mel), out=(dim,)),
     "conv": lambda w, dim: _conv(w.zeros(time, mel), w.zeros(three, mel, vocab), dim),
     "gather": lambda w, dim: sf.gather(w.zeros(mel), indices=0, axis=dim),
     "concat": lambda w, dim: sf.concat((w.zeros(mel), dim)),
@@ -278,6 +282,7 @@ EXTENTS: dict[str, Callable[[sf.Tensor, sf.Tensor], Any]] = {
     "where": lambda a, b: sf.where(a > 0, a, b),
     "logaddexp": sf.logaddexp,
     "dot": lambda a, b: sf.dot(a, b, reduce=mel),
+    "einsum": lambda a, b: sf.einsum(a, b, out=()),
     "stack": lambda a, b: sf.stack([a, b], time),
     "concat": lambda a, b: sf.concat((a, mel), (b, mel)),
     "gather": lambda a, b: sf.gather(a, indices=sf.cast(b, "int32"), axis=mel),

@@ -30,7 +30,16 @@ _UNARY: Mapping[UnaryName, Callable[[np.ndarray], Any]] = {
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "sin": np.sin,
     "cos": np.cos,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
     "tanh": np.tanh,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
     "sigmoid": _sigmoid,
     "relu": lambda x: np.maximum(x, 0),
     "erf": _erf,
@@ -51,6 +60,7 @@ _BINARY: Mapping[BinaryName, Callable[[Any, Any], Any]] = {
     "floor_div": np.floor_divide,
     "mod": np.mod,
     "pow": np.power,
+    "atan2": np.arctan2,
     "max": np.maximum,
     "min": np.minimum,
     "eq": np.equal,
@@ -62,6 +72,14 @@ _BINARY: Mapping[BinaryName, Callable[[Any, Any], Any]] = {
     "and": np.logical_and,
     "or": np.logical_or,
     "xor": np.logical_xor,
+}
+
+_CUMULATIVE: Mapping[CumulativeName, np.ufunc] = {
+    "sum": np.add,
+    "prod": np.multiply,
+    "max": np.maximum,
+    "min": np.minimum,
+    "logsumexp": np.logaddexp,
 }
 
 _TO_BOOL = {"is_finite", "is_nan", "not", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor"}
@@ -124,9 +142,8 @@ class Elementwise:
         return np.asarray(run(x, axis=axis)).astype(np.int64, copy=False)
 
     def cumulative(self, name: CumulativeName, x: np.ndarray, axis: int) -> np.ndarray:
-        """Inclusive cumulative sum, product or maximum."""
-        run = {"sum": np.add, "prod": np.multiply, "max": np.maximum}[name]
-        return run.accumulate(x, axis=axis, dtype=x.dtype)
+        """One of `CumulativeName`."""
+        return _CUMULATIVE[name].accumulate(x, axis=axis, dtype=x.dtype)
 
 
 def _accumulator(dtype: np.dtype[Any]) -> np.dtype[Any]:

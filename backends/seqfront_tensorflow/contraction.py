@@ -33,6 +33,9 @@ class Contraction:
 
     def einsum(self, equation: str, *xs: Raw) -> Raw:
         """Explicit form with an arrow."""
+        if xs[0].dtype.is_integer and xs[0].dtype.size < 4:  # TensorFlow has none of these
+            wide = [Op.Cast(x=x, DstT=tf.int32) for x in xs]
+            return Op.Cast(x=self.einsum(equation, *wide), DstT=xs[0].dtype)
         if len(xs) <= 2:
             return Op.Einsum(inputs=list(xs), equation=equation)
         return tf.einsum(equation, *xs)

@@ -23,7 +23,16 @@ _UNARY: Mapping[UnaryName, Callable[[Raw], Raw]] = {
     "rsqrt": lambda x: Op.Rsqrt(x=x),
     "sin": lambda x: Op.Sin(x=x),
     "cos": lambda x: Op.Cos(x=x),
+    "tan": lambda x: Op.Tan(x=x),
+    "asin": lambda x: Op.Asin(x=x),
+    "acos": lambda x: Op.Acos(x=x),
+    "atan": lambda x: Op.Atan(x=x),
+    "sinh": lambda x: Op.Sinh(x=x),
+    "cosh": lambda x: Op.Cosh(x=x),
     "tanh": lambda x: Op.Tanh(x=x),
+    "asinh": lambda x: Op.Asinh(x=x),
+    "acosh": lambda x: Op.Acosh(x=x),
+    "atanh": lambda x: Op.Atanh(x=x),
     "sigmoid": lambda x: Op.Sigmoid(x=x),
     "relu": lambda x: Op.Relu(features=x),
     "erf": lambda x: Op.Erf(x=x),
@@ -45,6 +54,13 @@ _OF_INTEGERS: Mapping[UnaryName, Callable[[Raw], Raw]] = {
 }
 """Where TensorFlow has the function for floats only."""
 
+_OF_UINT8: Mapping[UnaryName, Callable[[Raw], Raw]] = {
+    "neg": lambda x: Op.Sub(x=tf.zeros((), x.dtype), y=x),
+    "abs": values.tensor,
+    "sign": lambda x: Op.Minimum(x=x, y=tf.ones((), x.dtype)),
+}
+"""Where TensorFlow has the function for signed integers only."""
+
 
 def _floor_div(a: Any, b: Any) -> Raw:
     """As Python's: TensorFlow's own rounds the quotient first, and says 1.0 // 0.1 is 10."""
@@ -56,6 +72,33 @@ def _floor_div(a: Any, b: Any) -> Raw:
     quotient = Op.Round(x=Op.RealDiv(x=Op.Sub(x=a, y=Op.FloorMod(x=a, y=b)), y=b))
     zero = Op.Equal(x=b, y=tf.zeros((), dtype))
     return Op.SelectV2(condition=zero, t=Op.FloorDiv(x=a, y=b), e=quotient)
+
+
+def _pow(a: Any, b: Any) -> Raw:
+    """With gradients of zero instead of NaN at 0 ** 0."""
+    dtype = (b if isinstance(a, values.NUMBERS) else a).dtype
+    if dtype == tf.uint8:
+        operands: tuple[Any, Any] = (a, b)
+        a, b = (tf.cast(operand, tf.int32) for operand in operands)
+        return tf.cast(Op.Pow(x=a, y=b), dtype)
+    if (
+        not dtype.is_floating
+        or isinstance(a, values.NUMBERS)
+        or (isinstance(b, values.NUMBERS) and b != 0)
+    ):
+        return Op.Pow(x=a, y=b)
+    zero = tf.zeros((), dtype)
+    both = tf.logical_and(Op.Equal(x=a, y=zero), Op.Equal(x=b, y=zero))
+    return Op.Pow(x=Op.SelectV2(condition=both, t=tf.ones((), dtype), e=a), y=b)
+
+
+def _atan2(a: Any, b: Any) -> Raw:
+    """With gradients of zero instead of NaN at (0, 0)."""
+    dtype = (b if isinstance(a, values.NUMBERS) else a).dtype
+    angle, zero = Op.Atan2(y=a, x=b), tf.zeros((), dtype)
+    origin = tf.logical_and(Op.Equal(x=a, y=zero), Op.Equal(x=b, y=zero))
+    elsewhere = Op.Atan2(y=a, x=Op.SelectV2(condition=origin, t=tf.ones((), dtype), e=b))
+    return Op.SelectV2(condition=origin, t=tf.stop_gradient(angle), e=elsewhere)
 
 
 def _halved_ties(chosen: Raw, a: Raw, b: Raw) -> Raw:
@@ -74,7 +117,8 @@ _BINARY: Mapping[BinaryName, Callable[[Any, Any], Raw]] = {
     "div": lambda a, b: Op.RealDiv(x=a, y=b),
     "floor_div": _floor_div,
     "mod": lambda a, b: Op.FloorMod(x=a, y=b),
-    "pow": lambda a, b: Op.Pow(x=a, y=b),
+    "pow": _pow,
+    "atan2": _atan2,
     "max": lambda a, b: _halved_ties(Op.Maximum(x=a, y=b), a, b),
     "min": lambda a, b: _halved_ties(Op.Minimum(x=a, y=b), a, b),
     "eq": lambda a, b: Op.Equal(x=a, y=b),
@@ -94,6 +138,8 @@ class Elementwise:
 
     def unary(self, name: UnaryName, x: Raw) -> Raw:
         """One of `UnaryName`."""
+        if x.dtype == tf.uint8 and name in _OF_UINT8:
+            return _OF_UINT8[name](x)
         if name in _OF_INTEGERS and x.dtype.is_integer:
             return _OF_INTEGERS[name](x)
         return _UNARY[name](x)
@@ -103,9 +149,8 @@ class Elementwise:
         if isinstance(a, values.NUMBERS):
             a = values.number(a, b.dtype)
         elif isinstance(b, values.NUMBERS):
-            if name == "pow" and b in (0, 2):
-                # The gradient of the general one is 0 * inf at 0 ** 0.
-                return Op.OnesLike(x=a) if b == 0 else Op.Square(x=a)
+            if name == "pow" and b == 2:
+                return Op.Square(x=a)
             b = values.number(b, a.dtype)
         return _BINARY[name](a, b)
 

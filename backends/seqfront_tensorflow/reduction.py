@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -39,12 +40,33 @@ class Reduction:
         return run(input=x, dimension=axis, output_type=tf.int64)
 
     def cumulative(self, name: CumulativeName, x: Raw, axis: int) -> Raw:
-        """Inclusive cumulative sum, product or maximum."""
+        """One of `CumulativeName`."""
         if x.dtype == tf.bool:
             return tf.cast(self.cumulative(name, tf.cast(x, tf.int32), axis), tf.bool)
         if name == "sum":
             return Op.Cumsum(x=x, axis=axis)
-        return _cumulative(Op.Mul if name == "prod" else Op.Maximum, values.tensor(x), axis)
+        y = _cumulative(_COMBINE[name], values.tensor(x), axis)
+        if name != "logsumexp":
+            return y
+        nothing = tf.constant(-math.inf, x.dtype)  # so far, whatever comes in
+        return tf.where(Op.Equal(x=y, y=nothing), nothing, y)
+
+
+def _logaddexp(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    high = tf.stop_gradient(Op.Maximum(x=x, y=y))
+    anchor = tf.where(tf.math.is_finite(high), high, tf.zeros_like(high))
+    total = Op.Exp(x=x - anchor) + Op.Exp(x=y - anchor)
+    empty = Op.Equal(x=total, y=tf.zeros((), x.dtype))
+    log = Op.Log(x=tf.where(empty, tf.ones_like(total), total)) + anchor
+    return tf.where(empty, tf.constant(-math.inf, x.dtype), log)
+
+
+_COMBINE: Mapping[CumulativeName, Callable[..., tf.Tensor]] = {
+    "prod": Op.Mul,
+    "max": Op.Maximum,
+    "min": Op.Minimum,
+    "logsumexp": _logaddexp,
+}
 
 
 def _mean(x: Raw, axes: Sequence[int], keepdims: bool) -> Raw:
@@ -62,7 +84,8 @@ def _mean(x: Raw, axes: Sequence[int], keepdims: bool) -> Raw:
 def _cumulative(combine: Any, x: tf.Tensor, axis: int) -> tf.Tensor:
     """Every element with the one `reach` before it, for reach 1, 2, 4, ... (Hillis & Steele 1986).
 
-    TensorFlow has no cumulative maximum, and the gradient of its cumulative product divides by x.
+    TensorFlow has no cumulative maximum; the gradient of its cumulative product divides by x, and
+    that of its cumulative logsumexp takes the logarithm of gradients.
     """
     count = values.extents(x)[axis]
     positions = tf.reshape(tf.range(count), [-1] + [1] * (len(x.shape) - 1 - axis))

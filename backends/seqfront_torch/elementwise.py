@@ -26,6 +26,10 @@ def _minimum(a: Any, b: Any) -> torch.Tensor:
     return torch.minimum(*_tensors(a, b))
 
 
+def _atan2(a: Any, b: Any) -> torch.Tensor:
+    return torch.atan2(*_tensors(a, b))
+
+
 def _tensors(a: Any, b: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """A number as a tensor: `clamp` would give a tie the whole gradient instead of half."""
     if not isinstance(b, torch.Tensor):
@@ -44,7 +48,16 @@ _UNARY: Mapping[UnaryName, Callable[[torch.Tensor], torch.Tensor]] = {
     "rsqrt": torch.rsqrt,
     "sin": torch.sin,
     "cos": torch.cos,
+    "tan": torch.tan,
+    "asin": torch.asin,
+    "acos": torch.acos,
+    "atan": torch.atan,
+    "sinh": torch.sinh,
+    "cosh": torch.cosh,
     "tanh": torch.tanh,
+    "asinh": torch.asinh,
+    "acosh": torch.acosh,
+    "atanh": torch.atanh,
     "sigmoid": torch.sigmoid,
     "relu": torch.relu,
     "erf": torch.erf,
@@ -65,6 +78,7 @@ _BINARY: Mapping[BinaryName, Callable[[Any, Any], torch.Tensor]] = {
     "floor_div": operator.floordiv,
     "mod": operator.mod,
     "pow": operator.pow,
+    "atan2": _atan2,
     "max": _maximum,
     "min": _minimum,
     "eq": operator.eq,
@@ -108,10 +122,8 @@ class Elementwise:
         return (torch.argmax if name == "argmax" else torch.argmin)(x, axis)
 
     def cumulative(self, name: CumulativeName, x: torch.Tensor, axis: int) -> torch.Tensor:
-        """Inclusive cumulative sum, product or maximum."""
-        if name == "max":
-            return torch.cummax(x, axis).values
-        return (torch.cumsum if name == "sum" else torch.cumprod)(x, axis, dtype=x.dtype)
+        """One of `CumulativeName`."""
+        return _CUMULATIVE[name](x, axis)
 
 
 def _sum(x: torch.Tensor, axes: tuple[int, ...], keepdims: bool) -> torch.Tensor:
@@ -138,6 +150,24 @@ def _prod(x: torch.Tensor, axes: tuple[int, ...], keepdims: bool) -> torch.Tenso
     for axis in sorted(axes, reverse=True):
         x = torch.prod(x, axis, keepdims, dtype=x.dtype)
     return x
+
+
+def _logcumsumexp(x: torch.Tensor, axis: int) -> torch.Tensor:
+    """PyTorch's own has NaN for gradients as long as all before are -inf."""
+    impossible = torch.isneginf(x)
+    low = torch.finfo(x.dtype).min / 2
+    total = torch.logcumsumexp(torch.where(impossible, low, x), axis)
+    nothing = torch.cumsum(torch.logical_not(impossible), axis) == 0
+    return torch.where(nothing, -math.inf, total)
+
+
+_CUMULATIVE: Mapping[CumulativeName, Callable[[torch.Tensor, int], torch.Tensor]] = {
+    "sum": lambda x, axis: torch.cumsum(x, axis, dtype=x.dtype),
+    "prod": lambda x, axis: torch.cumprod(x, axis, dtype=x.dtype),
+    "max": lambda x, axis: torch.cummax(x, axis).values,
+    "min": lambda x, axis: torch.cummin(x, axis).values,
+    "logsumexp": _logcumsumexp,
+}
 
 
 def _is_empty(x: torch.Tensor, axes: tuple[int, ...]) -> bool:

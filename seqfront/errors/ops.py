@@ -44,9 +44,27 @@ def cannot_split(x: Tensor, axis: Dim, into: Sequence[Dim]) -> DimError:
     )
 
 
+def cannot_part(x: Tensor, axis: Dim, parts: Sequence[Dim]) -> DimError:
+    """Sizes that do not add up to the dim's."""
+    return DimError(
+        f"split: {axis!r} cannot be cut into ({', '.join(map(repr, parts))}).",
+        [("x", x), ("ragged", "yes" if x.is_ragged(axis) else "no")],
+        "sizes add up to that of the dim; one part may be dynamic, of a ragged dim one has to be.",
+    )
+
+
 def nothing_to_join(op: str) -> DimError:
     """No tensor given."""
     return DimError(f"{op}: no tensor is given.", fix="give at least one.")
+
+
+def no_such_result(op: str, xs: Sequence[Tensor], dim: Dim) -> DimError:
+    """A dim of the result that no operand has."""
+    return DimError(
+        f"{op}: no tensor has {dim!r}, a dim of the result.",
+        [*((f"{number}", x) for number, x in enumerate(xs, 1)), ("made at", dim.origin)],
+        "sf.expand_dim repeats a tensor along a new dim.",
+    )
 
 
 def bad_argument(op: str, name: str, value: object, needed: str, fix: str) -> DimError:

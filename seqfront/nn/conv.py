@@ -9,8 +9,9 @@ from seqfront.dim import Dim
 from seqfront.nn.init import GlorotUniform, Initializer
 from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
-from seqfront.ops.convolve import Padding, conv
+from seqfront.ops.convolve import conv
 from seqfront.ops.convolve_transposed import conv_transpose
+from seqfront.ops.window_geometry import Padding
 from seqfront.tensor import Tensor
 
 

@@ -9,15 +9,15 @@ from seqfront.dim import Dim
 from seqfront.nn.dropout import Dropout
 from seqfront.nn.linear import Linear
 from seqfront.nn.module import Module
-from seqfront.ops import elementwise
+from seqfront.ops import activations, elementwise
 from seqfront.tensor import Tensor
 
 Activation: TypeAlias = Literal["relu", "gelu", "silu", "tanh", "sigmoid"]
 
 ACTIVATIONS = {
     "relu": elementwise.relu,
-    "gelu": elementwise.gelu,
-    "silu": elementwise.silu,
+    "gelu": activations.gelu,
+    "silu": activations.silu,
     "tanh": elementwise.tanh,
     "sigmoid": elementwise.sigmoid,
 }

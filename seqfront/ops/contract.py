@@ -1,6 +1,6 @@
 """Contraction: products of tensors, summed over dims they share.
 
-Dims say it all: dims to reduce are summed over, other common dims go together, the rest are kept.
+Dims say it all: those not in the result are summed over, and those that several have go together.
 """
 
 from __future__ import annotations
@@ -37,21 +37,83 @@ def dot(a: Tensor, b: Tensor, *, reduce: Dim | Sequence[Dim]) -> Tensor:
     dims = align.distinct("dot", (reduce,) if isinstance(reduce, Dim) else reduce)
     for name, x in (("a", a), ("b", b)):
         align.check("dot", x, *dims, name=name)
-    backend = align.common_backend("dot", (a, b))
-    align.check_sizes("dot", (a, b))
-    table = align.common_lengths("dot", (a, b))
-    dtype = dtypes.promote(a.dtype, b.dtype)
+    kept = [dim for dim in align.union((a.dims, b.dims)) if dim not in dims]
+    return _contracted("dot", (a, b), tuple(kept))
+
+
+def einsum(*xs: Tensor, out: Sequence[Dim]) -> Tensor:
+    """Product of any number of tensors, summed over all dims but those of the result.
+
+    What `dot` is to two tensors that share the dims summed over, this is to any: dims that several
+    have go together, and a dim that only one has may be summed over, too. Padding of a dim that is
+    summed over counts nothing, whichever tensor knows its lengths.
+
+    Args:
+        xs: At least one tensor, of any dims. Dtypes promote as in `a * b`; bool counts as int.
+        out: The dims of the result, in this order; each of them a dim of some tensor. None: `()`.
+
+    Returns:
+        Dims `out`. A row of length zero gives 0.
+
+    Raises:
+        DimError: No tensor has a dim of `out`.
+
+    Example:
+        >>> import seqfront as sf
+        >>> time, left, right, rank = sf.Dim("time"), sf.Dim("l", 2), sf.Dim("r", 2), sf.Dim("k", 1)
+        >>> a, b = sf.wrap([[1, 2]], (time, left)), sf.wrap([[3, 4]], (time, right))
+        >>> core = sf.ones((left, right, rank))
+        >>> sf.einsum(a, core, b, out=(time, rank)).raw
+        array([[21.]], dtype=float32)
+    """
+    if not xs:
+        raise errors.nothing_to_join("einsum")
+    for x in xs:
+        align.check("einsum", x)
+    dims = align.distinct("einsum", out)
+    known = align.union(x.dims for x in xs)
+    for dim in dims:
+        if dim not in known:
+            raise errors.no_such_result("einsum", xs, dim)
+    return _contracted("einsum", xs, dims)
+
+
+def _contracted(op: str, xs: Sequence[Tensor], kept: tuple[Dim, ...]) -> Tensor:
+    """The product of tensors, summed over all dims but `kept`."""
+    backend = align.common_backend(op, xs)
+    align.check_sizes(op, xs)
+    table = align.common_lengths(op, xs)
+    over = align.union(x.dims for x in xs)
+    gone = tuple(dim for dim in over if dim not in kept)
+    dtype = xs[0].dtype
+    for x in xs[1:]:
+        dtype = dtypes.promote(dtype, x.dtype)
     dtype = dtypes.DEFAULT_INT if dtype == "bool" else dtype
-    raw_a, raw_b = (_operand(backend, x, dims, dtype) for x in (a, b))
-    kept = [dim for dim in a.dims if dim not in dims]
-    kept += [dim for dim in b.dims if dim not in a.dims]
-    letter = dict(zip(align.union((a.dims, b.dims)), _LETTERS, strict=False))
-    terms = ["".join(letter[d] for d in over) for over in (a.dims, b.dims, kept)]
-    raw = backend.einsum(f"{terms[0]},{terms[1]}->{terms[2]}", raw_a, raw_b)
     if table.entries:
-        for x in (a, b):
-            table = longest(x.with_lengths(table), dims)
-    return Tensor(raw, tuple(kept), table, backend=backend)
+        xs = _with_masks([x.with_lengths(table) for x in xs], over, gone)
+        for x in xs:
+            table = longest(x.with_lengths(table), gone)
+    raws = [_operand(backend, x, gone, dtype) for x in xs]
+    letter = dict(zip(over, _LETTERS, strict=False))
+    terms = ["".join(letter[d] for d in dims) for dims in (*(x.dims for x in xs), kept)]
+    raw = backend.einsum(f"{','.join(terms[:-1])}->{terms[-1]}", *raws)
+    return Tensor(raw, kept, table, backend=backend)
+
+
+def _with_masks(xs: list[Tensor], over: tuple[Dim, ...], gone: tuple[Dim, ...]) -> list[Tensor]:
+    """Masks as further factors, for padding that no tensor alone can leave out: lengths of a dim
+    of one that run over dims of another."""
+    table, backend = xs[0].lengths_table, xs[0].backend
+    found = list(xs)
+    for dim in over:
+        entry = table.of(dim, backend)
+        if entry is None or any(d not in over for d in entry.dims):
+            continue
+        mixed = dim in gone or any(d in gone for d in entry.dims)
+        if mixed and not any(all(d in x.dims for d in (dim, *entry.dims)) for x in xs):
+            owner = next(x for x in xs if dim in x.dims)
+            found.append(owner.mask(dim))
+    return found
 
 
 def _operand(backend: Backend, x: Tensor, reduce: Sequence[Dim], dtype: str) -> Raw:

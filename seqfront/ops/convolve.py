@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, cast
+from typing import cast
 
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
 from seqfront.ops.mask import masked
+from seqfront.ops.window_geometry import Padding, lacking, margins, span_of, windows_over
 from seqfront.tensor import Tensor
-
-Padding: TypeAlias = Literal["valid", "same", "causal"] | tuple[int, int]
-"""`valid`: none. `same`: as many positions as before, divided by the stride, a rest counting;
-the window's middle is on the position (its left middle if it is even). `causal`: the window ends
-at the position. Or how many zeros before and after."""
 
 
 def conv(
@@ -60,12 +56,10 @@ def conv(
     raw = backend.cast(raw, dtype)
     spans = [span_of("conv", window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]
     sides = [margins("conv", padding, span) for span in spans]
-    out_spatial: list[Dim] = []
-    for dim, span, (left, right), step in zip(dims, spans, sides, steps, strict=True):
-        size = backend.static_shape(x.raw)[x.axis(dim)]
-        if dim.size is not None and size is not None and size + left + right < span:
-            raise errors.window_beyond_data("conv", x, dim, size + left + right, span)
-        out_spatial.append(dim.pad(0, left + right - (span - 1)).ceil_div(step))
+    out_spatial = [
+        windows_over("conv", x, dim, span, added, step)
+        for dim, span, added, step in zip(dims, spans, sides, steps, strict=True)
+    ]
     shape = backend.shape(raw)
     sizes = shape[len(batch) : -1]
     if any(left or right for left, right in sides) or not _long_enough(sizes, spans):
@@ -140,48 +134,7 @@ def _check_groups(
         raise errors.kernel_misfit(x, kernel, in_dim, groups)
 
 
-def span_of(op: str, window: Dim, gap: int) -> int:
-    """How many positions a window reaches over."""
-    if window.size is None:
-        raise errors.size_unknown(op, window)
-    if window.size == 0:
-        raise errors.bad_argument(
-            op,
-            "the window",
-            window,
-            "at least one position",
-            "give the window dim a larger size.",
-        )
-    return (window.size - 1) * gap + 1
-
-
-def margins(op: str, padding: Padding, span: int) -> tuple[int, int]:
-    """How many positions a padding adds before and after, for a window of a span."""
-    if padding == "valid":
-        return 0, 0
-    if padding == "same":
-        return (span - 1) // 2, span - 1 - (span - 1) // 2
-    if padding == "causal":
-        return span - 1, 0
-    numbers = isinstance(padding, tuple) and len(padding) == 2  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
-    if not numbers or not all(isinstance(n, int) and n >= 0 for n in padding):  # pyright: ignore[reportUnnecessaryIsInstance]
-        needed = "'valid', 'same', 'causal', or a pair of ints of at least 0"
-        raise errors.bad_argument(
-            op,
-            "padding",
-            padding,
-            needed,
-            "'same' keeps the length, 'causal' looks back only, 'valid' adds nothing.",
-        )
-    return padding
-
-
 def _long_enough(sizes: Sequence[object], spans: Sequence[int]) -> bool:
     return all(
         not isinstance(size, int) or size >= span for size, span in zip(sizes, spans, strict=True)
     )
-
-
-def lacking(size: object, added: int, span: int) -> int:
-    """How many positions are missing for a single window; only known when sizes are."""
-    return max(span - size - added, 0) if isinstance(size, int) else 0

@@ -6,7 +6,8 @@ Tensors and Python numbers mix freely; dtypes follow `seqfront.dtypes`, dims fol
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from seqfront import align, backends, dtypes, errors
 from seqfront.backend import Backend, BinaryName, Raw, UnaryName
@@ -15,11 +16,17 @@ from seqfront.ops.mask import clean, without_poles
 from seqfront.tensor import Operand, Tensor, operators
 
 _LOGICAL = frozenset({"and", "or", "xor"})
-_FLOAT_FUNCTIONS = frozenset(
-    {"exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tanh", "sigmoid", "erf"}
-)
-_POLES = frozenset({"log", "log1p", "sqrt", "rsqrt"})
+_FLOAT_FUNCTIONS = frozenset({
+    "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "asin", "acos", "atan",
+    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "erf",
+})  # fmt: skip
+_SAFE = {
+    "log": 1, "log1p": 1, "sqrt": 1, "rsqrt": 1, "acosh": 2,
+    "tan": 0, "asin": 0, "acos": 0, "atanh": 0, "sinh": 0, "cosh": 0,
+}  # fmt: skip
+"""What functions that are not finite everywhere get to see in the padding."""
 _DIVISIONS = frozenset({"div", "floor_div", "mod"})
+_REAL = frozenset({"div", "atan2"})
 
 
 def binary(name: BinaryName, a: Operand, b: Operand, *, allow_broadcast: bool = False) -> Tensor:
@@ -80,7 +87,7 @@ def _undefined(name: str, number: float) -> bool:
 
 
 def _operand_dtype(name: str, a: Tensor, b: Tensor, promoted: str) -> str:
-    if name == "div":
+    if name in _REAL:
         return dtypes.to_float(promoted)
     if name in _LOGICAL:
         if promoted != "bool":
@@ -95,7 +102,7 @@ def unary(name: UnaryName, x: Tensor) -> Tensor:
     if not isinstance(x, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise errors.not_an_operand(name, x)
     backend = x.backend
-    raw = without_poles(x) if name in _POLES else clean(x).raw
+    raw = without_poles(x, _SAFE[name]) if name in _SAFE else clean(x).raw
     dtype = backend.dtype(raw)
     if name == "not" and dtype != "bool":
         raise errors.wrong_dtype(name, "x", x, "bool")
@@ -140,6 +147,37 @@ def where(condition: Tensor, a: Operand, b: Operand, *, allow_broadcast: bool = 
     return Tensor(raw, plan.dims, table, labels, backend=backend)
 
 
+def clip(x: Tensor, low: Operand | None = None, high: Operand | None = None) -> Tensor:
+    """Values between bounds: `low` for lesser ones, `high` for greater ones.
+
+    Args:
+        x: Any dims.
+        low: A number, or a tensor over some dims of `x`. None: no bound.
+        high: Likewise; where it is less than `low`, the result is `high`.
+
+    Returns:
+        Dims of `x`, of the dtype that all promote to. NaN stays. The gradient goes to `x` within
+        the bounds, these included, and else to the bound, as in PyTorch.
+
+    Raises:
+        DimError: There is no bound.
+
+    Example:
+        >>> import seqfront as sf
+        >>> sf.clip(sf.wrap([-2.0, 0.5, 7.0], (sf.Dim("time"),)), 0.0, 1.0).raw
+        array([0. , 0.5, 1. ], dtype=float32)
+    """
+    align.check("clip", x)
+    if low is None and high is None:
+        raise errors.bad_argument("clip", "low", low, "a bound, or else high", "sf.clip(x, 0, 1).")
+    labels = x.sparse_dim
+    if low is not None:
+        x = where(binary("lt", x, low), low, x)
+    if high is not None:
+        x = where(binary("gt", x, high), high, x)
+    return x.labels_of(labels) if labels is not None and dtypes.is_int(x.dtype) else x
+
+
 def _chosen_dtype(a: Operand, b: Operand) -> str:
     if isinstance(a, Tensor):
         is_pair = isinstance(b, Tensor)
@@ -172,24 +210,162 @@ operators.rebuild = _rebuild
 # -- functions by name -----------------------------------------------------------------------------
 
 
-def add(a: Operand, b: Operand, *, allow_broadcast: bool = False) -> Tensor:
-    """`a + b`; with `allow_broadcast`, the outer sum over dims that only one of them has."""
-    return binary("add", a, b, allow_broadcast=allow_broadcast)
+class Binary(Protocol):
+    """A function of two values."""
+
+    def __call__(self, a: Operand, b: Operand, *, allow_broadcast: bool = False) -> Tensor:
+        """Of two tensors, or one and a number."""
+        ...
 
 
-def multiply(a: Operand, b: Operand, *, allow_broadcast: bool = False) -> Tensor:
-    """`a * b`; with `allow_broadcast`, the outer product."""
-    return binary("mul", a, b, allow_broadcast=allow_broadcast)
+def _binary(public: str, name: BinaryName, text: str, a: str, b: str, gives: str) -> Binary:
+    """A function of the table by its public name, with what it does to one example."""
+
+    def function(a: Operand, b: Operand, *, allow_broadcast: bool = False) -> Tensor:
+        return binary(name, a, b, allow_broadcast=allow_broadcast)
+
+    return _described(function, public, text, f"sf.wrap({a}, (time,)), {b}", gives)
 
 
-def maximum(a: Operand, b: Operand, *, allow_broadcast: bool = False) -> Tensor:
-    """The greater of two values; NaN if either is."""
-    return binary("max", a, b, allow_broadcast=allow_broadcast)
+def _unary(
+    public: str, name: UnaryName, text: str, x: str, gives: str
+) -> Callable[[Tensor], Tensor]:
+    def function(x: Tensor) -> Tensor:
+        return unary(name, x)
+
+    return _described(function, public, text, f"sf.wrap({x}, (time,))", gives)
 
 
-def minimum(a: Operand, b: Operand, *, allow_broadcast: bool = False) -> Tensor:
-    """The lesser of two values; NaN if either is."""
-    return binary("min", a, b, allow_broadcast=allow_broadcast)
+def _described(function: Any, public: str, text: str, arguments: str, gives: str) -> Any:
+    function.__name__ = function.__qualname__ = public
+    rounded = ".round(3)" if "." in gives else ""
+    imports = "import math, seqfront as sf" if "math." in arguments else "import seqfront as sf"
+    function.__doc__ = (
+        f"{text}\n\nExample:\n"
+        f'    >>> {imports}\n    >>> time = sf.Dim("time")\n'
+        f"    >>> print(sf.{public}({arguments}).numpy(){rounded})\n    {gives}\n"
+    )
+    return function
+
+
+add = _binary(
+    "add",
+    "add",
+    "`a + b`; with `allow_broadcast`, the outer sum over dims that only one of them has.",
+    "[1, 2]",
+    "10",
+    "[11 12]",
+)
+subtract = _binary("subtract", "sub", "`a - b`.", "[1, 2]", "10", "[-9 -8]")
+multiply = _binary(
+    "multiply",
+    "mul",
+    "`a * b`; with `allow_broadcast`, the outer product.",
+    "[1, 2]",
+    "10",
+    "[10 20]",
+)
+divide = _binary("divide", "div", "`a / b`; integers become float.", "[1, 2]", "4", "[0.25 0.5 ]")
+floor_divide = _binary(
+    "floor_divide",
+    "floor_div",
+    "`a // b`, rounded towards minus infinity as in Python.",
+    "[7, -7]",
+    "2",
+    "[ 3 -4]",
+)
+remainder = _binary(
+    "remainder", "mod", "`a % b`, of the sign of `b` as in Python.", "[7, -7]", "2", "[1 1]"
+)
+power = _binary("power", "pow", "`a ** b`. No gradient is NaN at 0 ** 0.", "[2, 3]", "2", "[4 9]")
+atan2 = _binary(
+    "atan2",
+    "atan2",
+    "Angle of the point (b, a) in radians; at (0, 0) it is 0, and so is the gradient.",
+    "[1.0, -1.0]",
+    "1.0",
+    "[ 0.785 -0.785]",
+)
+maximum = _binary(
+    "maximum",
+    "max",
+    "The greater of two values; NaN if either is. Of equals each gets half the gradient.",
+    "[1, 3]",
+    "2",
+    "[2 3]",
+)
+minimum = _binary(
+    "minimum",
+    "min",
+    "The lesser of two values; NaN if either is. Of equals each gets half the gradient.",
+    "[1, 3]",
+    "2",
+    "[1 2]",
+)
+equal = _binary("equal", "eq", "`a == b`.", "[1, 2]", "2", "[False  True]")
+not_equal = _binary("not_equal", "ne", "`a != b`.", "[1, 2]", "2", "[ True False]")
+less = _binary("less", "lt", "`a < b`.", "[1, 2]", "2", "[ True False]")
+less_equal = _binary("less_equal", "le", "`a <= b`.", "[1, 2]", "2", "[ True  True]")
+greater = _binary("greater", "gt", "`a > b`.", "[1, 2]", "1", "[False  True]")
+greater_equal = _binary("greater_equal", "ge", "`a >= b`.", "[1, 2]", "1", "[ True  True]")
+logical_and = _binary(
+    "logical_and", "and", "`a & b`, of bools.", "[True, False]", "True", "[ True False]"
+)
+logical_or = _binary(
+    "logical_or", "or", "`a | b`, of bools.", "[True, False]", "True", "[ True  True]"
+)
+logical_xor = _binary(
+    "logical_xor", "xor", "`a ^ b`, of bools.", "[True, False]", "True", "[False  True]"
+)
+
+negative = _unary("negative", "neg", "`-x`.", "[1, -2]", "[-1  2]")
+abs = _unary("abs", "abs", "Absolute value; at 0 the gradient is 0.", "[1, -2]", "[1 2]")
+sign = _unary("sign", "sign", "-1, 0 or 1.", "[3, 0, -2]", "[ 1  0 -1]")
+floor = _unary("floor", "floor", "Greatest whole number not above x.", "[1.5, -1.5]", "[ 1. -2.]")
+ceil = _unary("ceil", "ceil", "Least whole number not below x.", "[1.5, -1.5]", "[ 2. -1.]")
+round = _unary(
+    "round",
+    "round",
+    "Nearest whole number; halves go to the even one.",
+    "[0.5, 1.5, 1.7]",
+    "[0. 2. 2.]",
+)
+exp = _unary("exp", "exp", "e to the power of x.", "[0.0, 1.0]", "[1.    2.718]")
+expm1 = _unary("expm1", "expm1", "exp(x) - 1, exact for small x.", "[0.0, 1.0]", "[0.    1.718]")
+log = _unary("log", "log", "Natural logarithm.", "[1.0, 2.0]", "[0.    0.693]")
+log1p = _unary("log1p", "log1p", "log(1 + x), exact for small x.", "[0.0, 1.0]", "[0.    0.693]")
+sqrt = _unary(
+    "sqrt", "sqrt", "Square root; at 0 the gradient is infinite.", "[0.0, 4.0]", "[0. 2.]"
+)
+rsqrt = _unary("rsqrt", "rsqrt", "1 / sqrt(x).", "[1.0, 4.0]", "[1.  0.5]")
+sin = _unary("sin", "sin", "Sine of radians.", "[0.0, 1.0]", "[0.    0.841]")
+cos = _unary("cos", "cos", "Cosine of radians.", "[0.0, 1.0]", "[1.   0.54]")
+tan = _unary("tan", "tan", "Tangent of radians.", "[0.0, 1.0]", "[0.    1.557]")
+asin = _unary("asin", "asin", "Inverse of the sine, in radians.", "[0.0, 1.0]", "[0.    1.571]")
+acos = _unary("acos", "acos", "Inverse of the cosine, in radians.", "[0.0, 1.0]", "[1.571 0.   ]")
+atan = _unary("atan", "atan", "Inverse of the tangent, in radians.", "[0.0, 1.0]", "[0.    0.785]")
+sinh = _unary("sinh", "sinh", "Hyperbolic sine.", "[0.0, 1.0]", "[0.    1.175]")
+cosh = _unary("cosh", "cosh", "Hyperbolic cosine.", "[0.0, 1.0]", "[1.    1.543]")
+tanh = _unary("tanh", "tanh", "Hyperbolic tangent.", "[0.0, 1.0]", "[0.    0.762]")
+asinh = _unary("asinh", "asinh", "Inverse of the hyperbolic sine.", "[0.0, 1.0]", "[0.    0.881]")
+acosh = _unary("acosh", "acosh", "Inverse of the hyperbolic cosine.", "[1.0, 2.0]", "[0.    1.317]")
+atanh = _unary(
+    "atanh", "atanh", "Inverse of the hyperbolic tangent.", "[0.0, 0.5]", "[0.    0.549]"
+)
+sigmoid = _unary("sigmoid", "sigmoid", "1 / (1 + exp(-x)).", "[0.0, 1.0]", "[0.5   0.731]")
+erf = _unary("erf", "erf", "Error function.", "[0.0, 1.0]", "[0.    0.843]")
+relu = _unary("relu", "relu", "max(x, 0); at 0 the gradient is 0.", "[-1.0, 2.0]", "[0. 2.]")
+is_finite = _unary(
+    "is_finite",
+    "is_finite",
+    "Neither infinite nor NaN.",
+    "[1.0, -math.inf, math.nan]",
+    "[ True False False]",
+)
+is_nan = _unary("is_nan", "is_nan", "NaN.", "[1.0, -math.inf, math.nan]", "[False False  True]")
+logical_not = _unary(
+    "logical_not", "not", "True where x is false; also `~x`.", "[True, False]", "[False  True]"
+)
 
 
 def logaddexp(a: Tensor, b: Tensor, *, allow_broadcast: bool = False) -> Tensor:
@@ -204,125 +380,3 @@ def logaddexp(a: Tensor, b: Tensor, *, allow_broadcast: bool = False) -> Tensor:
     ]
     table = align.common_lengths("logaddexp", (a, b))
     return Tensor(backend.logaddexp(*raws), plan.dims, table, backend=backend)
-
-
-def exp(x: Tensor) -> Tensor:
-    """e to the power of x."""
-    return unary("exp", x)
-
-
-def expm1(x: Tensor) -> Tensor:
-    """exp(x) - 1, exact for small x."""
-    return unary("expm1", x)
-
-
-def log(x: Tensor) -> Tensor:
-    """Natural logarithm."""
-    return unary("log", x)
-
-
-def log1p(x: Tensor) -> Tensor:
-    """log(1 + x), exact for small x."""
-    return unary("log1p", x)
-
-
-def sqrt(x: Tensor) -> Tensor:
-    """Square root."""
-    return unary("sqrt", x)
-
-
-def rsqrt(x: Tensor) -> Tensor:
-    """1 / sqrt(x)."""
-    return unary("rsqrt", x)
-
-
-def sin(x: Tensor) -> Tensor:
-    """Sine of radians."""
-    return unary("sin", x)
-
-
-def cos(x: Tensor) -> Tensor:
-    """Cosine of radians."""
-    return unary("cos", x)
-
-
-def tanh(x: Tensor) -> Tensor:
-    """Hyperbolic tangent."""
-    return unary("tanh", x)
-
-
-def sigmoid(x: Tensor) -> Tensor:
-    """1 / (1 + exp(-x))."""
-    return unary("sigmoid", x)
-
-
-def erf(x: Tensor) -> Tensor:
-    """Error function."""
-    return unary("erf", x)
-
-
-def relu(x: Tensor) -> Tensor:
-    """max(x, 0)."""
-    return unary("relu", x)
-
-
-def abs(x: Tensor) -> Tensor:
-    """Absolute value."""
-    return unary("abs", x)
-
-
-def floor(x: Tensor) -> Tensor:
-    """Greatest whole number not above x."""
-    return unary("floor", x)
-
-
-def ceil(x: Tensor) -> Tensor:
-    """Least whole number not below x."""
-    return unary("ceil", x)
-
-
-def round(x: Tensor) -> Tensor:
-    """Nearest whole number; halves go to the even one."""
-    return unary("round", x)
-
-
-def sign(x: Tensor) -> Tensor:
-    """-1, 0 or 1."""
-    return unary("sign", x)
-
-
-def is_finite(x: Tensor) -> Tensor:
-    """Neither infinite nor NaN."""
-    return unary("is_finite", x)
-
-
-def is_nan(x: Tensor) -> Tensor:
-    """NaN."""
-    return unary("is_nan", x)
-
-
-def logical_not(x: Tensor) -> Tensor:
-    """True where x is false; also `~x`."""
-    return unary("not", x)
-
-
-def _composed(method: str, x: Tensor) -> Tensor:
-    align.check(method, x)
-    backend = x.backend
-    raw = _as(backend, clean(x).raw, dtypes.to_float(x.dtype))
-    return Tensor(getattr(backend, method)(raw), x.dims, x.lengths_table, backend=backend)
-
-
-def silu(x: Tensor) -> Tensor:
-    """x * sigmoid(x), also called swish (Elfwing et al. 2018)."""
-    return _composed("silu", x)
-
-
-def gelu(x: Tensor) -> Tensor:
-    """x * Phi(x), with the exact normal distribution (Hendrycks & Gimpel 2016)."""
-    return _composed("gelu", x)
-
-
-def softplus(x: Tensor) -> Tensor:
-    """log(1 + exp(x)), without overflow."""
-    return _composed("softplus", x)

@@ -1,15 +1,13 @@
-"""Joining and padding along dims; ragged sequences join where their data ends."""
+"""Joining along dims; ragged sequences join where their data ends."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from seqfront import align, dtypes, errors
-from seqfront.backend import Raw
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry, Lengths
 from seqfront.ops import elementwise
-from seqfront.ops.carry import carried
 from seqfront.ops.index import gather
 from seqfront.ops.mask import clean, own_lengths
 from seqfront.ops.shape import expand_dim
@@ -149,39 +147,3 @@ def stack(xs: Sequence[Tensor], dim: Dim) -> Tensor:
         dtype = dtypes.promote(dtype, x.dtype)
     raw = backend.stack([backend.cast(x.raw_in(xs[0].dims), dtype) for x in xs], 0)
     return Tensor(raw, (dim, *xs[0].dims), table, xs[0].sparse_dim, backend=backend)
-
-
-def pad(x: Tensor, *, axis: Dim, left: int = 0, right: int = 0, value: float = 0) -> Tensor:
-    """More positions of one value before and after the data of a dim.
-
-    Args:
-        x: Has `axis`.
-        axis: The dim to pad. Of a ragged one, every sequence is padded where its data ends.
-        left: How many before, at least 0.
-        right: How many after, at least 0.
-        value: What to put there.
-
-    Returns:
-        The same dims, with `axis.pad(left, right)` for `axis` (also `left + axis + right`).
-    """
-    align.check("pad", x, axis)
-    if not all(isinstance(n, int) and n >= 0 for n in (left, right)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise errors.negative_padding(x, axis, left, right)
-    dtypes.check_number("pad", "value", value, x.dtype)
-    x = clean(x)
-    backend, physical = x.backend, x.axis(axis)
-    out_dim = axis.pad(left, right)
-    paddings = [(left, right) if i == physical else (0, 0) for i in range(len(x.dims))]
-    raw: Raw = backend.pad(x.raw, paddings, value)
-    dims = tuple(out_dim if d is axis else d for d in x.dims)
-    table = carried(x, (axis,), lambda n: pad(n, axis=axis, left=left, right=right))
-    result = Tensor(raw, dims, table, x.sparse_dim, backend=backend)
-    lengths = own_lengths(x, axis)
-    if lengths is None or right == 0:
-        return result
-    end = Tensor(lengths.raw, lengths.dims, backend=backend) + left
-    position = Tensor(
-        backend.arange(result.size(out_dim), "int32", x.device), (out_dim,), backend=backend
-    )
-    data = elementwise.binary("lt", position, end, allow_broadcast=True)
-    return elementwise.where(data, result, value).labels_of(x.sparse_dim)

@@ -57,10 +57,10 @@ def clean(x: Tensor) -> Tensor:
     return masked(x, 0.0) if x.untrusted else x
 
 
-def without_poles(x: Tensor) -> Raw:
-    """Raw `x` with ones in the padding, for functions that are not finite everywhere."""
+def without_poles(x: Tensor, value: float = 1) -> Raw:
+    """Raw `x` with a value in the padding where a function is finite that is not everywhere."""
     mask = padding_mask(x)
-    return x.raw if mask is None else x.backend.where(mask, x.raw, 1)
+    return x.raw if mask is None else x.backend.where(mask, x.raw, value)
 
 
 def padding_mask(x: Tensor, dims: Sequence[Dim] | None = None) -> Raw | None:

@@ -6,10 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, cast
 
-from seqfront import align, errors
+from seqfront import align, dtypes, errors
+from seqfront.backend import Backend, Size
 from seqfront.dim import Dim
+from seqfront.lengths import Entry, Lengths, merged
 from seqfront.ops.elementwise import where
 from seqfront.ops.index import gather
+from seqfront.ops.mask import clean
 from seqfront.tensor import Tensor
 
 
@@ -83,10 +86,11 @@ def nested_where(condition: Tensor, a: Any, b: Any) -> Any:
         b: Where it does not; of the same form.
 
     Returns:
-        A structure of the form of `a`.
+        A structure of the form of `a`. A ragged dim may have other lengths in `a` than in `b`, and
+        be padded otherwise: the lengths of the result are those of what is chosen.
 
     Raises:
-        DimError: Structures differ, or lengths of one dim in `a` and `b`.
+        DimError: Structures differ.
 
     Example:
         >>> import seqfront as sf
@@ -98,9 +102,80 @@ def nested_where(condition: Tensor, a: Any, b: Any) -> Any:
     align.check("nested_where", condition, name="condition")
 
     def chosen(x: Tensor, y: Tensor) -> Tensor:
-        return where(condition, x, y)
+        return where(condition, *_of_one_layout(condition, x, y))
 
     return nested_map(chosen, a, b)
+
+
+def _of_one_layout(condition: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Two tensors that may be ragged in different ways, with the lengths of what is chosen."""
+    mine, theirs = x.lengths_table, y.lengths_table
+    if mine is theirs:
+        return x, y
+    entries: dict[Dim, Entry] = {}
+    for dim in (*mine.entries, *(dim for dim in theirs.entries if dim not in mine.entries)):
+        known = all(dim in t.dims or dim in t.lengths_table.entries for t in (x, y))
+        if known and dim not in condition.dims:
+            lengths = [Tensor(t.raw, t.dims, backend=x.backend) for t in
+                       (x.lengths(dim), y.lengths(dim))]  # fmt: skip
+            taken = where(condition, *lengths, allow_broadcast=True)
+            entries[dim] = Entry(taken.raw, taken.dims)
+    table = merged((mine, theirs)).with_entries(entries)
+    x, y = clean(x), clean(y)
+    ragged = [dim for dim in x.dims if dim in y.dims and dim.size is None and
+              table.of(dim, x.backend) is not None and dim not in condition.dims]  # fmt: skip
+    sizes = {dim: _larger(x.backend, x.size(dim), y.size(dim)) for dim in ragged}
+    return _extended(x, sizes, table), _extended(y, sizes, table)
+
+
+def _larger(backend: Backend, a: Size, b: Size) -> Size:
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    if backend.sizes_may_be_data:
+        return backend.binary("max", a, b)
+    return max(a, b)
+
+
+def _extended(x: Tensor, sizes: dict[Dim, Size], table: Lengths) -> Tensor:
+    """Padded to larger extents, with another table of lengths."""
+    sides = [(0, sizes[dim] - x.size(dim)) if dim in sizes else (0, 0) for dim in x.dims]
+    grows = any(not isinstance(more, int) or more > 0 for _, more in sides)
+    raw = x.backend.pad(x.raw, sides, 0) if grows else x.raw
+    return Tensor(raw, x.dims, table, x.sparse_dim, backend=x.backend)
+
+
+def nested_mask(state: Any, *, mask: Tensor, value: float = 0.0) -> Any:
+    """Each tensor of a structure where a mask holds, and a value elsewhere.
+
+    Args:
+        state: Tensors in any structure; those that do not have all dims of `mask` stay.
+        mask: bool.
+        value: What stands where the mask does not hold, converted to the dtype of each tensor.
+
+    Returns:
+        A structure of the same form.
+
+    Raises:
+        DTypeError: `mask` is no bool.
+
+    Example:
+        >>> import seqfront as sf
+        >>> beam = sf.Dim("beam")
+        >>> state = {"score": sf.wrap([5.0, 6.0], (beam,)), "step": sf.wrap(4)}
+        >>> alive = sf.wrap([True, False], (beam,))
+        >>> sf.nested_mask(state, mask=alive)["score"].raw
+        array([5., 0.], dtype=float32)
+    """
+    align.check("nested_mask", mask, name="mask")
+    if mask.dtype != "bool":
+        raise errors.wrong_dtype("nested_mask", "mask", mask, "bool")
+
+    def kept(x: Tensor) -> Tensor:
+        if any(dim not in x.dims for dim in mask.dims):
+            return x
+        return where(mask, x, dtypes.number(value, x.dtype))
+
+    return nested_map(kept, state)
 
 
 def nested_gather(state: Any, *, indices: Tensor | int, axis: Dim) -> Any:

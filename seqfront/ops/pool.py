@@ -10,9 +10,9 @@ from seqfront import align, dtypes, errors
 from seqfront.backend import Size
 from seqfront.dim import Dim
 from seqfront.ops import elementwise
-from seqfront.ops.convolve import Padding, lacking, margins
 from seqfront.ops.dtype import cast
 from seqfront.ops.mask import clean, data_mask, masked
+from seqfront.ops.window_geometry import Padding, lacking, margins, windows_over
 from seqfront.tensor import Tensor
 
 
@@ -85,9 +85,6 @@ def _checked(
         needed = f"fewer than {window} positions together, as the window has"
         fix = "a window beyond the data would hold nothing."
         raise errors.bad_argument(op, "padding", padding, needed, fix)
-    size = x.backend.static_shape(x.raw)[x.axis(axis)]
-    if axis.size is not None and size is not None and size + left + right < window:
-        raise errors.window_beyond_data(op, x, axis, size + left + right, window)
     return cast(clean(x), dtypes.to_float(x.dtype)), left, right, step
 
 
@@ -101,7 +98,9 @@ def _pooled(
     value: float,
 ) -> Tensor:
     """Pool everything that is there, with `value` on both sides."""
-    backend, (left, right), at = x.backend, padding, x.axis(axis)
+    op, backend, (left, right), at = f"{name}_pool", x.backend, padding, x.axis(axis)
+    out_dim = windows_over(op, x, axis, window, padding, step)
+    dims = align.distinct(op, [out_dim if d is axis else d for d in x.dims])
     shape, size = backend.shape(x.raw), x.size(axis)
     before, after = shape[:at], shape[at + 1 :]
     raw = backend.reshape(x.raw, (_product(before), size, _product(after)))
@@ -112,8 +111,6 @@ def _pooled(
     if short:
         y = backend.slice(y, 1, 0, 0)
     y = backend.reshape(y, (*before, backend.size(y, 1), *after))
-    out_dim = axis.pad(0, left + right - (window - 1)).ceil_div(step)
-    dims = align.distinct(f"{name}_pool", [out_dim if d is axis else d for d in x.dims])
     return Tensor(y, dims, x.lengths_table, backend=backend)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from seqfront import align, errors
 from seqfront.dim import Dim
 from seqfront.ops import elementwise
+from seqfront.ops.bounds import at_bounds
 from seqfront.ops.carry import carried
 from seqfront.ops.mask import clean, masked, own_lengths
 from seqfront.ops.positions import never_empty, positions, read_at
@@ -12,7 +13,13 @@ from seqfront.tensor import Tensor
 
 
 def slice(
-    x: Tensor, *, axis: Dim, start: int | None = None, end: int | None = None, step: int = 1
+    x: Tensor,
+    *,
+    axis: Dim,
+    start: int | Tensor | None = None,
+    end: int | Tensor | None = None,
+    step: int = 1,
+    out_dim: Dim | None = None,
 ) -> Tensor:
     """Positions `start:end:step` of a dim, counted as Python does.
 
@@ -23,16 +30,23 @@ def slice(
     Args:
         x: Has `axis`.
         axis: The dim to cut.
-        start: The first position; negative: counted from the end. Default: the first.
+        start: The first position; negative: counted from the end. Default: the first. A Tensor
+            of integers gives every sequence a start of its own; over dims that `x` does not have,
+            it takes several parts of each.
         end: The first position that is no part any more, likewise. Default: all to the end.
         step: Every so many positions, at least 1.
+        out_dim: The dim of the result, made once; needed if a bound is a Tensor. A static one
+            takes at most as many positions as it has, so that `start` alone takes windows of
+            one size; a dynamic one is padded as far as `x` is, so that no size is data.
 
     Returns:
         The same dims, with `axis.slice(start, end, step)` for `axis`: the same part of the same
-        dim is the same dim everywhere.
+        dim is the same dim everywhere. With `out_dim`, that, and its lengths say how much of each
+        part is data.
 
     Raises:
-        DimError: `start`, `end` or `step` is no such int.
+        DimError: `start`, `end` or `step` is no such int, or `out_dim` is missing.
+        DTypeError: A Tensor as bound has no integers.
 
     Example:
         >>> import seqfront as sf
@@ -41,15 +55,25 @@ def slice(
         >>> y = sf.slice(x, axis=time, start=-3, step=2)
         >>> y.raw, y.dims
         (array([3, 5], dtype=int32), (time[-3::2],))
+
+        >>> part, pair = sf.Dim("part"), sf.Dim("pair", 2)
+        >>> y = sf.slice(x, axis=time, start=sf.wrap([0, 2, 4], (part,)), out_dim=pair)
+        >>> y.raw, y.lengths(pair).raw
+        (array([[1, 2],
+               [3, 4],
+               [5, 0]], dtype=int32), array([2, 2, 1], dtype=int32))
     """
     align.distinct("slice", (axis,))
     align.check("slice", x, axis)
     for name, value in (("start", start), ("end", end)):
-        if value is not None and type(value) is not int:
-            raise errors.bad_argument("slice", name, value, "an int or None", f"{name}=2.")
+        if value is not None and type(value) is not int and not isinstance(value, Tensor):
+            needed = "an int, a Tensor of ints or None"
+            raise errors.bad_argument("slice", name, value, needed, f"{name}=2.")
     if type(step) is not int or step < 1:
         fix = "step=2 takes every other position; sf.reverse turns a dim round."
         raise errors.bad_argument("slice", "step", step, "an int of at least 1", fix)
+    if out_dim is not None or isinstance(start, Tensor) or isinstance(end, Tensor):
+        return at_bounds(x, axis, start, end, step, out_dim)
     x, backend, physical = clean(x), x.backend, x.axis(axis)
     out_dim = axis.slice(start, end, step)
     if out_dim is axis:

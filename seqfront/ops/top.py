@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqfront import align, errors
-from seqfront.backend import Backend, Raw, Size
+from seqfront.backend import Raw, Size
 from seqfront.dim import Dim
 from seqfront.lengths import Entry, Lengths
 from seqfront.ops.mask import clean, data_mask, masked, own_lengths, padding_mask
 from seqfront.ops.order import check_rows
+from seqfront.ops.positions import apart, at_least, flat
 from seqfront.ops.reduce import Axes, least, longest
 from seqfront.ops.reduce import sum as reduce_sum
 from seqfront.tensor import Tensor
@@ -57,19 +58,19 @@ def top_k(
     x = clean(x)
     rest = tuple(dim for dim in x.dims if dim not in axes)
     backend, count = x.backend, k_dim.size or 0
-    flat = _flat(backend, _filled(x, axes).raw_in((*rest, *axes)), len(rest))
+    rows = flat(backend, _filled(x, axes).raw_in((*rest, *axes)), len(rest))
     order = _data_first(x, rest, axes)
     if order is not None:
-        flat = backend.gather(flat, order, len(rest), len(rest))
-    values, found = backend.top_k(_long_enough(backend, flat, count, least(x.dtype)), count)
+        rows = backend.gather(rows, order, len(rest), len(rest))
+    values, found = backend.top_k(at_least(backend, rows, count, least(x.dtype)), count)
     table = _lengths(x, axes, k_dim)
     positions = masked(Tensor(found, (*rest, k_dim), table, backend=backend), 0)
     if order is not None:
-        order = _long_enough(backend, order, count, 0)
+        order = at_least(backend, order, count, 0)
         raw = backend.gather(order, positions.raw, len(rest), len(rest))
         positions = Tensor(raw, positions.dims, table, backend=backend)
     best = Tensor(values, (*rest, k_dim), table, x.sparse_dim, backend=backend)
-    indices = _apart(positions, [x.size(dim) for dim in axes], axes)
+    indices = apart(positions, [x.size(dim) for dim in axes], axes)
     return masked(best, 0), indices[0] if isinstance(axis, Dim) else indices, k_dim
 
 
@@ -95,15 +96,6 @@ def _filled(x: Tensor, axes: Sequence[Dim]) -> Tensor:
     return Tensor(raw, x.dims, x.lengths_table, backend=x.backend)
 
 
-def _flat(backend: Backend, raw: Raw, rank: int) -> Raw:
-    """The axes from `rank` on as one."""
-    shape = backend.shape(raw)
-    count: Size = 1
-    for size in shape[rank:]:
-        count = count * size
-    return raw if len(shape) == rank + 1 else backend.reshape(raw, (*shape[:rank], count))
-
-
 def _data_first(x: Tensor, rest: tuple[Dim, ...], axes: tuple[Dim, ...]) -> Raw | None:
     """Positions in an order with padding last; None: they are, or there is none.
 
@@ -115,18 +107,8 @@ def _data_first(x: Tensor, rest: tuple[Dim, ...], axes: tuple[Dim, ...]) -> Raw 
     mask = padding_mask(x, axes)
     whole = backend.broadcast_to(mask, backend.shape(x.raw))
     padding = backend.unary("not", Tensor(whole, x.dims, backend=backend).raw_in((*rest, *axes)))
-    flat = backend.cast(_flat(backend, padding, len(rest)), "int32")
-    return backend.sort(flat, len(rest))[1]
-
-
-def _long_enough(backend: Backend, flat: Raw, k: int, fill: float) -> Raw:
-    """At least `k` positions, the added ones last."""
-    size = backend.static_shape(flat)[-1]
-    lacking = k if size is None else max(k - size, 0)
-    if lacking == 0:
-        return flat
-    before = [(0, 0)] * (len(backend.static_shape(flat)) - 1)
-    return backend.pad(flat, [*before, (0, lacking)], fill)
+    rows = backend.cast(flat(backend, padding, len(rest)), "int32")
+    return backend.sort(rows, len(rest))[1]
 
 
 def _lengths(x: Tensor, axes: tuple[Dim, ...], k_dim: Dim) -> Lengths:
@@ -147,19 +129,3 @@ def _lengths(x: Tensor, axes: tuple[Dim, ...], k_dim: Dim) -> Lengths:
         number = Tensor(backend.binary("mul", whole.raw, factor), whole.dims, backend=backend)
     raw = backend.binary("min", number.raw, k)
     return table.with_entries({k_dim: Entry(raw, number.dims)})
-
-
-def _apart(positions: Tensor, sizes: Sequence[Size], axes: tuple[Dim, ...]) -> tuple[Tensor, ...]:
-    """A position in dims that were merged, as one position in each."""
-    backend, raw = positions.backend, positions.raw
-    indices: list[Raw] = []
-    for size in reversed(sizes[1:]):
-        extent = size if isinstance(size, int) else backend.cast(size, "int64")
-        extent = backend.binary("max", backend.convert(extent, "int64", positions.device), 1)
-        indices.append(backend.binary("mod", raw, extent))
-        raw = backend.binary("floor_div", raw, extent)
-    indices.append(raw)
-    return tuple(
-        Tensor(index, positions.dims, positions.lengths_table, dim, backend=backend)
-        for index, dim in zip(reversed(indices), axes, strict=True)
-    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
 from seqfront.ops.carry import carried
-from seqfront.ops.convolve import Padding, margins, span_of
 from seqfront.ops.mask import clean, masked
+from seqfront.ops.window_geometry import Padding, margins, span_of, windows_over
 from seqfront.tensor import Tensor
 
 
@@ -55,9 +55,7 @@ def window(
     left, right = margins("window", padding, span)
     dtypes.check_number("window", "value", value, x.dtype)
     backend, physical = x.backend, x.axis(axis)
-    if axis.size is not None and axis.size + left + right < span:
-        raise errors.window_beyond_data("window", x, axis, axis.size + left + right, span)
-    windows = axis.pad(0, left + right - (span - 1)).ceil_div(stride)
+    windows = windows_over("window", x, axis, span, (left, right), stride)
     before, after = x.dims[:physical], x.dims[physical + 1 :]
     dims = align.distinct("window", (*before, windows, window_dim, *after))
     raw = masked(clean(x), value, (axis,)).raw

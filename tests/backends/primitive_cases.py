@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from seqfront.backend import BinaryName, UnaryName
+from seqfront.backend import BinaryName, CumulativeName, UnaryName
 
 INF, NAN = math.inf, math.nan
 
@@ -62,6 +62,8 @@ def ints(*shape: int, low: int = -5, high: int = 6, seed: int = 0) -> np.ndarray
 _BOOLS = np.array([True, False, True, False])
 _UNSMOOTH = {"floor", "ceil", "round", "sign", "is_finite", "is_nan"}
 _POSITIVE = {"log", "sqrt", "rsqrt"}
+_FROM_ONE = {"acosh"}
+_WITHIN_ONE = {"asin", "acos", "atanh"}
 _UNARY_EDGES = {
     "exp": [-INF, INF, NAN, -200.0, 88.0], "expm1": [-INF, INF, NAN, 1e-8],
     "log": [0.0, INF, NAN, -1.0], "log1p": [-1.0, 1e-8, INF, NAN], "sqrt": [0.0, INF, NAN, -1.0],
@@ -77,7 +79,8 @@ for _u in get_args(UnaryName):
     if _u == "not":
         case("not", _run, _BOOLS)
         continue
-    _x = floats(3, 4, low=0.1) if _u in _POSITIVE else floats(3, 4, low=-0.9)
+    _low = 1.1 if _u in _FROM_ONE else 0.1 if _u in _POSITIVE else -0.9
+    _x = floats(3, 4, low=_low, high=0.9 if _u in _WITHIN_ONE else 2.0)
     case(_u, _run, _x, gradient=_u not in _UNSMOOTH)
     case(f"{_u} float64", _run, _x.astype("float64"))
     case(f"{_u} float16", _run, _x.astype("float16"))
@@ -96,7 +99,7 @@ for _b in get_args(BinaryName):
         case(_b, _run, _BOOLS, np.array([True, True, False, False]))
         case(f"{_b} with a Python bool", lambda b, x, n=_b: b.binary(n, x, True), _BOOLS)
         continue
-    _smooth = _b in ("add", "sub", "mul", "div", "pow", "max", "min", "mod")
+    _smooth = _b in ("add", "sub", "mul", "div", "pow", "atan2", "max", "min", "mod")
     _low = 0.3 if _b == "pow" else -2.0
     _y = floats(2, 1, 3, seed=2) + np.float32(3.0)
     case(_b, _run, floats(4, 3, low=_low), _y, gradient=_smooth)
@@ -112,7 +115,7 @@ for _b in get_args(BinaryName):
     )
     if _b not in _NO_EDGES:
         case(f"{_b} edges", _run, _EDGES[:, 0], _EDGES[:, 1])
-    if _b not in ("div", "pow"):
+    if _b not in ("div", "pow", "atan2"):
         case(f"{_b} int32", _run, ints(9), ints(9, low=1, high=4, seed=1))
         case(f"{_b} int64", _run, ints(9).astype("int64"), array([3], "int64"))
         case(f"{_b} int number", lambda b, x, n=_b: b.binary(n, x, 3), ints(9))
@@ -190,12 +193,16 @@ for _r, _axis in itertools.product(("argmax", "argmin"), (0, 1)):
     case(f"{_r} {_axis}", _run, floats(3, 4))
     case(f"{_r} {_axis} ties", _run, [[1, 2, 2], [2, 1, 1], [2, 2, 1]])
     case(f"{_r} {_axis} infinite", _run, [[-INF, -INF], [INF, INF], [-INF, INF]])
-for _c, _axis in itertools.product(("sum", "prod", "max"), (0, 1, 2)):
+for _c, _axis in itertools.product(get_args(CumulativeName), (0, 1, 2)):
     _run = lambda b, x, n=_c, a=_axis: b.cumulative(n, x, a)  # noqa: E731
     case(f"cumulative {_c} {_axis}", _run, floats(2, 3, 2), gradient=True)
-    case(f"cumulative {_c} {_axis} int32", _run, ints(2, 3, 2))
+    if _c != "logsumexp":
+        case(f"cumulative {_c} {_axis} int32", _run, ints(2, 3, 2))
     case(f"cumulative {_c} {_axis} of nothing", _run, floats(2, 0, 2))
-case("cumulative max infinite", lambda b, x: b.cumulative("max", x, 0), [-INF, 1.0, -1.0, INF])
+for _c in ("max", "min", "logsumexp"):
+    _run = lambda b, x, n=_c: b.cumulative(n, x, 0)  # noqa: E731
+    case(f"cumulative {_c} infinite", _run, [-INF, 1.0, -1.0, INF])
+    case(f"cumulative {_c} of NaN", _run, [1.0, NAN, -1.0, 2.0])
 
 for _tie in ("max", "min"):
     case(

@@ -51,6 +51,14 @@ def test_two_equal_values_get_half_the_gradient_each(framework: Backend, name: A
     assert gradient(b, lambda x: b.binary(name, 1.0, x), [1.0]) == [[0.5]]
 
 
+def test_running_logsumexp_of_nothing_possible_has_no_gradient(framework: Backend) -> None:
+    b = framework
+    (grad,) = gradient(b, lambda x: b.cumulative("logsumexp", x, 0)[2:], [-INF, -INF, 0.0, -INF])
+    assert grad == [0.0, 0.0, 2.0, 0.0]
+    (grad,) = gradient(b, lambda x: b.cumulative("logsumexp", x, 0), [-INF, -INF, 0.0, -INF])
+    assert grad == [0.0, 0.0, 2.0, 0.0]
+
+
 def test_where_gives_nothing_to_what_is_not_chosen(framework: Backend) -> None:
     b = framework
     chosen = b.convert(np.array([True, False]))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import seqfront as sf
-from cases.dims import RAGGED, batch, feature, time
+from cases.dims import RAGGED, batch, feature, key_time, time
 from seqfront.testing import Case, booleans, constant, normal
 
 
@@ -79,6 +79,28 @@ CASES = [
             np.nanmean(x, 1)[at],
             y[at],
             (np.nanmean(x, 1) * y)[at],
+        ),
+    ),
+    Case(
+        "nested-where-of-other-lengths",
+        lambda x, y, keep: sf.nested_where(keep, (x,), (y.rename(key_time, time),))[0],
+        {"x": normal(batch, time), "y": normal(batch, key_time), "keep": booleans(batch)},
+        RAGGED,
+        covers=("nested_where",),
+        batch=(batch,),
+        oracle=lambda x, y, keep: x if keep else y,
+    ),
+    Case(
+        "nested-mask",
+        lambda x, y, keep: _leaves(sf.nested_mask(_state(x, y), mask=keep, value=-1)),
+        {**_INPUTS, "keep": booleans(batch, time)},
+        RAGGED,
+        covers=("nested_mask",),
+        batch=(batch,),
+        oracle=lambda x, y, keep: (
+            np.where(keep[:, None], x, -1),
+            y,
+            np.where(keep[:, None], x * y, -1),
         ),
     ),
 ]

@@ -388,7 +388,9 @@ MESSAGES = [
         "bad_argument",
         DimError,
         lambda w: sf.slice(w.zeros(batch, time), axis=time, start=1.5),
-        ("slice: start cannot be 1.5.\n  needed  an int or None\n  fix: start=2."),
+        (
+            "slice: start cannot be 1.5.\n  needed  an int, a Tensor of ints or None\n  fix: start=2."
+        ),
     ),
     Message(
         "bad_argument",

@@ -14,7 +14,7 @@ from seqfront.nn.linear import Linear
 from seqfront.nn.module import Module
 from seqfront.nn.norm import LayerNorm
 from seqfront.nn.position import Position, TransformerXLPosition
-from seqfront.ops import elementwise
+from seqfront.ops import activations, elementwise
 from seqfront.tensor import Tensor
 
 
@@ -46,7 +46,7 @@ class ConformerConvolution(Module):
         x = self.norm(x)
         y = self.value(x) * elementwise.sigmoid(self.gate(x))
         y = self.inner_norm(self.depthwise(y, axis=axis))
-        return self.dropout(self.output(elementwise.silu(y)))
+        return self.dropout(self.output(activations.silu(y)))
 
 
 class ConformerLayer(Module):
