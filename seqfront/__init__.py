@@ -26,8 +26,8 @@ from seqfront.alignment import tdt_alignment as tdt_alignment
 from seqfront.alignment import tdt_posteriors as tdt_posteriors
 from seqfront.backends import set_backend as set_backend
 from seqfront.backends import use_backend as use_backend
-from seqfront.checkpoint import load as load
-from seqfront.checkpoint import save as save
+from seqfront.checkpoints import load as load
+from seqfront.checkpoints import save as save
 from seqfront.checks import debug_checks as debug_checks
 from seqfront.dim import Dim as Dim
 from seqfront.errors import BackendError as BackendError
@@ -53,8 +53,12 @@ from seqfront.loss import rnnt_loss_pruned as rnnt_loss_pruned
 from seqfront.loss import rnnt_loss_simple as rnnt_loss_simple
 from seqfront.loss import tdt_loss as tdt_loss
 from seqfront.nn.attention import dot_attention as dot_attention
+from seqfront.ops.array import TensorArray as TensorArray
+from seqfront.ops.checkpoint import checkpoint as checkpoint
 from seqfront.ops.contract import dot as dot
 from seqfront.ops.contract import linear as linear
+from seqfront.ops.control import cond as cond
+from seqfront.ops.control import while_loop as while_loop
 from seqfront.ops.convolve import conv as conv
 from seqfront.ops.convolve_transposed import conv_transpose as conv_transpose
 from seqfront.ops.create import full as full
@@ -65,6 +69,10 @@ from seqfront.ops.create import zeros as zeros
 from seqfront.ops.cumulate import cummax as cummax
 from seqfront.ops.cumulate import cumprod as cumprod
 from seqfront.ops.cumulate import cumsum as cumsum
+from seqfront.ops.custom_gradient import clip_gradient as clip_gradient
+from seqfront.ops.custom_gradient import custom_gradient as custom_gradient
+from seqfront.ops.custom_gradient import reverse_gradient as reverse_gradient
+from seqfront.ops.custom_gradient import scale_gradient as scale_gradient
 from seqfront.ops.dtype import cast as cast
 from seqfront.ops.dtype import to_backend as to_backend
 from seqfront.ops.dtype import to_device as to_device
@@ -132,6 +140,7 @@ from seqfront.ops.reduce import min as min
 from seqfront.ops.reduce import prod as prod
 from seqfront.ops.reduce import sum as sum
 from seqfront.ops.repeating import repeat as repeat
+from seqfront.ops.scanning import scan as scan
 from seqfront.ops.scatter import scatter as scatter
 from seqfront.ops.select import masked_scatter as masked_scatter
 from seqfront.ops.select import masked_select as masked_select
