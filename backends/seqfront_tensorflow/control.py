@@ -70,7 +70,9 @@ class Control:
     def array_empty(self, like: Raw) -> Any:
         """A tensor list, which loops of a graph carry. Its first item is zeros, never given out:
         with it, an array without items has a shape."""
-        shape = tf.constant([-1 if n is None else n for n in like.shape], tf.int32, (len(like.shape),))
+        shape = tf.constant(
+            [-1 if n is None else n for n in like.shape], tf.int32, (len(like.shape),)
+        )
         array = Op.EmptyTensorList(
             element_shape=shape, max_num_elements=-1, element_dtype=like.dtype
         )

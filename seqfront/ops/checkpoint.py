@@ -7,7 +7,7 @@ from typing import Any
 
 from seqfront import errors, randomness
 from seqfront.backend import Raw
-from seqfront.ops.structure import Form
+from seqfront.ops.structure import Form, runs_apart
 
 
 def checkpoint(fn: Callable[..., Any], *xs: Any) -> Any:
@@ -38,8 +38,8 @@ def checkpoint(fn: Callable[..., Any], *xs: Any) -> Any:
     results = Form("checkpoint", "the result", errors.recomputed_differently, arrays=False)
     backend = inputs.backend
     repeated = randomness.repeated(lambda *raws: fn(*inputs.put(raws)))
-    if backend.is_tracing() and backend.bodies_see_tensors_only:
-        results.take(repeated(*raws))  # to know its form; nothing uses the values
+    if runs_apart(backend):
+        results.take(repeated(*raws))
 
     def run(*raws: Raw) -> list[Raw]:
         return results.take(repeated(*raws))

@@ -9,11 +9,11 @@ depth. Their tensors keep the lengths of their own dims.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from seqfront import align, errors
 from seqfront.backend import Raw
-from seqfront.ops.structure import Form
+from seqfront.ops.structure import Form, runs_apart
 from seqfront.tensor import Tensor
 
 Result = TypeVar("Result")
@@ -47,12 +47,10 @@ def cond(predicate: Tensor, then: Callable[[], Result], otherwise: Callable[[], 
     _check_callable("cond", then=then, otherwise=otherwise)
     backend = predicate.backend
     form = Form("cond", "the result", errors.branches_differ, predicate)
-    if backend.is_tracing() and backend.bodies_see_tensors_only:
-        form.take(then())  # to know its form; nothing uses the values, so the compiler drops them
+    if runs_apart(backend):
+        form.take(then())
         form.take(otherwise())
-    raws = backend.cond(
-        predicate.raw, lambda: form.take(then()), lambda: form.take(otherwise())
-    )
+    raws = backend.cond(predicate.raw, lambda: form.take(then()), lambda: form.take(otherwise()))
     return form.put(raws)
 
 
@@ -81,7 +79,7 @@ def while_loop(
         >>> a = sf.wrap([[2.0, 0.0], [0.0, 1.0]], (row, column))
         >>> def step(state):  # power iteration: the eigenvector of the greatest eigenvalue
         ...     v, n = state
-        ...     v = sf.dot(a, v, axis=column).rename(row, column)
+        ...     v = sf.dot(a, v, reduce=column).rename(row, column)
         ...     return v / sf.sqrt(sf.sum(v * v, axis=column)), n + 1
         >>> v, n = sf.while_loop(lambda s: s[1] < 20, step, (sf.ones((column,)), sf.wrap(0)))
         >>> sf.round(v).numpy(), int(n)
@@ -104,6 +102,9 @@ def while_loop(
     def step(raws: list[Raw]) -> list[Raw]:
         return form.take(body(form.put(raws)))
 
+    if runs_apart(backend):
+        goes_on(start)
+        step(start)
     return form.put(backend.while_loop(goes_on, step, start))
 
 

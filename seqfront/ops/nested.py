@@ -54,7 +54,7 @@ def nested_map(fn: Callable[..., Any], state: Any, *others: Any) -> Any:
 def children(value: Any) -> dict[str, Any] | None:
     """The parts of a tuple, named tuple, list, dict or dataclass, by name as in an expression; None
     for anything else."""
-    if isinstance(value, Tensor) or isinstance(value, type):
+    if isinstance(value, (Tensor, type)):
         return None
     if dataclasses.is_dataclass(value):
         return {f".{f.name}": getattr(value, f.name) for f in dataclasses.fields(value) if f.init}

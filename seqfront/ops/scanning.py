@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from seqfront import align, dtypes, errors
 from seqfront.backend import Backend, Raw, Size
@@ -12,7 +12,7 @@ from seqfront.lengths import Entry
 from seqfront.ops.leaf import Kind, parts
 from seqfront.ops.mask import masked
 from seqfront.ops.shape import expand_dim
-from seqfront.ops.structure import Form
+from seqfront.ops.structure import Differ, Form, runs_apart
 from seqfront.tensor import Tensor
 
 State = TypeVar("State")
@@ -66,7 +66,7 @@ def scan(
     def differ(path: str, before: str, after: str) -> errors.DimError:
         return errors.state_changes("scan", path, before, after)
 
-    columns = _Columns(xs, axis)
+    columns = _Columns(xs, axis, differ)
     form = Form("scan", "state", differ, columns.form.first, arrays=False)
     start = form.take(state)
     backend = form.backend
@@ -75,41 +75,47 @@ def scan(
 
     def step(now: list[Raw], x: list[Raw]) -> tuple[list[Raw], list[Raw]]:
         position, *rows = x
-        found: Any = body(form.put(now), columns.put(rows))
-        if not isinstance(found, tuple) or len(found) != 2:
-            raise errors.bad_argument(
-                "scan", "body(state, x)", found, "a pair", "body gives the next state, and y."
-            )
-        after = form.take(found[0])
+        new_state, y = _pair(body(form.put(now), columns.put(rows)))
+        after = form.take(new_state)
         if lengths is not None:
             inside = Entry(backend.binary("lt", position, lengths.raw), lengths.dims)
             after = _stopped(form, inside, now, after)
-        return after, results.take(found[1])
+        return after, results.take(y)
 
     size = columns.size()
     device = form.first.device if isinstance(form.first, Tensor) else "cpu"
     rows = [backend.arange(size, "int32", device), *columns.raws]
-    if backend.is_tracing() and backend.bodies_see_tensors_only:
-        step(start, [_first(backend, raw) for raw in rows])  # to know the form of y
+    if runs_apart(backend):
+        step(start, [_first(backend, raw) for raw in rows])
     last, ys = backend.scan(step, start, rows, size, reverse)
     return form.put(last), results.put_stacked(ys, axis, lengths)
+
+
+def _pair(found: Any) -> tuple[Any, Any]:
+    pair = cast("tuple[Any, ...]", found)
+    if not isinstance(found, tuple) or len(pair) != 2:
+        fix = "body gives the next state, and y."
+        raise errors.bad_argument("scan", "body(state, x)", pair, "a pair", fix)
+    return pair[0], pair[1]
 
 
 class _Columns:
     """`xs`, ready to be read position by position."""
 
-    def __init__(self, xs: Any, axis: Dim) -> None:
+    def __init__(self, xs: Any, axis: Dim, differ: Differ) -> None:
         self.axis = axis
-        self.form = Form("scan", "xs", errors.branches_differ, arrays=False)
+        self.form = Form("scan", "xs", differ, arrays=False)
         self.form.take(xs)
         self.raws: list[Raw] = []
         leaves = self.form.leaves
         for path, x in leaves.items():
             align.check("scan", x, axis, name=path)
         align.check_sizes("scan", list(leaves.values()))
-        self.lengths = align.common_lengths("scan", list(leaves.values())).of(
-            axis, self.form.backend
-        ) if leaves else None
+        self.lengths = (
+            align.common_lengths("scan", list(leaves.values())).of(axis, self.form.backend)
+            if leaves
+            else None
+        )
         for path, x in leaves.items():
             self._add(path, x)
 

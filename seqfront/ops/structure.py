@@ -41,14 +41,14 @@ class Form:
         op: str,
         name: str,
         differ: Differ,
-        first: Tensor | TensorArray | None = None,
+        first: Any = None,
         *,
         arrays: bool = True,
     ) -> None:
         self.op = op
         self.name = name
         self.differ = differ
-        self.first: Tensor | TensorArray | None = first
+        self.first = first
         self.arrays = arrays
         self.known = False
         self.structure: Any = None
@@ -97,17 +97,17 @@ class Form:
                 raise errors.not_wrapped(self.op, path, value)
         self.structure, self.places, self.known = structure, places, True
 
-    def _check(self, path: str, value: Tensor | TensorArray) -> None:
+    def _check(self, path: str, value: Any) -> None:
         """That a leaf is one that the backend can carry here."""
-        if isinstance(value, TensorArray) and not self.arrays:
-            raise errors.not_wrapped(self.op, path, value)
         if self.first is None:
             self.first = value
         backend = self.first.backend
         if value.backend is not backend:
             raise errors.two_backends(self.op, self.first, value)
+        if isinstance(value, TensorArray) and not self.arrays:
+            raise errors.not_wrapped(self.op, path, value)
         array = isinstance(value, TensorArray)
-        if array and backend.bodies_see_tensors_only and backend.is_tracing():
+        if array and runs_apart(backend):
             raise errors.no_growing_array(self.op, backend.name)
 
     def _compare(self, places: dict[str, Any]) -> None:
@@ -151,6 +151,13 @@ class Form:
         if self.first is None:
             raise errors.nothing_to_carry(self.op)
         return self.first.backend
+
+
+def runs_apart(backend: Backend) -> bool:
+    """Whether functions given to control flow are now traced apart, so that nothing static gets out
+    of them. Then they are run once more before: for their forms, and for our errors. Nothing uses
+    the values, so the compiler drops them."""
+    return backend.is_tracing() and backend.bodies_see_tensors_only
 
 
 def _is_plain(value: Any) -> bool:

@@ -31,9 +31,7 @@ class Walk:
 def _shortened(x: sf.Tensor, by: sf.Tensor | int) -> sf.Tensor:
     """The same tensor with other lengths."""
     shorter = sf.maximum(x.lengths(time) - by, 0)
-    return x.with_lengths(
-        x.lengths_table.with_entries({time: Entry(shorter.raw, shorter.dims)})
-    )
+    return x.with_lengths(x.lengths_table.with_entries({time: Entry(shorter.raw, shorter.dims)}))
 
 
 def _then(layer: Any, x: sf.Tensor, flag: sf.Tensor) -> Any:
@@ -241,9 +239,7 @@ CASES = [
         {"x": normal(batch, time, feature)},
         RAGGED,
         batch=(batch,),
-        oracle=lambda x: np.stack(
-            [x[: max(len(x) - i, 0)].sum(0) * (i + 1) for i in range(3)]
-        ),
+        oracle=lambda x: np.stack([x[: max(len(x) - i, 0)].sum(0) * (i + 1) for i in range(3)]),
     ),
     *(
         Case(
@@ -269,9 +265,7 @@ CASES = [
     ),
     Case(
         "scan-two-batch-dims",
-        lambda x: sf.scan(
-            lambda s, x: (s + x, s), sf.zeros((group, batch), like=x), x, axis=time
-        ),
+        lambda x: sf.scan(lambda s, x: (s + x, s), sf.zeros((group, batch), like=x), x, axis=time),
         {"x": normal(batch, group, time)},
         TWO_BATCH_DIMS,
         covers=("scan",),
