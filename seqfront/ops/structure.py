@@ -104,10 +104,12 @@ class Form:
         backend = self.first.backend
         if value.backend is not backend:
             raise errors.two_backends(self.op, self.first, value)
-        if isinstance(value, TensorArray) and not self.arrays:
-            raise errors.not_wrapped(self.op, path, value)
-        array = isinstance(value, TensorArray)
-        if array and runs_apart(backend):
+        if not isinstance(value, TensorArray):
+            return
+        if not self.arrays:
+            fix = "what grows comes out of sf.scan as y; sf.while_loop carries arrays."
+            raise errors.bad_argument(self.op, path, value, "a Tensor", fix)
+        if runs_apart(backend):
             raise errors.no_growing_array(self.op, backend.name)
 
     def _compare(self, places: dict[str, Any]) -> None:

@@ -106,6 +106,22 @@ MESSAGES = [
         ),
     ),
     Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.scan(
+            lambda s, x: (s.push(x), None),
+            sf.TensorArray.empty(like=w.zeros(batch)),
+            ragged(w),
+            axis=time,
+        ),
+        (
+            "scan: state cannot be TensorArray of float32[batch] numpy.\n"
+            "  needed  a Tensor\n"
+            "  fix: what grows comes out of sf.scan as y; sf.while_loop carries arrays."
+        ),
+        only="numpy",
+    ),
+    Message(
         "state_changes",
         DimError,
         lambda w: once(w, lambda s: {"h": sf.sum(s["h"], axis=mel)}),
