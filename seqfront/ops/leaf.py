@@ -27,7 +27,7 @@ class Kind(NamedTuple):
 
     def is_of(self, other: Kind) -> bool:
         """Whether they agree but for the order of axes."""
-        return (
+        return self == other or (
             self.dtype == other.dtype
             and self.sparse_dim is other.sparse_dim
             and set(self.dims) == set(other.dims)
@@ -43,6 +43,8 @@ class Kind(NamedTuple):
 
 def kind_of(x: Tensor) -> Kind:
     """The static part of a tensor."""
+    if not x.lengths_table.entries:
+        return Kind(x.dims, x.dtype, x.sparse_dim, ())
     found = [(dim, own_lengths(x, dim)) for dim in x.dims]
     ragged = tuple([(dim, entry.dims) for dim, entry in found if entry is not None])
     return Kind(x.dims, x.dtype, x.sparse_dim, ragged)

@@ -72,14 +72,17 @@ def scan(
     backend = form.backend
     results = Form("scan", "y", differ, form.first, arrays=False)
     lengths = _ends(form, columns, axis)
+    moves = _moves(form, lengths)
 
     def step(now: list[Raw], x: list[Raw]) -> tuple[list[Raw], list[Raw]]:
         position, *rows = x
         new_state, y = _pair(body(form.put(now), columns.put(rows)))
         after = form.take(new_state)
-        if lengths is not None:
-            inside = Entry(backend.binary("lt", position, lengths.raw), lengths.dims)
-            after = _stopped(form, inside, now, after)
+        if lengths is not None:  # sequences that have ended keep the present state
+            inside = backend.binary("lt", position, lengths.raw)
+            masks = [align.moved(backend, inside, move) for move in moves]
+            triples = zip(masks, after, now, strict=True)
+            after = [backend.where(mask, new, old) for mask, new, old in triples]
         return after, results.take(y)
 
     size = columns.size()
@@ -165,17 +168,14 @@ def _ends(form: Form, columns: _Columns, axis: Dim) -> Entry | None:
     return lengths
 
 
-def _stopped(form: Form, inside: Entry, now: list[Raw], after: list[Raw]) -> list[Raw]:
-    """The next state of sequences that go on, the present one of those that have ended."""
+def _moves(form: Form, lengths: Entry | None) -> list[align.Move | None]:
+    """How a mask over the dims of the lengths meets each raw part of a state."""
+    if lengths is None:
+        return []
     overs: list[tuple[Dim, ...]] = []
     for kind in form.kinds.values():
         overs += [kind.dims, *[over for _, over in kind.ragged]]
-    backend = form.backend
-    kept: list[Raw] = []
-    for new, old, over in zip(after, now, overs, strict=True):
-        mask = align.moved(backend, inside.raw, align.move_to(inside.dims, over))
-        kept.append(backend.where(mask, new, old))
-    return kept
+    return [align.move_to(lengths.dims, over) for over in overs]
 
 
 def _first(backend: Backend, raw: Raw) -> Raw:
