@@ -67,8 +67,7 @@ def while_loop(
     Returns:
         The first state that the condition does not hold for. Extents and lengths may change from
         step to step (in a graph compiled by PyTorch, lengths only). Gradients flow through every
-        step, also in a `tf.function`; a loop compiled by PyTorch, whose number of steps is data,
-        has none.
+        step, eager and in graphs.
 
     Raises:
         DimError: The state changes in more than that; names the place.
