@@ -27,8 +27,8 @@ from seqfront.alignment import tdt_alignment as tdt_alignment
 from seqfront.alignment import tdt_posteriors as tdt_posteriors
 from seqfront.backends import set_backend as set_backend
 from seqfront.backends import use_backend as use_backend
-from seqfront.checkpoint import load as load
-from seqfront.checkpoint import save as save
+from seqfront.checkpoints import load as load
+from seqfront.checkpoints import save as save
 from seqfront.checks import debug_checks as debug_checks
 from seqfront.dim import Dim as Dim
 from seqfront.errors import BackendError as BackendError
@@ -74,9 +74,13 @@ from seqfront.ops.activations import softplus as softplus
 from seqfront.ops.activations import softsign as softsign
 from seqfront.ops.activations import square as square
 from seqfront.ops.activations import trunc as trunc
+from seqfront.ops.array import TensorArray as TensorArray
+from seqfront.ops.checkpoint import checkpoint as checkpoint
 from seqfront.ops.contract import dot as dot
 from seqfront.ops.contract import einsum as einsum
 from seqfront.ops.contract import linear as linear
+from seqfront.ops.control import cond as cond
+from seqfront.ops.control import while_loop as while_loop
 from seqfront.ops.convolve import conv as conv
 from seqfront.ops.convolve_transposed import conv_transpose as conv_transpose
 from seqfront.ops.create import full as full
@@ -89,6 +93,10 @@ from seqfront.ops.cumulate import cummax as cummax
 from seqfront.ops.cumulate import cummin as cummin
 from seqfront.ops.cumulate import cumprod as cumprod
 from seqfront.ops.cumulate import cumsum as cumsum
+from seqfront.ops.custom_gradient import clip_gradient as clip_gradient
+from seqfront.ops.custom_gradient import custom_gradient as custom_gradient
+from seqfront.ops.custom_gradient import reverse_gradient as reverse_gradient
+from seqfront.ops.custom_gradient import scale_gradient as scale_gradient
 from seqfront.ops.dtype import cast as cast
 from seqfront.ops.dtype import to_backend as to_backend
 from seqfront.ops.dtype import to_device as to_device
@@ -184,6 +192,7 @@ from seqfront.ops.reduce import min as min
 from seqfront.ops.reduce import prod as prod
 from seqfront.ops.reduce import sum as sum
 from seqfront.ops.repeating import repeat as repeat
+from seqfront.ops.scanning import scan as scan
 from seqfront.ops.scatter import scatter as scatter
 from seqfront.ops.select import masked_scatter as masked_scatter
 from seqfront.ops.select import masked_select as masked_select

@@ -82,6 +82,10 @@ class Backend(ComposedOps, abc.ABC):
     sizes_may_be_data: ClassVar[bool] = False
     """Whether an integer that a trace computes may be the extent of an axis."""
 
+    bodies_see_tensors_only: ClassVar[bool] = False
+    """Whether nothing but tensors gets into and out of the branches and bodies that a trace runs:
+    no growing array, and no change of a Python object."""
+
     # -- inspect and convert ----------------------------------------------------------------------
 
     @abc.abstractmethod
@@ -295,6 +299,18 @@ class Backend(ComposedOps, abc.ABC):
 
         Gives the last state and the stacked `y`. `size` may be zero: then `y` is empty.
         """
+
+    @abc.abstractmethod
+    def array_empty(self, like: Raw) -> Any:
+        """A growing array without items, which will be like `like`: state of a `while_loop`."""
+
+    @abc.abstractmethod
+    def array_push(self, array: Any, x: Raw) -> Any:
+        """The array with one more item; the old one stays as it is."""
+
+    @abc.abstractmethod
+    def array_stack(self, array: Any, dtype: str, shape: Sequence[int | None]) -> Raw:
+        """All items along a new first axis; `dtype` and the static `shape` are those of each."""
 
     # -- gradient ---------------------------------------------------------------------------------
 

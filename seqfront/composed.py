@@ -241,3 +241,31 @@ class ComposedOps:
         log_probs = self.log_softmax(logits, rank - 1)
         picked = p.gather(log_probs, p.expand_dims(targets, (rank - 1,)), rank - 1, rank - 1)
         return p.unary("neg", p.squeeze(picked, (rank - 1,)))
+
+
+class LinkedArrays:
+    """Growing arrays as linked lists in Python: for a backend whose loops are Python's.
+
+    The first item is zeros, never given out: with it, an array without items has a shape.
+    """
+
+    @property
+    def _backend(self) -> Backend:
+        return cast("Backend", self)
+
+    def array_empty(self, like: Raw) -> Any:
+        """A list of nothing but the zeros."""
+        return None, self._backend.full_like(like, 0)
+
+    def array_push(self, array: Any, x: Raw) -> Any:
+        """A link to the array, and the item."""
+        return array, x
+
+    def array_stack(self, array: Any, dtype: str, shape: Sequence[int | None]) -> Raw:
+        """All items along a new first axis."""
+        items: list[Raw] = []
+        while array is not None:
+            array, item = array
+            items.append(item)
+        items.reverse()
+        return self._backend.slice(self._backend.stack(items, 0), 0, 1, len(items))

@@ -13,7 +13,7 @@ To compare two backends, record the draws of one and replay them to the other:
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -61,6 +61,46 @@ def draw(backend: Backend, kind: RandomName, shape: Sequence[Size], dtype: str, 
     if recorded is not None:
         recorded.append(backend.to_numpy(value))
     return value
+
+
+def repeated(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that will run again as it ran the first time: then it draws from what it drew,
+    and nothing more is recorded or replayed. Without watchers, that is the backend's business."""
+    if not _watchers:
+        return fn
+    drawn: list[Any] = []
+    ran = False
+
+    def run(*args: Any) -> Any:
+        nonlocal ran
+        if ran:
+            with replay(drawn):
+                return fn(*args)
+        ran = True
+        with _noted(drawn):
+            return fn(*args)
+
+    return run
+
+
+@contextlib.contextmanager
+def _noted(drawn: list[Any]) -> Generator[None]:
+    """Add to a list what a `with` block draws, while it is recorded or replayed."""
+    source, recorded = _replaying.get(), _recording.get()
+    start = 0 if recorded is None else len(recorded)
+    token = _replaying.set(None if source is None else _noting(source, drawn))
+    try:
+        yield
+    finally:
+        _replaying.reset(token)
+        if source is None and recorded is not None:
+            drawn.extend(recorded[start:])
+
+
+def _noting(source: Iterator[Any], drawn: list[Any]) -> Iterator[Any]:
+    for value in source:
+        drawn.append(value)
+        yield value
 
 
 @contextlib.contextmanager

@@ -59,6 +59,13 @@ OPERATIONS: Mapping[str, Callable[[sf.Tensor, sf.Tensor], sf.Tensor]] = {
         x.rename(time, other), x, mask=i == 0, axis=time, in_dim=other
     ),
     "pack and unpack": _unpacked,
+    "scan": lambda x, i: sf.scan(
+        lambda s, row: (s + row, s), sf.zeros((batch, feature), like=x), x, axis=time
+    )[1],
+    "scan indices": lambda x, i: sf.scan(
+        lambda _, at: (None, at * 2), None, i, axis=time, reverse=True
+    )[1],
+    "growing array": lambda x, i: sf.TensorArray.empty(like=x).push(x).stack(axis=other),
 }
 
 

@@ -58,7 +58,9 @@ the bridges and of the native ops raise."""
 
 ELSEWHERE = {
     "bad_metadata": "tests/test_checkpoint.py",
+    "branches_differ": "tests/test_control_flow.py",
     "checkpoint_misfit": "tests/test_checkpoint.py",
+    "no_growing_array": "tests/test_control_flow.py",
     "not_a_checkpoint": "tests/test_checkpoint.py",
     "optimizer_misfit": "tests/training/test_optimizers.py",
 }

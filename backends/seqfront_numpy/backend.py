@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import seqfront.backend
+from seqfront.composed import LinkedArrays
 from seqfront_numpy import native
 from seqfront_numpy.contraction import Contraction
 from seqfront_numpy.control import Control
@@ -17,7 +18,14 @@ from seqfront_numpy.movement import Indexing, Movement
 
 
 class Backend(
-    Inspection, Elementwise, Movement, Indexing, Contraction, Control, seqfront.backend.Backend
+    Inspection,
+    Elementwise,
+    Movement,
+    Indexing,
+    Contraction,
+    Control,
+    LinkedArrays,
+    seqfront.backend.Backend,
 ):
     """Raw tensors are `numpy.ndarray`s; scalars are arrays of rank 0."""
 

@@ -66,3 +66,26 @@ class Control:
             state, ys[i] = body(state, rebuild(xs, (column[i] for column in columns)))
         rows: Sequence[Any] = list(zip(*map(leaves, ys), strict=True))
         return state, rebuild(ys[0], (Op.Pack(values=list(row), axis=0) for row in rows))
+
+    def array_empty(self, like: Raw) -> Any:
+        """A tensor list, which loops of a graph carry. Its first item is zeros, never given out:
+        with it, an array without items has a shape."""
+        shape = tf.constant(
+            [-1 if n is None else n for n in like.shape], tf.int32, (len(like.shape),)
+        )
+        array = Op.EmptyTensorList(
+            element_shape=shape, max_num_elements=-1, element_dtype=like.dtype
+        )
+        return self.array_push(array, tf.zeros_like(like))
+
+    def array_push(self, array: Any, x: Raw) -> Any:
+        """The list with one more item."""
+        return Op.TensorListPushBack(input_handle=array, tensor=x)
+
+    def array_stack(self, array: Any, dtype: str, shape: Sequence[int | None]) -> Raw:
+        """All items along a new first axis."""
+        known = tf.constant([-1 if n is None else n for n in shape], tf.int32, (len(shape),))
+        stacked = Op.TensorListStack(
+            input_handle=array, element_shape=known, element_dtype=tf.as_dtype(dtype)
+        )
+        return tf.ensure_shape(stacked, [None, *shape])[1:]

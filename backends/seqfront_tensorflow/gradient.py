@@ -11,7 +11,7 @@ import tensorflow as tf
 from seqfront.backend import Raw
 from seqfront_tensorflow import values
 from seqfront_tensorflow.inspection import ReplayedRandom
-from seqfront_tensorflow.structure import map_leaves
+from seqfront_tensorflow.structure import leaves, map_leaves, rebuild, tensors
 
 try:
     # What `GradientTape.stop_recording` does, but for all tapes at once.
@@ -75,12 +75,17 @@ class Gradient:
         """`fn(*xs)`, computed again for the gradient, with the same random numbers. Variables and
         `xs` get gradients; other tensors that `fn` refers to do not."""
         stream = ReplayedRandom()
+        dtypes: list[tf.DType] = []
 
         def run(*inputs: tf.Tensor) -> Any:
             with stream.active():
-                return fn(*inputs)
+                result = fn(*inputs)
+            dtypes[:] = [x.dtype for x in tensors(result)]
+            return map_leaves(_as_float, result)
 
-        return tf.recompute_grad(run)(*map(values.tensor, xs))
+        found = tf.recompute_grad(run)(*map(values.tensor, xs))
+        pairs = zip(leaves(found), dtypes, strict=True)
+        return rebuild(found, [_as_before(x, dtype) for x, dtype in pairs])
 
     def parameter(self, value: Any, device: str | None = None, trainable: bool = True) -> Raw:
         """A `tf.Variable`; also while tracing, for its value is at hand."""
@@ -94,3 +99,20 @@ class Gradient:
 
 def _constant(leaf: Any) -> Any:
     return tf.stop_gradient(leaf) if isinstance(leaf, tf.Tensor | tf.Variable) else leaf
+
+
+def _as_float(x: Raw) -> tf.Tensor:
+    """Integers as floats: in a graph, `tf.recompute_grad` wants a gradient of every result. Those
+    of 32 and 64 bits are only read otherwise, so that every number arrives."""
+    x = values.tensor(x)
+    if x.dtype.is_floating:
+        return x
+    if x.dtype.size < 4:
+        return tf.cast(x, tf.float32)
+    return tf.bitcast(x, tf.float64 if x.dtype.size == 8 else tf.float32)
+
+
+def _as_before(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    if x.dtype == dtype:
+        return x
+    return tf.cast(x, dtype) if dtype.size < 4 else tf.bitcast(x, dtype)

@@ -10,6 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
 
 import seqfront.backend
+from seqfront.composed import LinkedArrays
 from seqfront_torch import native
 from seqfront_torch.contraction import Contraction
 from seqfront_torch.control import Control
@@ -32,6 +33,7 @@ class Backend(
     Gradient,
     Fused,
     Recurrent,
+    LinkedArrays,
     seqfront.backend.Backend,
 ):
     """Raw tensors are `torch.Tensor`s on any device."""
@@ -44,6 +46,7 @@ class Backend(
         FakeTensor,  # what `torch.export` traces with
         FunctionalTensor,
     )
+    bodies_see_tensors_only = True
 
     def native_call(
         self, op: str, inputs: Sequence[torch.Tensor | None], attributes: Mapping[str, float]

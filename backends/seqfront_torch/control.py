@@ -43,7 +43,8 @@ class Control:
         """One of two branches; both are traced, and the results must agree in their metadata."""
         if not torch.compiler.is_compiling():
             return then() if predicate else otherwise()
-        return torch.cond(predicate, lambda: _cloned(then()), lambda: _cloned(otherwise()))
+        found: Any = torch.cond(predicate, lambda: _sealed(then()), lambda: _sealed(otherwise()))
+        return _opened(found)
 
     def while_loop(
         self,
@@ -107,19 +108,61 @@ class Control:
 
 
 def _cloned(tree: Any) -> Any:
-    """The higher-order operators forbid results that share memory with anything."""
-    return map_leaves(lambda x: x.clone(), tree)
+    """The higher-order operators forbid results that share memory with anything, and want those of
+    two branches to lie in memory alike."""
+    return map_leaves(lambda x: x.clone(memory_format=torch.contiguous_format), tree)
+
+
+def _sealed(tree: Any) -> Any:
+    """Copies in which integers travel as floats: the gradients of `cond` and `scan` want those.
+
+    The dtype to go back to travels as a key, because the structure is all that gets out beside
+    tensors. 32 and 64 bits are only read otherwise, so that every number arrives.
+    """
+    return map_leaves(_sealed_leaf, _cloned(tree))
+
+
+def _sealed_leaf(x: torch.Tensor) -> Any:
+    if x.is_floating_point():
+        return x
+    target = torch.float64 if x.dtype.itemsize == 8 else torch.float32
+    return {_DTYPE_NAMES[x.dtype]: x.view(target) if x.dtype.itemsize >= 4 else x.to(target)}
+
+
+def _opened(tree: Any) -> Any:
+    """What was sealed."""
+    if isinstance(tree, dict):
+        dtype = _SEALS.get(next(iter(tree), None))
+        if dtype is None:
+            return {key: _opened(tree[key]) for key in tree}
+        (x,) = tree.values()
+        return x.view(dtype) if dtype.itemsize >= 4 else x.to(dtype)
+    if isinstance(tree, tuple | list):
+        return type(tree)([_opened(item) for item in tree])
+    return tree
+
+
+_SEALS: dict[Any, torch.dtype] = {
+    f"sealed {dtype}": dtype
+    for dtype in (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+}
+_DTYPE_NAMES = {dtype: key for key, dtype in _SEALS.items()}
 
 
 def _traced(
     body: Callable[[Any, Any], tuple[Any, Any]], state: Any, xs: Any, reverse: bool
 ) -> tuple[Any, Any]:
-    def step(flat_state: Any, flat_xs: Any) -> tuple[Any, Any]:
-        new_state, y = body(unflatten(state, flat_state), unflatten(xs, flat_xs))
-        return leaves(_cloned(new_state)), _cloned(y)
+    columns = leaves(xs)
+    sealed = _sealed(state)
+    start = leaves(sealed) or [columns[0].new_zeros((), dtype=torch.float32)]  # PyTorch wants some
 
-    last, ys = traced_scan(step, leaves(_cloned(state)), leaves(xs), reverse=reverse)
-    return unflatten(state, last), ys
+    def step(flat_state: Any, flat_xs: Any) -> tuple[Any, Any]:
+        now = _opened(unflatten(sealed, flat_state))
+        new_state, y = body(now, unflatten(xs, flat_xs))
+        return leaves(_sealed(new_state)) or [flat_state[0].clone()], _sealed(y)
+
+    last, ys = traced_scan(step, start, columns, reverse=reverse)
+    return _opened(unflatten(sealed, last)), _opened(ys)
 
 
 def _nothing(body: Callable[[Any, Any], tuple[Any, Any]], state: Any, xs: Any) -> Any:

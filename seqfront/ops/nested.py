@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from seqfront import align, dtypes, errors
@@ -41,40 +41,47 @@ def nested_map(fn: Callable[..., Any], state: Any, *others: Any) -> Any:
         for other in others:
             align.check("nested_map", other, name="a part")
         return fn(state, *others)
-    if dataclasses.is_dataclass(state) and not isinstance(state, type):
-        return _map_fields(fn, state, others)
-    if isinstance(state, dict):
-        return _map_values(fn, cast("dict[Any, Any]", state), others)
-    if isinstance(state, (tuple, list)):
-        return _map_items(fn, cast("tuple[Any, ...]", state), others)
-    _check_form(state, others, not any(isinstance(other, Tensor) for other in others))
-    return state
-
-
-def _map_fields(fn: Callable[..., Any], state: Any, others: tuple[Any, ...]) -> Any:
-    _check_form(state, others, all(type(other) is type(state) for other in others))
-    names = [field.name for field in dataclasses.fields(state) if field.init]
-    return dataclasses.replace(
-        state,
-        **{
-            name: nested_map(fn, getattr(state, name), *(getattr(other, name) for other in others))
-            for name in names
-        },
+    parts, rest = children(state), [children(other) for other in others]
+    if parts is None:
+        _check_form(state, others, not any(isinstance(other, Tensor) for other in others))
+        return state
+    same = [type(other) is type(state) for other in others]
+    same += [inner is not None and inner.keys() == parts.keys() for inner in rest]
+    _check_form(state, others, all(same))
+    inners = cast("list[dict[str, Any]]", rest)
+    return with_children(
+        state, [nested_map(fn, parts[name], *[inner[name] for inner in inners]) for name in parts]
     )
 
 
-def _map_values(fn: Callable[..., Any], state: dict[Any, Any], others: tuple[Any, ...]) -> Any:
-    _check_form(state, others, all(_keys(other) == state.keys() for other in others))
-    return type(state)(
-        {key: nested_map(fn, state[key], *(other[key] for other in others)) for key in state}
-    )
+def children(value: Any) -> dict[str, Any] | None:
+    """The parts of a tuple, named tuple, list, dict or dataclass, by name as in an expression; None
+    for anything else."""
+    if isinstance(value, (Tensor, type)):
+        return None
+    if dataclasses.is_dataclass(value):
+        return {f".{f.name}": getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
+    if isinstance(value, dict):
+        found = cast("dict[Any, Any]", value)
+        return {f"[{key!r}]": found[key] for key in found}
+    if isinstance(value, (tuple, list)):
+        items = cast("tuple[Any, ...]", value)
+        names: Any = getattr(items, "_fields", None)
+        if names is not None:
+            return {f".{name}": item for name, item in zip(names, items, strict=True)}
+        return {f"[{i}]": item for i, item in enumerate(items)}
+    return None
 
 
-def _map_items(fn: Callable[..., Any], state: tuple[Any, ...], others: tuple[Any, ...]) -> Any:
-    same = all(type(other) is type(state) and len(other) == len(state) for other in others)
-    _check_form(state, others, same)
-    found = [nested_map(fn, *each) for each in zip(state, *others, strict=True)]
-    return type(state)(*found) if hasattr(state, "_fields") else type(state)(found)
+def with_children(value: Any, parts: Sequence[Any]) -> Any:
+    """A value like this one, with other parts in the same order."""
+    if isinstance(value, dict):
+        keys = list(cast("dict[Any, Any]", value))
+        return type(value)(dict(zip(keys, parts, strict=True)))  # pyright: ignore
+    if isinstance(value, (tuple, list)):
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)  # pyright: ignore
+    names = [field.name for field in dataclasses.fields(value) if field.init]
+    return dataclasses.replace(value, **dict(zip(names, parts, strict=True)))
 
 
 def nested_where(condition: Tensor, a: Any, b: Any) -> Any:
@@ -207,10 +214,6 @@ def nested_gather(state: Any, *, indices: Tensor | int, axis: Dim) -> Any:
         return gather(x, indices=indices, axis=axis) if axis in x.dims else x
 
     return nested_map(picked, state)
-
-
-def _keys(value: object) -> Any:
-    return cast("dict[Any, Any]", value).keys() if isinstance(value, dict) else None
 
 
 def _check_form(state: object, others: tuple[Any, ...], same: bool) -> None:

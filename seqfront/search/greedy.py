@@ -16,6 +16,7 @@ from seqfront.dim import Dim
 from seqfront.nn.recurrent import LSTMState
 from seqfront.ops import create, elementwise
 from seqfront.ops.index import gather
+from seqfront.ops.nested import nested_where
 from seqfront.ops.reduce import argmax
 from seqfront.tensor import Tensor
 
@@ -89,12 +90,8 @@ def greedy_transducer(
             labels = elementwise.where(active, best, labels).labels_of(classes)
             next_predicted, next_state = predict(labels, axis=None, state=state)
             predicted = elementwise.where(active, next_predicted, predicted)
-            state = _chosen(active, next_state, state)
+            state = nested_where(active, next_state, state)
     return _transcript(found, batch, classes, encoded)
-
-
-def _chosen(condition: Tensor, new: LSTMState, old: LSTMState) -> LSTMState:
-    return LSTMState(*(elementwise.where(condition, a, b) for a, b in zip(new, old, strict=True)))
 
 
 def _transcript(

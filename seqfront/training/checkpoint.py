@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqfront import checkpoint, errors, safetensors_file
+from seqfront import checkpoints, errors, safetensors_file
 from seqfront.safetensors_file import Stored
 from seqfront.training.trainer import Trainer
 
@@ -44,9 +44,9 @@ def save(
     """
     extra = {f"extra.{name}": np.asarray(array) for name, array in (arrays or {}).items()}
     state = {f"state.{name}": np.asarray(array) for name, array in trainer.state().items()}
-    model = {f"model.{name}": s for name, s in checkpoint.stored(trainer.model).items()}
+    model = {f"model.{name}": s for name, s in checkpoints.stored(trainer.model).items()}
     others = {name: Stored(str(array.dtype), array) for name, array in {**state, **extra}.items()}
-    checkpoint.check_metadata(metadata)
+    checkpoints.check_metadata(metadata)
     safetensors_file.write(os.fspath(path), {**model, **others}, dict(metadata or {}))
 
 
@@ -71,8 +71,8 @@ def load(trainer: Trainer, path: str | os.PathLike[str]) -> Extras:
         if part not in parts:
             raise errors.not_a_checkpoint(file, f"{key!r} is no part of a training checkpoint")
         parts[part][name] = value
-    checkpoint.check_fit(trainer.model, parts["model"], file)
+    checkpoints.check_fit(trainer.model, parts["model"], file)
     trainer.restore({name: np.array(s.array) for name, s in parts["state"].items()})
-    checkpoint.assign(trainer.model, parts["model"])
+    checkpoints.assign(trainer.model, parts["model"])
     arrays = {name: np.array(s.array) for name, s in parts["extra"].items()}
     return Extras(arrays, metadata)

@@ -189,6 +189,44 @@ def test_while_loop(backend: Backend) -> None:
     assert b.to_numpy(state["x"][0]).tolist() == [32.0, 96.0]
 
 
+@pytest.mark.parametrize("size", [3, 1, 0])
+def test_growing_array(backend: Backend, size: int) -> None:
+    b = backend
+    x = np.arange(6, dtype="float32").reshape(3, 2)
+    array = b.array_empty(b.convert(x[0]))
+    for row in x[:size]:
+        shorter, array = array, b.array_push(array, b.convert(row))
+    stacked = b.array_stack(array, "float32", (2,))
+    assert b.to_numpy(stacked).tolist() == x[:size].tolist()
+    assert b.static_shape(stacked) == (size, 2)
+    if size:
+        assert b.static_shape(b.array_stack(shorter, "float32", (None,))) == (size - 1, 2)
+
+
+def test_gradient_of_a_growing_array(framework: Backend) -> None:
+    b = framework
+
+    def run(x: Any) -> Any:
+        array = b.array_push(b.array_push(b.array_empty(x), x), b.binary("mul", x, x))
+        return b.array_stack(array, "float32", (2,))
+
+    assert gradient(b, run, [3.0, 5.0]) == [[7.0, 11.0]]
+
+
+def test_checkpoint_with_integers(framework: Backend) -> None:
+    """Integers of every width go in and come out as they are."""
+    b = framework
+    numbers = [
+        b.convert(np.array([high - 1, 3], dtype))
+        for dtype, high in (("int64", 2**63), ("int32", 2**31), ("int16", 2**15), ("uint8", 2**8))
+    ] + [b.convert(np.array([True, False]))]
+    x = b.convert([1.0, 2.0])
+    _, *found = b.checkpoint(lambda x, *n: [b.unary("sin", x), *n], x, *numbers)
+    for before, after in zip(numbers, found, strict=True):
+        assert b.dtype(before) == b.dtype(after)
+        assert b.to_numpy(before).tolist() == b.to_numpy(after).tolist()
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("size", [3, 1, 0])
 def test_scan(backend: Backend, size: int, reverse: bool) -> None:

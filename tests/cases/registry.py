@@ -10,12 +10,14 @@ from cases import (
     attention,
     contracting,
     contractions,
+    control_flow,
     creating,
     ctc,
     cumulating,
     elementwise,
     functions,
     fused,
+    gradients,
     indexing,
     lattices,
     layers,
@@ -57,6 +59,8 @@ OPERATIONS = (
     parting,
     selecting,
     nesting,
+    control_flow,
+    gradients,
     creating,
 )
 """One operation, or a few: of these PyTorch only captures the graph, whose pieces are its own."""
