@@ -150,6 +150,7 @@ from seqfront.ops.softmax import log_softmax as log_softmax
 from seqfront.ops.softmax import softmax as softmax
 from seqfront.ops.top import top_k as top_k
 from seqfront.ops.windows import window as window
+from seqfront.precision import autocast as autocast
 from seqfront.random_key import RandomKey as RandomKey
 from seqfront.randomness import set_seed as set_seed
 from seqfront.tensor import Tensor as Tensor

@@ -79,6 +79,9 @@ class Backend(ComposedOps, abc.ABC):
 
     has_gradients: ClassVar[bool] = True
 
+    has_half_products: ClassVar[bool] = True
+    """Whether `sf.autocast` is of use."""
+
     sizes_may_be_data: ClassVar[bool] = False
     """Whether an integer that a trace computes may be the extent of an axis."""
 

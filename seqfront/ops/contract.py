@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqfront import align, dtypes, errors
+from seqfront import align, dtypes, errors, precision
 from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.ops.mask import clean, masked
@@ -41,7 +41,7 @@ def dot(a: Tensor, b: Tensor, *, reduce: Dim | Sequence[Dim]) -> Tensor:
     align.check_sizes("dot", (a, b))
     table = align.common_lengths("dot", (a, b))
     dtype = dtypes.promote(a.dtype, b.dtype)
-    dtype = dtypes.DEFAULT_INT if dtype == "bool" else dtype
+    dtype = dtypes.DEFAULT_INT if dtype == "bool" else precision.product_dtype(backend, dtype)
     raw_a, raw_b = (_operand(backend, x, dims, dtype) for x in (a, b))
     kept = [dim for dim in a.dims if dim not in dims]
     kept += [dim for dim in b.dims if dim not in a.dims]
@@ -80,7 +80,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
     if bias is not None:
         raws.append(bias.raw_in((out_dim,)))
     types = [backend.dtype(raw) for raw in raws]
-    if types.count(types[0]) != len(types):
-        dtype = dtypes.promote(types[0], types[1])
+    dtype = precision.product_dtype(backend, dtypes.promote(types[0], types[1]))
+    if types.count(dtype) != len(types):
         raws = [backend.cast(raw, dtype) for raw in raws]
     return Tensor(backend.linear(*raws), (*rest, out_dim), x.lengths_table, backend=backend)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, cast
 
-from seqfront import align, dtypes, errors
+from seqfront import align, dtypes, errors, precision
 from seqfront.dim import Dim
 from seqfront.ops.mask import masked
 from seqfront.tensor import Tensor
@@ -56,7 +56,7 @@ def conv(
     weight_dims = (*(window for _, window in spatial), *_features(kernel, spatial, out_dim))
     _check_groups(x, kernel, in_dim, weight_dims[-2], out_dim, groups)
     raw = masked(x, 0.0, x.dims).raw_in((*batch, *dims, in_dim))
-    dtype = dtypes.promote(x.dtype, kernel.dtype)
+    dtype = precision.product_dtype(backend, dtypes.promote(x.dtype, kernel.dtype))
     raw = backend.cast(raw, dtype)
     spans = [span_of("conv", window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]
     sides = [margins("conv", padding, span) for span in spans]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from seqfront import align, dtypes
 from seqfront.backend import CumulativeName
 from seqfront.dim import Dim
+from seqfront.ops.dtype import widened
 from seqfront.ops.mask import clean, masked, padding_mask
 from seqfront.ops.reduce import least
 from seqfront.tensor import Tensor
@@ -61,6 +62,7 @@ def _cumulative(name: CumulativeName, x: Tensor, axis: Dim) -> Tensor:
     op = f"cum{name}"
     align.distinct(op, (axis,))
     align.check(op, x, axis)
+    x = x if name == "max" else widened(x)
     backend, raw = x.backend, clean(x).raw
     mask = padding_mask(x, (axis,))
     if x.dtype == "bool":

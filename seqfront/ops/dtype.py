@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqfront import align, backends, dtypes
+from seqfront import align, backends, dtypes, precision
 from seqfront.lengths import Entry, Lengths
 from seqfront.ops.mask import clean
 from seqfront.tensor import Tensor
@@ -17,6 +17,12 @@ def cast(x: Tensor, dtype: str) -> Tensor:
     labels = x.sparse_dim if dtypes.is_int(dtype) else None
     raw = x.backend.cast(clean(x).raw, dtype)
     return Tensor(raw, x.dims, x.lengths_table, labels, backend=x.backend)
+
+
+def widened(x: Tensor) -> Tensor:
+    """`x` as it is added up: under `sf.autocast`, half precision as float32."""
+    dtype = precision.sum_dtype(x.dtype)
+    return x if dtype == x.dtype else cast(x, dtype)
 
 
 def to_device(x: Tensor, device: str) -> Tensor:
