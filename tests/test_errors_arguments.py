@@ -224,7 +224,7 @@ OPERANDS = [
 """Elementwise functions: any operand that is neither a tensor nor a number."""
 
 NO_TENSORS = {
-    "wrap", "load", "save", "set_backend", "use_backend", "debug_checks", "set_seed",
+    "wrap", "load", "save", "set_backend", "use_backend", "debug_checks", "set_seed", "autocast",
     "value_and_grad", "nested_gather", "nested_map",
 }  # fmt: skip
 """Functions that take none, or any structure, or none but plain ones; and one whose message is its

@@ -30,16 +30,16 @@ class LayerNorm(Module):
         self.bias = Parameter((dim,), 0.0)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """[..., dim] -> the same dims, float."""
+        """[..., dim] -> the same dims; float, in what `x` and the parameters promote to."""
         align.check("LayerNorm", x, self.dim)
         rest = tuple([dim for dim in x.dims if dim is not self.dim])
         backend = x.backend
         raw = clean(widened(x)).raw_in((*rest, self.dim))
-        dtype = backend.dtype(raw)
-        if not dtypes.is_float(dtype):
-            raw = backend.cast(raw, dtypes.DEFAULT_FLOAT)
-        scale, bias = self.scale.raw, self.bias.raw
-        y = backend.layer_norm(raw, scale, bias, self.epsilon)
+        raws = [raw, self.scale.raw, self.bias.raw]
+        dtype = dtypes.promote(backend.dtype(raw), self.scale.dtype)
+        if any(backend.dtype(part) != dtype for part in raws):
+            raws = [backend.cast(part, dtype) for part in raws]
+        y = backend.layer_norm(raws[0], raws[1], raws[2], self.epsilon)
         return Tensor(y, (*rest, self.dim), x.lengths_table, backend=backend)
 
 
