@@ -47,7 +47,11 @@ def dot(a: Tensor, b: Tensor, *, reduce: Dim | Sequence[Dim]) -> Tensor:
     kept += [dim for dim in b.dims if dim not in a.dims]
     letter = dict(zip(align.union((a.dims, b.dims)), _LETTERS, strict=False))
     terms = ["".join(letter[d] for d in over) for over in (a.dims, b.dims, kept)]
-    raw = backend.einsum(f"{terms[0]},{terms[1]}->{terms[2]}", raw_a, raw_b)
+    try:
+        raw = backend.einsum(f"{terms[0]},{terms[1]}->{terms[2]}", raw_a, raw_b)
+    except RuntimeError:
+        align.check_devices("dot", (a, b))
+        raise
     if table.entries:
         for x in (a, b):
             table = longest(x.with_lengths(table), dims)
@@ -83,4 +87,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
     dtype = precision.product_dtype(backend, dtypes.promote(types[0], types[1]))
     if types.count(dtype) != len(types):
         raws = [backend.cast(raw, dtype) for raw in raws]
-    return Tensor(backend.linear(*raws), (*rest, out_dim), x.lengths_table, backend=backend)
+    try:
+        raw = backend.linear(*raws)
+    except RuntimeError:
+        align.check_devices("linear", (x, weight))
+        raise
+    return Tensor(raw, (*rest, out_dim), x.lengths_table, backend=backend)

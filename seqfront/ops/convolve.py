@@ -80,7 +80,11 @@ def conv(
         count = count * size
     raw = backend.reshape(raw, (count, *flat[len(batch) :])) if len(batch) != 1 else raw
     weight = backend.cast(kernel.raw_in(weight_dims), dtype)
-    result = backend.conv(raw, weight, steps, gaps, groups)
+    try:
+        result = backend.conv(raw, weight, steps, gaps, groups)
+    except RuntimeError:
+        align.check_devices("conv", (x, kernel))
+        raise
     for axis, (size, (left, right), span) in enumerate(zip(sizes, sides, spans, strict=True)):
         if lacking(size, left + right, span) > 0:  # too short for one window: no position
             result = backend.slice(result, axis + 1, 0, 0)

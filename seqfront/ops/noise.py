@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from seqfront import align, backends, dtypes, errors, randomness
+from seqfront import align, dtypes, errors, randomness
 from seqfront.backend import Backend, RandomName, Raw
 from seqfront.dim import Dim
-from seqfront.lengths import FULL
-from seqfront.ops.create import size_of
+from seqfront.ops.create import placed, size_of
 from seqfront.random_key import Seed, key_of
 from seqfront.tensor import Tensor
 
@@ -24,6 +23,7 @@ def random_uniform(
     *,
     dtype: str = "float32",
     like: Tensor | None = None,
+    device: str | None = None,
     seed: Seed | None = None,
 ) -> Tensor:
     """Uniform in [0, 1).
@@ -32,6 +32,7 @@ def random_uniform(
         dims: Dims of the result.
         dtype: Floating point.
         like: Where sizes and lengths of dynamic dims, backend and device come from.
+        device: "cpu", "cuda:0", ...; default: that of `like`, else "cpu".
         seed: An int, an integer scalar Tensor or an `sf.RandomKey`: the same bits on every backend,
             in steps of 2**-24 (float64: 2**-53). None: the framework's generator.
 
@@ -40,7 +41,7 @@ def random_uniform(
         >>> sf.random_uniform((sf.Dim("three", 3),), seed=1).raw
         array([0.89025915, 0.8946847 , 0.5857259 ], dtype=float32)
     """
-    return drawn("random_uniform", "uniform", dims, dtype, like, seed)
+    return drawn("random_uniform", "uniform", dims, dtype, like, device, seed)
 
 
 def random_normal(
@@ -48,11 +49,12 @@ def random_normal(
     *,
     dtype: str = "float32",
     like: Tensor | None = None,
+    device: str | None = None,
     seed: Seed | None = None,
 ) -> Tensor:
     """Standard normal. With a seed (Box & Muller 1958) backends agree to a few units of the last
     place, as `log`, `sin` and `cos` do; arguments as in `sf.random_uniform`."""
-    return drawn("random_normal", "normal", dims, dtype, like, seed)
+    return drawn("random_normal", "normal", dims, dtype, like, device, seed)
 
 
 def random_truncated_normal(
@@ -62,6 +64,7 @@ def random_truncated_normal(
     high: float = 2.0,
     dtype: str = "float32",
     like: Tensor | None = None,
+    device: str | None = None,
     seed: Seed | None = None,
 ) -> Tensor:
     """Standard normal, given that it lies in [low, high].
@@ -73,13 +76,13 @@ def random_truncated_normal(
         dims: Dims of the result.
         low: Least value, in standard deviations; from -5 to 5.
         high: Greatest value, above `low`.
-        dtype: As in `sf.random_uniform`; so are `like` and `seed`.
+        dtype: As in `sf.random_uniform`; so are `like`, `device` and `seed`.
     """
     op = "random_truncated_normal"
     if not (_is_number(low) and _is_number(high) and -5 <= low < high <= 5):
         raise errors.bad_bounds(op, low, high, "-5 <= low < high <= 5")
     wide = _wide(op, dtype)
-    u = drawn(op, "uniform", dims, wide, like, seed)
+    u = drawn(op, "uniform", dims, wide, like, device, seed)
     p = u.backend
     first, last = math.erf(low * math.sqrt(0.5)), math.erf(high * math.sqrt(0.5))
     y = p.binary("add", p.binary("mul", u.raw, last - first), first)
@@ -93,12 +96,13 @@ def random_gumbel(
     *,
     dtype: str = "float32",
     like: Tensor | None = None,
+    device: str | None = None,
     seed: Seed | None = None,
 ) -> Tensor:
     """Standard Gumbel: -log of an exponential draw (Gumbel 1954). Added to logits, its argmax is a
     draw from their softmax. At most 17.4 (float64: 37.5); arguments as in `sf.random_uniform`."""
     wide = _wide("random_gumbel", dtype)
-    u = drawn("random_gumbel", "uniform", dims, wide, like, seed)
+    u = drawn("random_gumbel", "uniform", dims, wide, like, device, seed)
     p = u.backend
     positive = p.binary("max", u.raw, 2.0**-54 if wide == "float64" else 2.0**-25)
     exponential = p.unary("neg", p.unary("log1p", p.unary("neg", positive)))
@@ -111,19 +115,16 @@ def drawn(
     dims: Sequence[Dim],
     dtype: str,
     like: Tensor | None,
+    device: str | None,
     seed: Seed | None,
 ) -> Tensor:
     """Uniform or normal numbers for an operation."""
-    if like is not None:
-        align.check(op, like, name="like")
-    backend = backends.default() if like is None else like.backend
+    backend, device, table = placed(op, like, device)
     dims = align.distinct(op, dims)
     _wide(op, dtype)
     key = None if seed is None else key_of(op, seed)
     shape = [size_of(op, dim, like) for dim in dims]
-    device = "cpu" if like is None else like.device
     raw = randomness.draw(backend, kind, shape, dtype, device, key)
-    table = FULL if like is None else like.lengths_table
     return Tensor(raw, tuple(dims), table, backend=backend)
 
 
@@ -187,7 +188,7 @@ def dropout(
     if rate == 1.0:
         return x * 0.0
     dims = x.dims if axis is None else tuple(dim for dim in x.dims if dim in axis)
-    kept = drawn("dropout", "uniform", dims, "float32", x, seed) >= rate
+    kept = drawn("dropout", "uniform", dims, "float32", x, None, seed) >= rate
     scale = 1.0 / (1.0 - rate)
     backend = x.backend
     factor = backend.binary("mul", backend.cast(kept.raw, x.dtype), scale)

@@ -28,6 +28,7 @@ def random_bernoulli(
     probability: float | Tensor,
     *,
     like: Tensor | None = None,
+    device: str | None = None,
     seed: Seed | None = None,
 ) -> Tensor:
     """True with a probability, else false.
@@ -37,7 +38,7 @@ def random_bernoulli(
         probability: A number in [0, 1]; or a float Tensor of them, over some of `dims`.
         like: Where sizes and lengths of dynamic dims, backend and device come from; without it, the
             Tensor `probability`.
-        seed: As in `sf.random_uniform`.
+        device: As in `sf.random_uniform`; so is `seed`.
 
     Returns:
         bool over `dims`.
@@ -57,7 +58,7 @@ def random_bernoulli(
             raise errors.wrong_dims(op, probability, tuple(dims), "probability")
     else:
         check_rate(op, probability)
-    u = drawn(op, "uniform", dims, "float32", like, seed)
+    u = drawn(op, "uniform", dims, "float32", like, device, seed)
     if isinstance(probability, Tensor):
         return elementwise.binary("lt", u, probability)
     return elementwise.binary("lt", u, float(probability))
@@ -119,6 +120,7 @@ def random_integers(
     high: int,
     dtype: str = "int32",
     like: Tensor | None = None,
+    device: str | None = None,
     seed: Seed | None = None,
 ) -> Tensor:
     """Whole numbers from `low` to below `high`, all as likely (to 2**-53 of the range).
@@ -130,7 +132,7 @@ def random_integers(
             `sf.random_integers(dims, high=10).labels_of(dim)`.
         dtype: An integer type that has all these numbers.
         like: Where sizes and lengths of dynamic dims, backend and device come from.
-        seed: As in `sf.random_uniform`.
+        device: As in `sf.random_uniform`; so is `seed`.
 
     Example:
         >>> import seqfront as sf
@@ -141,7 +143,7 @@ def random_integers(
     if not dtypes.is_int(dtypes.check(dtype, op)):
         raise errors.unknown_dtype(op, dtype, dtypes.INTS)
     _check_range(op, low, high, dtype)
-    u = drawn(op, "uniform", dims, "float64", like, seed)
+    u = drawn(op, "uniform", dims, "float64", like, device, seed)
     p = u.backend
     offset = p.cast(p.unary("floor", p.binary("mul", u.raw, float(high - low))), "int64")
     raw = p.cast(p.binary("add", offset, low), dtype)
@@ -161,6 +163,7 @@ def random_permutation(
     *,
     dims: Sequence[Dim] = (),
     like: Tensor | None = None,
+    device: str | None = None,
     seed: Seed | None = None,
 ) -> Tensor:
     """The positions of a dim in random order; of a ragged one, those of each sequence by itself.
@@ -169,7 +172,7 @@ def random_permutation(
         axis: The dim. `sf.gather(x, indices=order, axis=axis)` puts a tensor in that order.
         dims: Further dims of the result, each with an order of its own.
         like: Where sizes and lengths, backend and device come from.
-        seed: As in `sf.random_uniform`.
+        device: As in `sf.random_uniform`; so is `seed`.
 
     Returns:
         Positions, int64, as labels of `axis`, over `axis`, `dims` and the dims that lengths of
@@ -193,6 +196,6 @@ def random_permutation(
         align.check(op, like, name="like")
         entry = own_lengths(like, axis)
         lead = lead if entry is None else align.union((entry.dims, lead))
-    u = drawn(op, "uniform", (*lead, axis), "float64", like, seed)
+    u = drawn(op, "uniform", (*lead, axis), "float64", like, device, seed)
     check_rows(op, u, axis)
     return argsort(u, axis=axis)

@@ -205,7 +205,7 @@ MESSAGES = [
         (
             "random_bernoulli: the dims named are not those of probability.\n"
             "  probability  float32[batch≤3, mel:4] numpy:cpu\n"
-            "  named        (mel:4)\n"
+            "  named        [mel:4]\n"
             "  fix: name every dim of probability once, in the order you want."
         ),
     ),
