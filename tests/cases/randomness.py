@@ -16,6 +16,7 @@ _ORDER = "draws go to positions in physical order"
 _NOT_REPLAYED = "TorchDynamo does not read the context variable that draws are replayed from"
 _INT = "integers have none"
 _SEED = constant(12345)
+_SLOW = {"torch": "Dynamo takes seconds for the hundred operations of a draw: others are compiled"}
 
 
 def _noise(name: str, **options: Any) -> Case:
@@ -29,6 +30,7 @@ def _noise(name: str, **options: Any) -> Case:
         covers=(name,),
         extent_matters=_EXTENT,
         no_finite_difference="float32 moves in steps",
+        not_compiled=_SLOW if name in ("random_gumbel", "random_truncated_normal") else {},
     )
 
 
@@ -66,7 +68,7 @@ NOISE = [
         covers=("random_uniform", "random_normal"),
         extent_matters=_EXTENT,
         no_gradient="numbers drawn have none",
-        not_compiled={"torch": "each draw is a hundred operations: see the cases with a seed"},
+        not_compiled=_SLOW,
     ),
     _noise("random_uniform"),
     _noise("random_normal"),
@@ -156,6 +158,7 @@ CHOICES = [
         PLAIN,
         covers=("random_categorical",),
         order_matters=_ORDER,
+        not_compiled=_SLOW,
         no_gradient=_INT,
     ),
     *_choice(
@@ -185,6 +188,7 @@ CHOICES = [
         covers=("random_permutation",),
         batch=(batch,),
         oracle=lambda x, seed: np.arange(len(x)),
+        not_compiled=_SLOW,
         no_gradient=_INT,
     ),
 ]
