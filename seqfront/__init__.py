@@ -169,7 +169,9 @@ from seqfront.ops.nested import nested_map as nested_map
 from seqfront.ops.nested import nested_mask as nested_mask
 from seqfront.ops.nested import nested_where as nested_where
 from seqfront.ops.noise import dropout as dropout
+from seqfront.ops.noise import random_gumbel as random_gumbel
 from seqfront.ops.noise import random_normal as random_normal
+from seqfront.ops.noise import random_truncated_normal as random_truncated_normal
 from seqfront.ops.noise import random_uniform as random_uniform
 from seqfront.ops.order import argsort as argsort
 from seqfront.ops.order import search_sorted as search_sorted
@@ -192,6 +194,10 @@ from seqfront.ops.reduce import min as min
 from seqfront.ops.reduce import prod as prod
 from seqfront.ops.reduce import sum as sum
 from seqfront.ops.repeating import repeat as repeat
+from seqfront.ops.sampling import random_bernoulli as random_bernoulli
+from seqfront.ops.sampling import random_categorical as random_categorical
+from seqfront.ops.sampling import random_integers as random_integers
+from seqfront.ops.sampling import random_permutation as random_permutation
 from seqfront.ops.scanning import scan as scan
 from seqfront.ops.scatter import scatter as scatter
 from seqfront.ops.select import masked_scatter as masked_scatter
@@ -205,6 +211,8 @@ from seqfront.ops.softmax import log_softmax as log_softmax
 from seqfront.ops.softmax import softmax as softmax
 from seqfront.ops.top import top_k as top_k
 from seqfront.ops.windows import window as window
+from seqfront.precision import autocast as autocast
+from seqfront.random_key import RandomKey as RandomKey
 from seqfront.randomness import set_seed as set_seed
 from seqfront.tensor import Tensor as Tensor
 from seqfront.typing import checked as checked

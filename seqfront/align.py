@@ -150,6 +150,14 @@ def common_backend(op: str, xs: Sequence[Tensor]) -> Backend:
     return backend
 
 
+def check_devices(op: str, xs: Sequence[Tensor]) -> None:
+    """That operands lie on one device. This costs time, so it is asked when a framework failed."""
+    first = next((x for x in xs if x.dims), xs[0])
+    for x in xs:
+        if x.dims and x.device != first.device:
+            raise errors.two_devices(op, first, x)
+
+
 def common_lengths(op: str, xs: Sequence[Tensor]) -> Lengths:
     """Lengths of all operands in one table; `DimError` if two of them contradict each other.
 

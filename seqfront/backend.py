@@ -51,6 +51,9 @@ BinaryName = Literal[
 does; gradients of `pow` and `atan2` at (0, 0) are 0; `max` and `min` pass NaN on, and of two equal
 values each gets half the gradient; comparisons give bool; `and`, `or`, `xor` take bools."""
 
+BitwiseName = Literal["and", "or", "xor", "shift_left", "shift_right"]
+"""`shift_right` repeats the sign; shifts are by less than the dtype has bits."""
+
 ReduceName = Literal["sum", "mean", "max", "min", "prod", "any", "all"]
 """Over no element, `sum` is 0, `mean` 0 (not NaN), `prod` 1, `max` -inf or the dtype's least value,
 `min` +inf or the greatest, `any` False, `all` True. `max` and `min` share the gradient equally
@@ -78,6 +81,9 @@ class Backend(ComposedOps, abc.ABC):
     """Every concrete class of raw tensor; all are registered when the backend is loaded."""
 
     has_gradients: ClassVar[bool] = True
+
+    has_half_products: ClassVar[bool] = True
+    """Whether `sf.autocast` is of use."""
 
     sizes_may_be_data: ClassVar[bool] = False
     """Whether an integer that a trace computes may be the extent of an axis."""
@@ -144,6 +150,10 @@ class Backend(ComposedOps, abc.ABC):
     @abc.abstractmethod
     def binary(self, name: BinaryName, a: Raw, b: Raw) -> Raw:
         """One of the table `BinaryName`; one of `a`, `b` may be a Python number."""
+
+    @abc.abstractmethod
+    def bitwise(self, name: BitwiseName, a: Raw, b: Raw) -> Raw:
+        """One of the table `BitwiseName`, on integers of one dtype; `b` may be a Python int."""
 
     @abc.abstractmethod
     def where(self, condition: Raw, a: Raw, b: Raw) -> Raw:

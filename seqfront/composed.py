@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from seqfront import philox
+
 if TYPE_CHECKING:
     from seqfront.backend import Backend, Raw, Size
 
@@ -53,6 +55,21 @@ class ComposedOps:
         classes = p.arange(size, p.dtype(indices), p.device(indices))
         rank = len(p.static_shape(indices))
         return p.cast(p.binary("eq", classes, p.expand_dims(indices, (rank,))), dtype)
+
+    # -- random bits ------------------------------------------------------------------------------
+
+    def random_words(self, low: Raw, high: Raw, size: Size, device: str) -> Raw:
+        """int64 [size] in [0, 2**32): Philox blocks 0, 1, ... of a key, one after another.
+
+        `low` and `high` are the words of the key, Python ints or int64 scalars; see
+        `seqfront.philox`.
+        """
+        p = self._p
+        count = (size + 3) // 4
+        index = p.arange(count, "int64", device)
+        zero = p.full((count,), 0, "int64", device)
+        words = self.stack(philox.block(p, (index, zero, zero, zero), (low, high)), 1)
+        return p.slice(p.reshape(words, (4 * count,)), 0, 0, size)
 
     # -- elementwise ------------------------------------------------------------------------------
 

@@ -133,7 +133,16 @@ PLAIN: dict[str, tuple[str, Call]] = {
     "ones": ("like", lambda w, raw: sf.ones((batch,), like=raw)),
     "range_over": ("like", lambda w, raw: sf.range_over(batch, like=raw)),
     "random_uniform": ("like", lambda w, raw: sf.random_uniform((batch,), like=raw)),
-    "random_normal": ("like", lambda w, raw: sf.random_normal((batch,), like=raw)),
+    **{
+        name: ("like", lambda w, raw, name=name: getattr(sf, name)((batch,), like=raw))
+        for name in ("random_normal", "random_gumbel", "random_truncated_normal")
+    },
+    "random_bernoulli": ("like", lambda w, raw: sf.random_bernoulli((mel,), 0.5, like=raw)),
+    "random_categorical": (
+        "logits", lambda w, raw: sf.random_categorical(logits=raw, axis=mel, seed=1)
+    ),
+    "random_integers": ("like", lambda w, raw: sf.random_integers((mel,), high=3, like=raw)),
+    "random_permutation": ("like", lambda w, raw: sf.random_permutation(mel, like=raw)),
     "expand_dim": ("like", lambda w, raw: sf.expand_dim(w.zeros(mel), batch, like=raw)),
     "cast": ("x", lambda w, raw: sf.cast(raw, "int32")),
     "to_device": ("x", lambda w, raw: sf.to_device(raw, "cpu")),
@@ -219,7 +228,7 @@ OPERANDS = [
 """Elementwise functions: any operand that is neither a tensor nor a number."""
 
 NO_TENSORS = {
-    "wrap", "load", "save", "set_backend", "use_backend", "debug_checks", "set_seed",
+    "wrap", "load", "save", "set_backend", "use_backend", "debug_checks", "set_seed", "autocast",
     "value_and_grad", "nested_gather", "nested_map", "checked",
 }  # fmt: skip
 """Functions that take none, or any structure, or none but plain ones; and one whose message is its
@@ -241,6 +250,8 @@ NAMES: dict[str, Call] = {
     "ones": lambda w, dim: sf.ones(dim),
     "range_over": lambda w, dim: sf.range_over(dim),
     "random_normal": lambda w, dim: sf.random_normal((dim,)),
+    "random_categorical": lambda w, dim: sf.random_categorical(logits=w.zeros(mel), axis=dim),
+    "random_permutation": lambda w, dim: sf.random_permutation(dim),
     "dot": lambda w, dim: sf.dot(w.zeros(mel), w.zeros(mel), reduce=dim),
     "einsum": lambda w, dim: sf.einsum(w.zeros(mel), out=(dim,)),
     "conv": lambda w, dim: _conv(w.zeros(time, mel), w.zeros(three, mel, vocab), dim),

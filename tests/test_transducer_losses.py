@@ -218,7 +218,8 @@ def test_reused_logits_hold_their_gradient() -> None:
 def test_omega_draws_for_each_sequence(implementation: str) -> None:
     plain = torch_gradient(rnnt, LOGITS)
     lasting = torch_gradient(tdt, LOGITS, DURATIONS)
-    with randomness.replay([np.array([0.1, 0.9, 0.6, 0.3], "float32")]):
+    chances = np.array([0.1, 0.9, 0.6, 0.3], "float32")
+    with randomness.replay([randomness.Draw("uniform", chances, "float32")]):
         loss, of_tokens, of_durations = torch_gradient(
             lambda x, z: tdt(x, z, implementation, omega=0.5), LOGITS, DURATIONS
         )

@@ -32,6 +32,7 @@ class Backend(
     name: ClassVar[str] = "numpy"
     raw_types: ClassVar[tuple[type, ...]] = (np.ndarray,)
     has_gradients: ClassVar[bool] = False
+    has_half_products: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._generator = np.random.default_rng()

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from seqfront.backend import ArgReduceName, BinaryName, CumulativeName, ReduceName, UnaryName
+from seqfront.backend import (
+    ArgReduceName,
+    BinaryName,
+    BitwiseName,
+    CumulativeName,
+    ReduceName,
+    UnaryName,
+)
 from seqfront_numpy.inspection import like
 
 _erf = np.frompyfunc(math.erf, 1, 1)
@@ -82,6 +89,14 @@ _CUMULATIVE: Mapping[CumulativeName, np.ufunc] = {
     "logsumexp": np.logaddexp,
 }
 
+_BITWISE: Mapping[BitwiseName, Callable[[Any, Any], Any]] = {
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+    "shift_left": np.left_shift,
+    "shift_right": np.right_shift,
+}
+
 _TO_BOOL = {"is_finite", "is_nan", "not", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor"}
 
 
@@ -110,6 +125,10 @@ class Elementwise:
         with np.errstate(all="ignore"):
             y = np.asarray(_BINARY[name](a, b))
         return y if name in _TO_BOOL else y.astype(a.dtype, copy=False)
+
+    def bitwise(self, name: BitwiseName, a: np.ndarray, b: Any) -> np.ndarray:
+        """One of `BitwiseName`."""
+        return np.asarray(_BITWISE[name](a, like(b, a)))
 
     def where(self, condition: np.ndarray, a: Any, b: Any) -> np.ndarray:
         """`a` where true, else `b`."""

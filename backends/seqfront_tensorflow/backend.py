@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 import seqfront.backend
-from seqfront.backend import Raw
+from seqfront.backend import Raw, Size
 from seqfront_tensorflow import values
 from seqfront_tensorflow.contraction import Contraction
 from seqfront_tensorflow.control import Control
@@ -74,6 +74,20 @@ class Backend(
             return tf.identity(condition)
 
     # -- randomness -------------------------------------------------------------------------------
+
+    def random_words(self, low: Raw, high: Raw, size: Size, device: str) -> Raw:
+        """TensorFlow has the same generator, with the same order of words (XLA too)."""
+        lower, upper = (tf.convert_to_tensor(word, tf.int64) for word in (low, high))
+        key = tf.bitcast(tf.bitwise.left_shift(upper, 32) + lower, tf.uint64)
+        with values.on(device):
+            words = tf.raw_ops.StatelessRandomUniformFullIntV2(
+                shape=values.sizes((size,)),
+                key=key[None],
+                counter=tf.zeros(2, tf.uint64),
+                alg=1,  # Philox
+                dtype=tf.uint32,
+            )
+            return tf.cast(words, tf.int64)
 
     def set_seed(self, seed: int) -> None:
         """Seed TensorFlow's global generator, which is all we draw from.

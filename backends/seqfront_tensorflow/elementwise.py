@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from seqfront.backend import BinaryName, Raw, UnaryName
+from seqfront.backend import BinaryName, BitwiseName, Raw, UnaryName
 from seqfront_tensorflow import values
 
 Op = tf.raw_ops
@@ -132,6 +132,14 @@ _BINARY: Mapping[BinaryName, Callable[[Any, Any], Raw]] = {
     "xor": lambda a, b: Op.NotEqual(x=a, y=b),
 }
 
+_BITWISE: Mapping[BitwiseName, Callable[[Raw, Any], Raw]] = {
+    "and": lambda a, b: Op.BitwiseAnd(x=a, y=b),
+    "or": lambda a, b: Op.BitwiseOr(x=a, y=b),
+    "xor": lambda a, b: Op.BitwiseXor(x=a, y=b),
+    "shift_left": lambda a, b: Op.LeftShift(x=a, y=b),
+    "shift_right": lambda a, b: Op.RightShift(x=a, y=b),
+}
+
 
 class Elementwise:
     """Group *elementwise* of the seam."""
@@ -153,6 +161,10 @@ class Elementwise:
                 return Op.Square(x=a)
             b = values.number(b, a.dtype)
         return _BINARY[name](a, b)
+
+    def bitwise(self, name: BitwiseName, a: Raw, b: Raw) -> Raw:
+        """One of `BitwiseName`."""
+        return _BITWISE[name](a, values.number(b, a.dtype) if isinstance(b, int) else b)
 
     def where(self, condition: Raw, a: Raw, b: Raw) -> Raw:
         """`a` where true, else `b`."""

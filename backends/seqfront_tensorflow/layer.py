@@ -15,12 +15,15 @@ Keras knows plain tensors only, so a function says how they go in and come out:
     trainer.fit([features, lengths], targets)
 
 The layer's weights are `keras.Variable`s that share their storage with the model's `tf.Variable`s.
+Under the policies "mixed_bfloat16" and "mixed_float16" the layer runs in `sf.autocast`, and gives
+what that gives: float32 after a normalisation, half precision after a product. Keras casts the
+inputs before, as it does for its own layers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -48,8 +51,13 @@ class KerasLayer(keras.layers.Layer):
 
     def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """The function given, on plain tensors; dropout is active if `training`."""
-        with _mode(self.seqfront_module, bool(training)):
+        with _mode(self.seqfront_module, bool(training)), _precision(self.compute_dtype):
             return self._call(*args, **kwargs)
+
+
+def _precision(dtype: str) -> AbstractContextManager[None]:
+    """What a policy like "mixed_bfloat16" asks for."""
+    return sf.autocast(dtype) if dtype in ("bfloat16", "float16") else nullcontext()
 
 
 @contextmanager

@@ -9,7 +9,14 @@ from typing import Any
 
 import torch
 
-from seqfront.backend import ArgReduceName, BinaryName, CumulativeName, ReduceName, UnaryName
+from seqfront.backend import (
+    ArgReduceName,
+    BinaryName,
+    BitwiseName,
+    CumulativeName,
+    ReduceName,
+    UnaryName,
+)
 from seqfront_torch.inspection import greatest, least
 
 
@@ -92,6 +99,14 @@ _BINARY: Mapping[BinaryName, Callable[[Any, Any], torch.Tensor]] = {
     "xor": operator.xor,
 }
 
+_BITWISE: Mapping[BitwiseName, Callable[[Any, Any], torch.Tensor]] = {
+    "and": operator.and_,
+    "or": operator.or_,
+    "xor": operator.xor,
+    "shift_left": operator.lshift,
+    "shift_right": operator.rshift,
+}
+
 
 class Elementwise:
     """Groups *elementwise* and *reduce* of the seam."""
@@ -103,6 +118,10 @@ class Elementwise:
     def binary(self, name: BinaryName, a: Any, b: Any) -> torch.Tensor:
         """One of `BinaryName`."""
         return _BINARY[name](a, b)
+
+    def bitwise(self, name: BitwiseName, a: Any, b: Any) -> torch.Tensor:
+        """One of `BitwiseName`."""
+        return _BITWISE[name](a, b)
 
     def where(self, condition: torch.Tensor, a: Any, b: Any) -> torch.Tensor:
         """`a` where true, else `b`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,6 +50,20 @@ def greatest(dtype: torch.dtype) -> float:
 def _unknown_device(device: object) -> errors.BackendError:
     known = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
     return errors.unknown_device("torch", str(device), ", ".join(known))
+
+
+@functools.cache
+def _known(device: str) -> torch.device:
+    """A device that is there."""
+    try:
+        torch.empty(0, device=device)
+        return torch.device(device)
+    except (RuntimeError, AssertionError, TypeError):  # an assertion says: built without CUDA
+        raise _unknown_device(device) from None
+
+
+def _place(device: str) -> torch.device | str:
+    return device if torch.compiler.is_compiling() else _known(device)
 
 
 class Inspection:
@@ -100,29 +115,24 @@ class Inspection:
 
     def to_device(self, x: torch.Tensor, device: str) -> torch.Tensor:
         """Copy to a device, if it is not there."""
-        if torch.compiler.is_compiling():
-            return x.to(device)
-        try:
-            return x.to(torch.device(device))
-        except (RuntimeError, AssertionError, TypeError):  # an assertion says: built without CUDA
-            raise _unknown_device(device) from None
+        return x.to(_place(device))
 
     def full(self, shape: Sequence[Size], value: float, dtype: str, device: str) -> torch.Tensor:
         """Constant of a shape."""
-        return torch.full(tuple(shape), value, dtype=torch_dtype(dtype), device=device)
+        return torch.full(tuple(shape), value, dtype=torch_dtype(dtype), device=_place(device))
 
     def arange(self, size: Size, dtype: str, device: str) -> torch.Tensor:
         """0, 1, ..., size - 1."""
         if dtype == "bool":
-            return torch.arange(size, device=device).to(torch.bool)
-        return torch.arange(size, dtype=torch_dtype(dtype), device=device)
+            return torch.arange(size, device=_place(device)).to(torch.bool)
+        return torch.arange(size, dtype=torch_dtype(dtype), device=_place(device))
 
     def random(
         self, kind: RandomName, shape: Sequence[Size], dtype: str, device: str
     ) -> torch.Tensor:
         """Uniform in [0, 1), or the standard normal."""
         draw = torch.rand if kind == "uniform" else torch.randn
-        return draw(tuple(shape), dtype=torch_dtype(dtype), device=device)
+        return draw(tuple(shape), dtype=torch_dtype(dtype), device=_place(device))
 
     def set_seed(self, seed: int) -> None:
         """Seed the generators of every device."""

@@ -21,6 +21,15 @@ def two_backends(op: str, a: Tensor, b: Tensor) -> BackendError:
     )
 
 
+def two_devices(op: str, a: Tensor, b: Tensor) -> BackendError:
+    """Tensors on two devices in one expression."""
+    return BackendError(
+        f"{op}: two devices in one expression.",
+        [("a", a), ("b", b)],
+        f'sf.to_device(b, "{a.device}"); a model: seqfront_torch.module(model).to("{a.device}").',
+    )
+
+
 def unknown_backend(name: str, known: Sequence[str]) -> BackendError:
     """A name that no package offers."""
     return BackendError(

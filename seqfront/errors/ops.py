@@ -175,14 +175,6 @@ def bad_rate(op: str, rate: object) -> DimError:
     )
 
 
-def nothing_to_replay() -> DimError:
-    """More draws than were recorded."""
-    return DimError(
-        "replay: more random numbers are drawn than were recorded.",
-        fix="replay the same computation that was recorded.",
-    )
-
-
 def not_trainable(dtype: str) -> DTypeError:
     """A parameter that has no gradient."""
     return DTypeError(

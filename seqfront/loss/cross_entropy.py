@@ -7,6 +7,7 @@ from typing import Literal
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
 from seqfront.ops import elementwise, reduce
+from seqfront.ops.dtype import widened
 from seqfront.ops.index import check_range, gather, one_hot
 from seqfront.ops.mask import clean, masked
 from seqfront.ops.noise import check_rate
@@ -45,6 +46,7 @@ def cross_entropy(
         raise errors.wrong_dtype("cross_entropy", "estimated", estimated, "floating point")
     align.common_backend("cross_entropy", (estimated, target))
     align.check_sizes("cross_entropy", (estimated, target))
+    estimated = widened(estimated)
     if dtypes.is_int(target.dtype):
         return _sparse(estimated, target, axis, estimated_type)
     align.check("cross_entropy", target, axis, name="target")

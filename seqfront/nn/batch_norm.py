@@ -8,7 +8,7 @@ from seqfront.dim import Dim
 from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
 from seqfront.ops import create, elementwise, reduce
-from seqfront.ops.dtype import cast
+from seqfront.ops.dtype import cast, widened
 from seqfront.ops.gradient import stop_gradient
 from seqfront.ops.mask import clean, data_mask
 from seqfront.tensor import Tensor
@@ -53,6 +53,7 @@ class BatchNorm(Module):
     def __call__(self, x: Tensor) -> Tensor:
         """[..., dim] -> the same dims, float. Statistics have at least float32 precision."""
         align.check("BatchNorm", x, self.dim)
+        x = widened(x)
         dtype = dtypes.to_float(x.dtype)
         wide = cast(clean(x), dtypes.promote(dtype, "float32"))
         if self.training:

@@ -9,7 +9,7 @@ from seqfront.dim import Dim
 from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
 from seqfront.ops import elementwise, reduce, shape
-from seqfront.ops.dtype import cast
+from seqfront.ops.dtype import cast, widened
 from seqfront.ops.mask import clean
 from seqfront.tensor import Tensor
 
@@ -30,16 +30,16 @@ class LayerNorm(Module):
         self.bias = Parameter((dim,), 0.0)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """[..., dim] -> the same dims, float."""
+        """[..., dim] -> the same dims; float, in what `x` and the parameters promote to."""
         align.check("LayerNorm", x, self.dim)
         rest = tuple([dim for dim in x.dims if dim is not self.dim])
         backend = x.backend
-        raw = clean(x).raw_in((*rest, self.dim))
-        dtype = backend.dtype(raw)
-        if not dtypes.is_float(dtype):
-            raw = backend.cast(raw, dtypes.DEFAULT_FLOAT)
-        scale, bias = self.scale.raw, self.bias.raw
-        y = backend.layer_norm(raw, scale, bias, self.epsilon)
+        raw = clean(widened(x)).raw_in((*rest, self.dim))
+        raws = [raw, self.scale.raw, self.bias.raw]
+        dtype = dtypes.promote(backend.dtype(raw), self.scale.dtype)
+        if any(backend.dtype(part) != dtype for part in raws):
+            raws = [backend.cast(part, dtype) for part in raws]
+        y = backend.layer_norm(raws[0], raws[1], raws[2], self.epsilon)
         return Tensor(y, (*rest, self.dim), x.lengths_table, backend=backend)
 
 
@@ -67,7 +67,7 @@ class RMSNorm(Module):
     def __call__(self, x: Tensor) -> Tensor:
         """[..., dim] -> the same dims, float."""
         align.check("RMSNorm", x, self.dim)
-        x = cast(clean(x), dtypes.to_float(x.dtype))
+        x = widened(cast(clean(x), dtypes.to_float(x.dtype)))
         square = reduce.mean(x * x, axis=self.dim)
         return x * elementwise.rsqrt(square + self.epsilon) * self.scale
 
@@ -117,7 +117,7 @@ class GroupNorm(Module):
         """
         axes = align.distinct("GroupNorm", (axis,) if isinstance(axis, Dim) else axis)
         align.check("GroupNorm", x, self.dim, *axes)
-        x = cast(clean(x), dtypes.to_float(x.dtype))
+        x = widened(cast(clean(x), dtypes.to_float(x.dtype)))
         grouped = shape.split_dim(x, self.dim, (self.group, self.within))
         over = (self.within, *axes)
         centred = grouped - reduce.mean(grouped, axis=over)

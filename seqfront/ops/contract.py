@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqfront import align, dtypes, errors
+from seqfront import align, dtypes, errors, precision
 from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.ops.mask import clean, masked
@@ -88,7 +88,7 @@ def _contracted(op: str, xs: Sequence[Tensor], kept: tuple[Dim, ...]) -> Tensor:
     dtype = xs[0].dtype
     for x in xs[1:]:
         dtype = dtypes.promote(dtype, x.dtype)
-    dtype = dtypes.DEFAULT_INT if dtype == "bool" else dtype
+    dtype = dtypes.DEFAULT_INT if dtype == "bool" else precision.product_dtype(backend, dtype)
     if table.entries:
         xs = _with_masks([x.with_lengths(table) for x in xs], over, gone)
         for x in xs:
@@ -96,7 +96,11 @@ def _contracted(op: str, xs: Sequence[Tensor], kept: tuple[Dim, ...]) -> Tensor:
     raws = [_operand(backend, x, gone, dtype) for x in xs]
     letter = dict(zip(over, _LETTERS, strict=False))
     terms = ["".join(letter[d] for d in dims) for dims in (*(x.dims for x in xs), kept)]
-    raw = backend.einsum(f"{','.join(terms[:-1])}->{terms[-1]}", *raws)
+    try:
+        raw = backend.einsum(f"{','.join(terms[:-1])}->{terms[-1]}", *raws)
+    except RuntimeError:
+        align.check_devices(op, xs)
+        raise
     return Tensor(raw, kept, table, backend=backend)
 
 
@@ -142,7 +146,12 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
     if bias is not None:
         raws.append(bias.raw_in((out_dim,)))
     types = [backend.dtype(raw) for raw in raws]
-    if types.count(types[0]) != len(types):
-        dtype = dtypes.promote(types[0], types[1])
+    dtype = precision.product_dtype(backend, dtypes.promote(types[0], types[1]))
+    if types.count(dtype) != len(types):
         raws = [backend.cast(raw, dtype) for raw in raws]
-    return Tensor(backend.linear(*raws), (*rest, out_dim), x.lengths_table, backend=backend)
+    try:
+        raw = backend.linear(*raws)
+    except RuntimeError:
+        align.check_devices("linear", (x, weight))
+        raise
+    return Tensor(raw, (*rest, out_dim), x.lengths_table, backend=backend)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from seqfront import align, dtypes, errors
+from seqfront import align, dtypes, errors, precision
 from seqfront.dim import Dim
 from seqfront.ops.mask import masked
 from seqfront.ops.window_geometry import Padding, lacking, margins, span_of, windows_over
@@ -52,7 +52,7 @@ def conv(
     weight_dims = (*(window for _, window in spatial), *_features(kernel, spatial, out_dim))
     _check_groups(x, kernel, in_dim, weight_dims[-2], out_dim, groups)
     raw = masked(x, 0.0, x.dims).raw_in((*batch, *dims, in_dim))
-    dtype = dtypes.promote(x.dtype, kernel.dtype)
+    dtype = precision.product_dtype(backend, dtypes.promote(x.dtype, kernel.dtype))
     raw = backend.cast(raw, dtype)
     spans = [span_of("conv", window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]
     sides = [margins("conv", padding, span) for span in spans]
@@ -74,7 +74,11 @@ def conv(
         count = count * size
     raw = backend.reshape(raw, (count, *flat[len(batch) :])) if len(batch) != 1 else raw
     weight = backend.cast(kernel.raw_in(weight_dims), dtype)
-    result = backend.conv(raw, weight, steps, gaps, groups)
+    try:
+        result = backend.conv(raw, weight, steps, gaps, groups)
+    except RuntimeError:
+        align.check_devices("conv", (x, kernel))
+        raise
     for axis, (size, (left, right), span) in enumerate(zip(sizes, sides, spans, strict=True)):
         if lacking(size, left + right, span) > 0:  # too short for one window: no position
             result = backend.slice(result, axis + 1, 0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from seqfront import align, dtypes, errors
+from seqfront import align, dtypes, errors, precision
 from seqfront.dim import Dim
 from seqfront.ops.convolve import counts, spatial_dims
 from seqfront.ops.mask import masked
@@ -56,7 +56,7 @@ def conv_transpose(
         for dim, step, (_, extra) in zip(dims, steps, cuts, strict=True)
     )
     out_dims = align.distinct("conv_transpose", (*batch, *out_spatial, out_dim))
-    dtype = dtypes.promote(x.dtype, kernel.dtype)
+    dtype = precision.product_dtype(backend, dtypes.promote(x.dtype, kernel.dtype))
     raw = backend.cast(masked(x, 0.0, x.dims).raw_in((*batch, *dims, in_dim)), dtype)
     weight = backend.cast(kernel.raw_in((*windows, out_dim, features[0])), dtype)
     shape = backend.shape(raw)

@@ -123,7 +123,12 @@ def _check_lengths(
 
 
 def full(
-    dims: Sequence[Dim], value: float, *, dtype: str | None = None, like: Tensor | None = None
+    dims: Sequence[Dim],
+    value: float,
+    *,
+    dtype: str | None = None,
+    like: Tensor | None = None,
+    device: str | None = None,
 ) -> Tensor:
     """A constant over dims.
 
@@ -132,52 +137,80 @@ def full(
         value: Its value.
         dtype: Default: the dtype of `like`, else that of the number.
         like: Where sizes and lengths of dynamic dims, backend and device come from.
+        device: "cpu", "cuda:0", ...; default: that of `like`, else "cpu".
     """
-    return _full("full", dims, value, dtype, like)
+    return _full("full", dims, value, dtype, like, device)
 
 
 def _full(
-    op: str, dims: Sequence[Dim], value: float, dtype: str | None, like: Tensor | None
+    op: str,
+    dims: Sequence[Dim],
+    value: float,
+    dtype: str | None,
+    like: Tensor | None,
+    device: str | None,
 ) -> Tensor:
     dims = align.distinct(op, dims)
-    backend = _backend(op, like)
+    backend, device, table = placed(op, like, device)
     if dtype is None:
         dtype = like.dtype if like is not None else dtypes.promote_scalar("bool", value)
     dtypes.check_number(op, "value", value, dtypes.check(dtype, op))
     shape = tuple([size_of(op, dim, like) for dim in dims])
-    raw = backend.full(shape, value, dtype, "cpu" if like is None else like.device)
-    table = FULL if like is None else like.lengths_table
+    raw = backend.full(shape, value, dtype, device)
     return Tensor(raw, tuple(dims), table, backend=backend)
 
 
-def zeros(dims: Sequence[Dim], *, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
-    """Zeros over dims; float32 unless said otherwise."""
-    return _full("zeros", dims, 0.0, dtype, like)
+def zeros(
+    dims: Sequence[Dim],
+    *,
+    dtype: str | None = None,
+    like: Tensor | None = None,
+    device: str | None = None,
+) -> Tensor:
+    """Zeros over dims; float32 unless said otherwise. Arguments as in `sf.full`."""
+    return _full("zeros", dims, 0.0, dtype, like, device)
 
 
-def ones(dims: Sequence[Dim], *, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
-    """Ones over dims; float32 unless said otherwise."""
-    return _full("ones", dims, 1.0, dtype, like)
+def ones(
+    dims: Sequence[Dim],
+    *,
+    dtype: str | None = None,
+    like: Tensor | None = None,
+    device: str | None = None,
+) -> Tensor:
+    """Ones over dims; float32 unless said otherwise. Arguments as in `sf.full`."""
+    return _full("ones", dims, 1.0, dtype, like, device)
 
 
-def range_over(dim: Dim, *, dtype: str = "int32", like: Tensor | None = None) -> Tensor:
+def range_over(
+    dim: Dim, *, dtype: str = "int32", like: Tensor | None = None, device: str | None = None
+) -> Tensor:
     """0, 1, 2, ... along a dim, as labels of it; `like` gives the extent of a dynamic one."""
     align.distinct("range_over", (dim,))
-    backend = _backend("range_over", like)
+    backend, device, table = placed("range_over", like, device)
     size = size_of("range_over", dim, like)
-    raw = backend.arange(
-        size, dtypes.check(dtype, "range_over"), "cpu" if like is None else like.device
-    )
+    raw = backend.arange(size, dtypes.check(dtype, "range_over"), device)
     labels = dim if dtypes.is_int(dtype) else None
-    table = FULL if like is None else like.lengths_table
     return Tensor(raw, (dim,), table, labels, backend=backend)
 
 
-def _backend(op: str, like: Tensor | None) -> Backend:
+def placed(op: str, like: Tensor | None, device: str | None) -> tuple[Backend, str, Lengths]:
+    """Backend and device to make a tensor on, and the lengths it takes over."""
     if like is None:
-        return backends.default()
+        return backends.default(), "cpu" if device is None else device, FULL
     align.check(op, like, name="like")
-    return like.backend
+    if device is None or device == like.device:
+        return like.backend, like.device, like.lengths_table
+    return like.backend, device, moved_lengths(like, device)
+
+
+def moved_lengths(x: Tensor, device: str) -> Lengths:
+    """The table of `x`, on a device."""
+    entries = {
+        dim: Entry(x.backend.to_device(entry.raw, device), entry.dims)
+        for dim, entry in x.lengths_table.entries.items()
+    }
+    return Lengths(entries) if entries else FULL
 
 
 def size_of(op: str, dim: Dim, like: Tensor | None) -> Size:

@@ -7,6 +7,7 @@ import math
 from seqfront import align, dtypes
 from seqfront.backend import CumulativeName, Raw
 from seqfront.dim import Dim
+from seqfront.ops.dtype import widened
 from seqfront.ops.mask import clean, masked, padding_mask
 from seqfront.ops.reduce import greatest, least
 from seqfront.tensor import Tensor
@@ -95,6 +96,7 @@ def _cumulative(
     op = f"cum{name}"
     align.distinct(op, (axis,))
     align.check(op, x, axis)
+    x = widened(x) if name in ("sum", "prod", "logsumexp") else x
     backend, raw, at = x.backend, clean(x).raw, x.axis(axis)
     mask = padding_mask(x, (axis,))
     dtype = x.dtype

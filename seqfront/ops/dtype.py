@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from seqfront import align, backends, dtypes
+from seqfront import align, backends, dtypes, precision
 from seqfront.lengths import Entry, Lengths
+from seqfront.ops.create import moved_lengths
 from seqfront.ops.mask import clean
 from seqfront.tensor import Tensor
 
@@ -19,16 +20,18 @@ def cast(x: Tensor, dtype: str) -> Tensor:
     return Tensor(raw, x.dims, x.lengths_table, labels, backend=x.backend)
 
 
+def widened(x: Tensor) -> Tensor:
+    """`x` as it is added up: under `sf.autocast`, half precision as float32."""
+    dtype = precision.sum_dtype(x.dtype)
+    return x if dtype == x.dtype else cast(x, dtype)
+
+
 def to_device(x: Tensor, device: str) -> Tensor:
     """Copied to a device, lengths too; the same tensor if it is there."""
     align.check("to_device", x)
     backend = x.backend
-    entries = {
-        dim: Entry(backend.to_device(entry.raw, device), entry.dims)
-        for dim, entry in x.lengths_table.entries.items()
-    }
     raw = backend.to_device(x.raw, device)
-    table = Lengths(entries)
+    table = moved_lengths(x, device)
     return Tensor(raw, x.dims, table, x.sparse_dim, backend=backend, untrusted=x.untrusted)
 
 

@@ -60,7 +60,12 @@ def binary(name: BinaryName, a: Operand, b: Operand, *, allow_broadcast: bool = 
     if type_a != type_b or type_a not in dtypes.FLOATS or name in _LOGICAL:
         wanted = _operand_dtype(name, a, b, dtypes.promote(type_a, type_b))
         raw_a, raw_b = _as(backend, raw_a, wanted), _as(backend, raw_b, wanted)
-    return Tensor(backend.binary(name, raw_a, raw_b), dims, table, backend=backend)
+    try:
+        raw = backend.binary(name, raw_a, raw_b)
+    except RuntimeError:
+        align.check_devices(name, (a, b))
+        raise
+    return Tensor(raw, dims, table, backend=backend)
 
 
 def _with_number(name: BinaryName, x: Any, number: Any, reverse: bool) -> Tensor:
@@ -142,7 +147,11 @@ def where(condition: Tensor, a: Operand, b: Operand, *, allow_broadcast: bool = 
     chosen = [_as(backend, next(rest), dtype) if isinstance(x, Tensor) else x for x in (a, b)]
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
         chosen[0] = backend.full((), a, dtype, condition.device)
-    raw = backend.where(raws[0], chosen[0], chosen[1])
+    try:
+        raw = backend.where(raws[0], chosen[0], chosen[1])
+    except RuntimeError:
+        align.check_devices("where", tensors)
+        raise
     labels = a.sparse_dim if isinstance(a, Tensor) else None
     return Tensor(raw, plan.dims, table, labels, backend=backend)
 

@@ -10,7 +10,7 @@ from seqfront import align, dtypes, errors
 from seqfront.backend import Size
 from seqfront.dim import Dim
 from seqfront.ops import elementwise
-from seqfront.ops.dtype import cast
+from seqfront.ops.dtype import cast, widened
 from seqfront.ops.mask import clean, data_mask, masked
 from seqfront.ops.window_geometry import Padding, lacking, margins, windows_over
 from seqfront.tensor import Tensor
@@ -57,6 +57,7 @@ def mean_pool(
         array([3., 3.])
     """
     x, left, right, step = _checked("mean_pool", x, axis, window, stride, padding)
+    x = widened(x)
     total = _pooled("mean", masked(x, 0.0, (axis,)), axis, window, step, (left, right), 0.0)
     data = data_mask(x, (axis,))
     if data is None and not left and not right:

@@ -16,6 +16,7 @@ from seqfront.backend import ArgReduceName, Raw, ReduceName
 from seqfront.dim import Dim
 from seqfront.lengths import Lengths
 from seqfront.ops.carry import carried
+from seqfront.ops.dtype import widened
 from seqfront.ops.mask import clean, data_mask, masked, own_lengths, padding_mask
 from seqfront.ops.positions import apart, at_least, flat, never_empty
 from seqfront.tensor import Tensor
@@ -43,7 +44,7 @@ def sum(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
         >>> sf.sum(x, axis=time).raw
         array([5., 3.], dtype=float32)
     """
-    return _reduce("sum", _as_number("sum", x), axis, 0, mask)
+    return _reduce("sum", widened(_as_number("sum", x)), axis, 0, mask)
 
 
 def mean(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
@@ -90,7 +91,7 @@ def min(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
 
 def prod(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
     """Product over dims; bool counts as int, as in `sum`, `max` and `min`."""
-    return _reduce("prod", _as_number("prod", x), axis, 1, mask)
+    return _reduce("prod", widened(_as_number("prod", x)), axis, 1, mask)
 
 
 def any(x: Tensor, *, axis: Axes, mask: bool = True) -> Tensor:
@@ -216,7 +217,7 @@ def _as_number(op: str, x: Tensor) -> Tensor:
 def as_float(x: Tensor) -> Tensor:
     """`x`, integers and bools as the default float."""
     if dtypes.is_float(x.dtype):
-        return x
+        return widened(x)
     raw = x.backend.cast(x.raw, dtypes.DEFAULT_FLOAT)
     return Tensor(raw, x.dims, x.lengths_table, backend=x.backend)
 

@@ -7,6 +7,7 @@ import math
 from seqfront import align, dtypes
 from seqfront.backend import Raw
 from seqfront.dim import Dim
+from seqfront.ops.dtype import widened
 from seqfront.ops.mask import clean, padding_mask
 from seqfront.tensor import Tensor
 
@@ -30,6 +31,7 @@ def log_softmax(x: Tensor, *, axis: Dim, mask: bool = True) -> Tensor:
 
 def _over(x: Tensor, axis: Dim, mask: bool, name: str) -> Tensor:
     align.check(name, x, axis)
+    x = widened(x)
     backend, raw = x.backend, clean(x).raw
     if not dtypes.is_float(backend.dtype(raw)):
         raw = backend.cast(raw, dtypes.DEFAULT_FLOAT)

@@ -139,6 +139,10 @@ OVERRIDES: dict[str, Callable[[], list[Inputs]]] = {
         Inputs("classes", (array([[0, 2], [3, 1]]),), (4, "float32"), False),
         Inputs("out of range", (array([-1, 4, 5, 3]),), (4, "float64"), False),
     ],
+    "random_words": lambda: [
+        Inputs(f"{size} words", (array(low, "int64"), array(high, "int64")), (size, "cpu"), False)
+        for size, low, high in ((0, 0, 0), (1, 7, 2**32 - 1), (6, 2**32 - 1, 2**31), (4, 5, 6))
+    ],
     "silu": _pointwise,
     "gelu": lambda: _pointwise((NAN,)),
     "softplus": _pointwise,

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from seqfront.backend import BinaryName, CumulativeName, UnaryName
+from seqfront.backend import BinaryName, BitwiseName, CumulativeName, UnaryName
 
 INF, NAN = math.inf, math.nan
 
@@ -125,6 +125,20 @@ for _b in ("floor_div", "mod"):
     case(f"{_b} signs float", _run, [7.0, -7.0, 7.0, -7.0, -0.5], [2.0, 2.0, -2.0, -2.0, 2.0])
 case("pow int number", lambda b, x: b.binary("pow", x, 2), ints(5))
 case("eq bool", lambda b, x, y: b.binary("eq", x, y), _BOOLS, ~_BOOLS)
+
+for _b in get_args(BitwiseName):
+    _run = lambda b, x, y, n=_b: b.bitwise(n, x, y)  # noqa: E731
+    for _dtype in ("int32", "int64", "uint8"):
+        _x = ints(9, low=0 if _dtype == "uint8" else -50, high=50).astype(_dtype)
+        case(f"bitwise {_b} {_dtype}", _run, _x, ints(9, low=0, high=7).astype(_dtype))
+    case(f"bitwise {_b} number", lambda b, x, n=_b: b.bitwise(n, x, 5), ints(3, 4))
+    case(f"bitwise {_b} broadcasts", _run, ints(2, 3), ints(3, low=0, high=7))
+case("bitwise of nothing", lambda b, x: b.bitwise("xor", x, 3), ints(0, 4))
+case("bitwise of a scalar", lambda b, x: b.bitwise("xor", x, 3), ints())
+_WIDE = array([2**62 + 5, -(2**62) - 3, -1, 2**32 - 1], "int64")
+case("bitwise wide number", lambda b, x: b.bitwise("and", x, 2**32 - 1), _WIDE)
+case("bitwise wide shift", lambda b, x: b.bitwise("shift_right", x, 32), _WIDE)
+case("mul wraps int64", lambda b, x: b.binary("mul", x, 0xD2511F53), _WIDE)
 
 case(
     "where",

@@ -32,6 +32,7 @@ from cases import (
     parting,
     pooling,
     pruned,
+    randomness,
     recurrent,
     reducing,
     scattering,
@@ -67,6 +68,7 @@ OPERATIONS = (
 
 MODULES = (
     *OPERATIONS,
+    randomness,
     ctc,
     losses,
     lattices,

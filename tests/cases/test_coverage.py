@@ -11,6 +11,7 @@ from cases.registry import CASES, COMPILED_FULLY
 from seqfront.testing import Case
 
 NO_OPERATIONS = {
+    "autocast": "switches precision: tests/test_autocast.py",
     "set_backend": "chooses a default: tests/test_backends.py",
     "use_backend": "chooses a default: tests/test_backends.py",
     "set_seed": "seeds parameters: tests/test_randomness.py",

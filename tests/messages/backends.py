@@ -12,7 +12,7 @@ import seqfront as sf
 from messages.message import Make, Message
 from seqfront import BackendError, backends
 
-batch = sf.Dim("batch")
+batch, mel = sf.Dim("batch"), sf.Dim("mel", 4)
 
 
 def another(w: Make) -> str:
@@ -101,5 +101,36 @@ MESSAGES = [
         lambda w: sf.to_device(w.zeros(batch), "cuda:0"),
         ("the backend 'numpy' has no device 'cuda:0'.\n  known  cpu\n  fix: use one of these."),
         only="numpy",
+    ),
+    Message(
+        "unknown_device",
+        BackendError,
+        lambda w: sf.zeros((mel,), like=w.zeros(mel), device="cuda:77"),
+        ("the backend 'torch' has no device 'cuda:77'.\n  known  cpu\n  fix: use one of these."),
+        only="torch",
+    ),
+    Message(
+        "two_devices",
+        BackendError,
+        lambda w: w.zeros(mel) + sf.zeros((mel,), like=w.zeros(mel), device="meta"),
+        (
+            "add: two devices in one expression.\n"
+            "  a  float32[mel:4] numpy:cpu\n"
+            "  b  float32[mel:4] torch:meta\n"
+            '  fix: sf.to_device(b, "cpu"); a model: seqfront_torch.module(model).to("cpu").'
+        ),
+        only="torch",
+    ),
+    Message(
+        "two_devices",
+        BackendError,
+        lambda w: sf.where(w.zeros(mel) > 0, sf.to_device(w.zeros(mel), "meta"), 0.0),
+        (
+            "where: two devices in one expression.\n"
+            "  a  bool[mel:4] numpy:cpu\n"
+            "  b  float32[mel:4] torch:meta\n"
+            '  fix: sf.to_device(b, "cpu"); a model: seqfront_torch.module(model).to("cpu").'
+        ),
+        only="torch",
     ),
 ]

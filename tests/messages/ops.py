@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 import seqfront as sf
 from messages.message import Make, Message
-from seqfront import BackendError, DimError, DTypeError, TraceError, randomness
+from seqfront import BackendError, DimError, DTypeError, TraceError
 
 batch, time, mel = sf.Dim("batch"), sf.Dim("time"), sf.Dim("mel", 4)
 row = sf.Dim("row")
@@ -18,11 +16,6 @@ nine, vocab, also = sf.Dim("nine", 9), sf.Dim("vocab", 5), sf.Dim("also", 4)
 
 def ragged(w: Make) -> sf.Tensor:
     return w.zeros(batch, time, lengths={time: [3, 2, 1]})
-
-
-def replayed(w: Make) -> Any:
-    with randomness.replay([]):
-        return sf.random_normal((mel,), like=w.zeros(mel))
 
 
 def parameter(w: Make) -> sf.nn.Parameter:
@@ -193,16 +186,6 @@ MESSAGES = [
             "  rate  1.5\n"
             "  fix: it is a probability: 0.1 for one in ten."
         ),
-    ),
-    Message(
-        "nothing_to_replay",
-        DimError,
-        lambda w: replayed(w),
-        (
-            "replay: more random numbers are drawn than were recorded.\n"
-            "  fix: replay the same computation that was recorded."
-        ),
-        eager="TorchDynamo does not read the context",
     ),
     Message(
         "wrong_value_shape",
