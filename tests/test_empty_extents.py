@@ -84,3 +84,11 @@ def test_nothing_is_no_trouble(
     assert np.isfinite(result.numpy()).all()
     for dim in result.dims:
         assert result.numpy().shape[result.axis(dim)] == result.size(dim)
+
+
+@pytest.mark.parametrize("backend", INSTALLED)
+def test_positions_of_nothing(backend: str) -> None:
+    raw = backends.get(backend).convert(np.zeros((2, 0, 2), "float32"))
+    x = sf.wrap(raw, (batch, time, feature))
+    assert sf.argmax(x, axis=time).numpy(batch, feature).tolist() == [[0, 0], [0, 0]]
+    assert [i.numpy().tolist() for i in sf.argmin(x, axis=(time, feature))] == [[0, 0], [0, 0]]
