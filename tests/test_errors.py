@@ -59,8 +59,13 @@ the bridges and of the native ops raise."""
 ELSEWHERE = {
     "bad_metadata": "tests/test_checkpoint.py",
     "checkpoint_misfit": "tests/test_checkpoint.py",
+    "bound_parameter": "tests/backends/test_wrapped_torch.py",
+    "foreign_framework": "tests/backends/test_wrapped_torch.py",
     "not_a_checkpoint": "tests/test_checkpoint.py",
+    "not_a_layer": "tests/backends/test_wrapped_torch.py",
     "optimizer_misfit": "tests/training/test_optimizers.py",
+    "other_result": "tests/backends/test_wrapped_torch.py",
+    "unbuilt_layer": "tests/backends/test_wrapped_torch.py",
 }
 
 

@@ -83,6 +83,13 @@ from seqfront.errors.dims import (
     wrong_rank,
     wrong_size,
 )
+from seqfront.errors.foreign import (
+    bound_parameter,
+    foreign_framework,
+    not_a_layer,
+    other_result,
+    unbuilt_layer,
+)
 from seqfront.errors.heads import (
     more_labels_than_classes,
 )
@@ -177,12 +184,14 @@ __all__ = [
     "bad_smoothing",
     "bad_target_lengths",
     "big_blank_among_labels",
+    "bound_parameter",
     "cannot_combine",
     "cannot_split",
     "checkpoint_misfit",
     "empty_band",
     "extra_missing",
     "foreign_bias",
+    "foreign_framework",
     "foreign_gradient",
     "foreign_labels",
     "foreign_lengths",
@@ -212,6 +221,7 @@ __all__ = [
     "no_second_derivative",
     "not_a_checkpoint",
     "not_a_dim",
+    "not_a_layer",
     "not_a_module",
     "not_a_number",
     "not_a_scalar",
@@ -229,6 +239,7 @@ __all__ = [
     "nothing_to_replay",
     "one_batch_dim",
     "optimizer_misfit",
+    "other_result",
     "ragged_dim",
     "repeated_dim",
     "shared_key_axis",
@@ -237,6 +248,7 @@ __all__ = [
     "torn_sequences",
     "transcripts_differ",
     "two_backends",
+    "unbuilt_layer",
     "unexpected_source",
     "unknown_backend",
     "unknown_choice",
