@@ -72,7 +72,7 @@ class Mirror(torch.nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the seqfront module gives."""
         if self.seqfront_module is None:
-            return super().forward(*args, **kwargs)  # which says that there is none
+            raise errors.not_a_module("seqfront_torch.module", None)
         return self.seqfront_module(*args, **kwargs)  # pyright: ignore[reportCallIssue]
 
     def train(self, mode: bool = True) -> Mirror:

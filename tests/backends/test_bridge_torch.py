@@ -101,7 +101,7 @@ def test_train_and_eval_reach_the_model(net: Any) -> None:
 
 def test_parts_can_be_called(net: Any) -> None:
     assert mel in net.norm(inputs("torch", 2, 5)).dims
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(sf.BackendError, match="this is no seqfront module"):
         net.layers(inputs("torch", 2, 5))
 
 
