@@ -61,6 +61,7 @@ ELSEWHERE = {
     "checkpoint_misfit": "tests/test_checkpoint.py",
     "bound_parameter": "tests/backends/test_wrapped_torch.py",
     "foreign_framework": "tests/backends/test_wrapped_torch.py",
+    "no_configuration": "tests/backends/test_bridge_tensorflow.py",
     "not_a_checkpoint": "tests/test_checkpoint.py",
     "not_a_layer": "tests/backends/test_wrapped_torch.py",
     "optimizer_misfit": "tests/training/test_optimizers.py",

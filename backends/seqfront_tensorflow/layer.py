@@ -51,6 +51,10 @@ class KerasLayer(keras.layers.Layer):
         with _mode(self.seqfront_module, bool(training)):
             return self._call(*args, **kwargs)
 
+    def get_config(self) -> Any:
+        """There is none: the model and the function are code."""
+        raise errors.no_configuration(self.seqfront_module)
+
 
 @contextmanager
 def _mode(model: sf.nn.Module, training: bool) -> Iterator[None]:

@@ -86,6 +86,7 @@ from seqfront.errors.dims import (
 from seqfront.errors.foreign import (
     bound_parameter,
     foreign_framework,
+    no_configuration,
     not_a_layer,
     other_result,
     unbuilt_layer,
@@ -215,6 +216,7 @@ __all__ = [
     "negative_padding",
     "no_array",
     "no_common_dims",
+    "no_configuration",
     "no_gradients",
     "no_indexing",
     "no_labels",

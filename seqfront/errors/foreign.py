@@ -54,3 +54,12 @@ def other_result(op: str, kind: str, found: str, wanted: str) -> DimError:
         [("layer", kind), ("gives", found), ("out_dims", wanted)],
         "name each axis of each result, in order; None stands for a result that is not used.",
     )
+
+
+def no_configuration(model: object) -> BackendError:
+    """Keras asks for a layer as data, to write it to a file or to clone it."""
+    return BackendError(
+        "keras_layer: a layer around a model of Python code has no configuration.",
+        [("model", type(model).__name__)],
+        "keep the weights, net.save_weights(path) or sf.save(model, path); serve net.export(path).",
+    )

@@ -358,6 +358,26 @@ def test_keras_fit_trains_the_model(tmp_path: Path) -> None:
     np.testing.assert_allclose(again.predict([data, n], verbose=0), outputs(y), atol=1e-5)
 
 
+def test_a_keras_layer_has_no_configuration(tmp_path: Path) -> None:
+    import keras
+
+    layer = _layer(model("tensorflow").eval())
+    x, frames = keras.Input((None, 6)), keras.Input((), dtype="int32")
+    net = keras.Model([x, frames], layer(x, frames))
+    with pytest.raises(sf.BackendError) as caught:
+        net.save(tmp_path / "net.keras")
+    assert str(caught.value) == (
+        "keras_layer: a layer around a model of Python code has no configuration.\n"
+        "  model  Model\n"
+        "  fix: keep the weights, net.save_weights(path) or sf.save(model, path); "
+        "serve net.export(path)."
+    )
+    net.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    y = served.serve([tf.constant(array) for array in arrays(3, 9)])
+    np.testing.assert_allclose(y, reference(3, 9), atol=1e-5)
+
+
 def test_keras_on_another_framework_is_an_error() -> None:
     code = """
         try:
