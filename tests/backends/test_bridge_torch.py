@@ -297,6 +297,12 @@ def test_compiled_steps_carry_their_state() -> None:
         )
 
 
+def test_compiled_inductor(net: Any) -> None:
+    compiled = torch.compile(net, fullgraph=True, dynamic=True)
+    for rows, frames in SHAPES[:2]:
+        _close(compiled(inputs("torch", rows, frames)), reference(rows, frames))
+
+
 # -- exported --------------------------------------------------------------------------------------
 
 

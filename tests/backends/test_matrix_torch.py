@@ -1,4 +1,4 @@
-"""Every model in every mode of PyTorch."""
+"""Every model in every mode of PyTorch. (Inductor, which takes long: `test_bridge_torch.py`.)"""
 
 from __future__ import annotations
 
@@ -67,16 +67,6 @@ def test_one_compile_for_all_shapes(name: str) -> None:
         _same(mine, _gradients(net, net(*arguments("torch", shape))[1]))
     assert counters["stats"]["unique_graphs"] == 1
     assert not counters["graph_break"]
-
-
-def test_inductor() -> None:
-    """To machine code; one model, as it takes long."""
-    torch._dynamo.reset()
-    net = _net("encoder")
-    compiled = torch.compile(net, fullgraph=True, dynamic=True)
-    for shape in SHAPES[:2]:
-        with torch.no_grad():
-            _close(compiled(*arguments("torch", shape)), "encoder", shape)
 
 
 @pytest.mark.parametrize("name", MODELS)
