@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from frameworks import INSTALLED
 
 import seqfront as sf
+from seqfront import backends
+from seqfront.backend import Backend
 from seqfront.compat import espnet, torch, torchaudio
 
 ROOT = Path(__file__).parent.parent
@@ -133,6 +136,26 @@ def test_median_function_is_short() -> None:
 def _docstring_lines(node: ast.FunctionDef) -> int:
     text = ast.get_docstring(node, clean=False)
     return 0 if text is None else text.count("\n") + 1
+
+
+UNFINISHED = re.compile(r"NotImplementedError|not (yet )?implemented|TODO|FIXME|XXX", re.I)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_is_left_to_be_written(path: Path) -> None:
+    """What a backend cannot do it says in our own words (`seqfront.errors`), and what there is has
+    been written for all: the registry of cases calls every public function on every backend."""
+    assert UNFINISHED.search(path.read_text()) is None
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_a_backend_implements_every_primitive(name: str) -> None:
+    backend = type(backends.get(name))
+    assert not inspect.isabstract(backend)
+    for method in vars(Backend).values():
+        if getattr(method, "__isabstractmethod__", False):
+            own = getattr(backend, method.__name__, None)
+            assert own is not method, method.__name__
 
 
 def test_changelog_and_version_agree() -> None:

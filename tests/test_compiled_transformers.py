@@ -1,62 +1,20 @@
-"""Transformers as graphs: one for all shapes."""
+"""A decoding step as a graph. (Whole models: `tests/backends/test_matrix_*.py`.)"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import torch
 
 import seqfront as sf
-from seqfront import backends
 
-batch, time, labels = sf.Dim("batch"), sf.Dim("time"), sf.Dim("labels")
-mel, feature, inner = sf.Dim("mel", 4), sf.Dim("feature", 8), sf.Dim("inner", 12)
-vocab = sf.Dim("vocab", 5)
-SHAPES = [(3, 9, 6), (2, 14, 3), (5, 11, 4)]
-"""Batch, frames, labels; no size of the first is that of a static dim, or PyTorch ties the two."""
+batch, labels = sf.Dim("batch"), sf.Dim("labels")
+feature, inner, vocab = sf.Dim("feature", 8), sf.Dim("inner", 12), sf.Dim("vocab", 5)
 
 
-class Model(sf.nn.Module):
-    """Speech in, logits of labels out."""
-
-    def __init__(self) -> None:
-        self.subsample = sf.models.ConvSubsampling(mel, feature, factor=2)
-        self.encoder = sf.models.Conformer(feature, layers=1, heads=2, inner=inner, window=3)
-        self.decoder = sf.models.TransformerDecoder(
-            vocab, feature, layers=1, heads=2, inner=inner, source_dim=feature
-        )
-
-    def __call__(self, x: Any, n: Any, y: Any, m: Any) -> Any:
-        frames = sf.wrap(x, (batch, time, mel), lengths={time: n})
-        target = sf.wrap(y, (batch, labels), lengths={labels: m}, sparse_dim=vocab)
-        half = time.ceil_div(2)
-        encoded = self.encoder(self.subsample(frames, axis=time), axis=half)
-        source = self.decoder.project(encoded, half)
-        logits, _ = self.decoder(target, axis=labels, source=source)
-        return sf.mask_padding(logits).raw_in((batch, labels, vocab))
-
-
-def _arguments(backend: str, shape: tuple[int, int, int]) -> list[Any]:
-    rows, frames, count = shape
-    rng = np.random.default_rng(rows)
-    arrays = [
-        rng.standard_normal((rows, frames, 4)).astype(np.float32),
-        rng.integers(frames // 2, frames + 1, rows).astype(np.int32),
-        rng.integers(0, 5, (rows, count)).astype(np.int32),
-        rng.integers(0, count + 1, rows).astype(np.int32),
-    ]
-    return [backends.get(backend).convert(array) for array in arrays]
-
-
-def _model(backend: str) -> Model:
-    sf.set_seed(1)
-    with sf.use_backend(backend):
-        return Model()
-
-
-def test_torch_compiles_once_for_all_shapes() -> None:
+def test_torch_compiles_a_decoding_step_once() -> None:
+    """From the state that a prompt left, eagerly, to one that has grown step by step."""
     graphs: list[Any] = []
 
     def counting(graph: Any, examples: Any) -> Any:
@@ -64,31 +22,24 @@ def test_torch_compiles_once_for_all_shapes() -> None:
         return graph
 
     torch._dynamo.reset()
-    reference = _model("numpy")  # a backend that is loaded later is a change to be compiled for
-    compiled = torch.compile(_model("torch"), fullgraph=True, dynamic=True, backend=counting)
-    for shape in SHAPES:
-        with torch.no_grad():
-            found = compiled(*_arguments("torch", shape)).numpy()
-        wanted = reference(*_arguments("numpy", shape))
-        np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=2e-5)
+    sf.set_seed(1)
+    with sf.use_backend("torch"):
+        decoder = sf.models.TransformerDecoder(vocab, feature, layers=2, heads=2, inner=inner)
+    decoder.eval()
+    rng = np.random.default_rng(1)
+    numbers = torch.tensor(rng.integers(0, 5, (3, 11)).astype(np.int32))
+    prompt = sf.wrap(numbers[:, :6], (batch, labels), sparse_dim=vocab)
+    whole = sf.wrap(numbers, (batch, labels), sparse_dim=vocab)
+    step = torch.compile(decoder, fullgraph=True, dynamic=True, backend=counting)
+    with torch.no_grad():
+        wanted = decoder(whole, axis=labels)[0].raw_in((labels, batch, vocab))
+        _, state = decoder(prompt, axis=labels)
+        for i in range(6, 11):
+            logits, state = step(_labels_at(numbers[:, i]), axis=None, state=state)
+            torch.testing.assert_close(logits.raw_in((batch, vocab)), wanted[i])
     assert len(graphs) == 1
 
 
-def test_tensorflow_traces_once_for_all_shapes() -> None:
-    traces: list[int] = []
-    model = _model("tensorflow")
-
-    def counted(*arguments: Any) -> Any:
-        traces.append(1)
-        return model(*arguments)
-
-    signature = [
-        tf.TensorSpec([None, None, 4]), tf.TensorSpec([None], tf.int32),
-        tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32),
-    ]  # fmt: skip
-    graph = tf.function(counted, input_signature=signature)
-    for shape in SHAPES:
-        found = graph(*_arguments("tensorflow", shape)).numpy()
-        wanted = _model("numpy")(*_arguments("numpy", shape))
-        np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=2e-5)
-    assert len(traces) == 1
+def _labels_at(numbers: Any) -> sf.Tensor:
+    """One label for each sequence; a copy, as a view is another kind of tensor to a graph."""
+    return sf.wrap(numbers.clone(), (batch,), sparse_dim=vocab)

@@ -60,9 +60,15 @@ ELSEWHERE = {
     "bad_metadata": "tests/test_checkpoint.py",
     "branches_differ": "tests/test_control_flow.py",
     "checkpoint_misfit": "tests/test_checkpoint.py",
+    "bound_parameter": "tests/backends/test_wrapped_torch.py",
+    "foreign_framework": "tests/backends/test_wrapped_torch.py",
     "no_growing_array": "tests/test_control_flow.py",
+    "no_configuration": "tests/backends/test_bridge_tensorflow.py",
     "not_a_checkpoint": "tests/test_checkpoint.py",
+    "not_a_layer": "tests/backends/test_wrapped_torch.py",
     "optimizer_misfit": "tests/training/test_optimizers.py",
+    "other_result": "tests/backends/test_wrapped_torch.py",
+    "unbuilt_layer": "tests/backends/test_wrapped_torch.py",
 }
 
 

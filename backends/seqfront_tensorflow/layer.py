@@ -54,6 +54,10 @@ class KerasLayer(keras.layers.Layer):
         with _mode(self.seqfront_module, bool(training)), _precision(self.compute_dtype):
             return self._call(*args, **kwargs)
 
+    def get_config(self) -> Any:
+        """There is none: the model and the function are code."""
+        raise errors.no_configuration(self.seqfront_module)
+
 
 def _precision(dtype: str) -> AbstractContextManager[None]:
     """What a policy like "mixed_bfloat16" asks for."""

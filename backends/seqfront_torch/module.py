@@ -21,7 +21,7 @@ tensors in tuples, dicts and dataclasses, so there the model has to return `loss
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 from weakref import WeakValueDictionary
 
 import torch
@@ -29,9 +29,14 @@ import torch
 import seqfront as sf
 from seqfront import backends, errors
 from seqfront.nn.module import children
+from seqfront_torch.wrapped import WrappedModule
 
 
-def module(model: sf.nn.Module) -> Mirror:
+@overload
+def module(model: WrappedModule) -> torch.nn.Module: ...  # pyright: ignore[reportOverlappingOverload]
+@overload
+def module(model: sf.nn.Module) -> Mirror: ...
+def module(model: sf.nn.Module) -> torch.nn.Module:
     """The `nn.Module` of a model.
 
     Args:
@@ -42,10 +47,12 @@ def module(model: sf.nn.Module) -> Mirror:
     Returns:
         A `torch.nn.Module` that takes and returns what the model does. Trainable parameters are
         `nn.Parameter`s, others buffers. Parameters that a model got since the last call are taken
-        up by calling again.
+        up by calling again. In the place of a layer that `wrap_module` wrapped stands the layer.
     """
     if not isinstance(model, sf.nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise errors.not_a_module("seqfront_torch.module", model)
+    if isinstance(model, WrappedModule):
+        return model.layer
     return _Walk().mirror(model)
 
 
@@ -65,7 +72,7 @@ class Mirror(torch.nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the seqfront module gives."""
         if self.seqfront_module is None:
-            return super().forward(*args, **kwargs)  # which says that there is none
+            raise errors.not_a_module("seqfront_torch.module", None)
         return self.seqfront_module(*args, **kwargs)  # pyright: ignore[reportCallIssue]
 
     def train(self, mode: bool = True) -> Mirror:
@@ -109,10 +116,15 @@ class _Walk:
         parameters: dict[str, torch.nn.Parameter | None] = {}
         buffers: dict[str, torch.Tensor | None] = {}
         owned: list[tuple[sf.nn.Parameter, str]] = []
+        wrapped: list[tuple[WrappedModule, str]] = []
         for name, value in children(item):
             if isinstance(value, sf.nn.Parameter | sf.nn.Module) and id(value) in self.seen:
                 continue
-            if isinstance(value, sf.nn.Module):
+            if isinstance(value, WrappedModule):
+                self.seen.add(id(value))
+                modules[name] = value.layer
+                wrapped.append((value, name))
+            elif isinstance(value, sf.nn.Module):
                 modules[name] = self.mirror(value)
             elif isinstance(value, sf.nn.Parameter):
                 self.seen.add(id(value))
@@ -135,6 +147,8 @@ class _Walk:
             held.update(found)  # pyright: ignore[reportArgumentType, reportCallIssue]
         for parameter, name in owned:
             parameter.owned_by(node._parameters if name in parameters else node._buffers, name)
+        for layer, name in wrapped:
+            layer.owned_by(node._modules, name)
         return node
 
     def adopted(self, parameter: sf.nn.Parameter) -> torch.nn.Parameter:

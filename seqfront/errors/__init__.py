@@ -114,6 +114,14 @@ from seqfront.errors.dims import (
     wrong_rank,
     wrong_size,
 )
+from seqfront.errors.foreign import (
+    bound_parameter,
+    foreign_framework,
+    no_configuration,
+    not_a_layer,
+    other_result,
+    unbuilt_layer,
+)
 from seqfront.errors.heads import (
     more_labels_than_classes,
 )
@@ -236,6 +244,7 @@ __all__ = [
     "big_blank_among_labels",
     "branches_differ",
     "cannot_check",
+    "bound_parameter",
     "cannot_combine",
     "cannot_part",
     "cannot_split",
@@ -245,6 +254,7 @@ __all__ = [
     "empty_band",
     "extra_missing",
     "foreign_bias",
+    "foreign_framework",
     "foreign_gradient",
     "foreign_labels",
     "foreign_lengths",
@@ -271,6 +281,7 @@ __all__ = [
     "no_alternative",
     "no_array",
     "no_common_dims",
+    "no_configuration",
     "no_gradients",
     "no_growing_array",
     "no_indexing",
@@ -282,6 +293,7 @@ __all__ = [
     "not_a_dim",
     "not_a_draw",
     "not_a_gradient",
+    "not_a_layer",
     "not_a_module",
     "not_a_number",
     "not_a_scalar",
@@ -301,6 +313,7 @@ __all__ = [
     "nothing_to_replay",
     "one_batch_dim",
     "optimizer_misfit",
+    "other_result",
     "ragged_dim",
     "recomputed_differently",
     "recorded_while_tracing",
@@ -315,6 +328,7 @@ __all__ = [
     "two_backends",
     "two_devices",
     "two_meanings",
+    "unbuilt_layer",
     "unexpected_source",
     "unknown_backend",
     "unknown_choice",

@@ -67,10 +67,10 @@ def not_a_module(op: str, model: object) -> BackendError:
     )
 
 
-def wrong_keras_backend(name: str) -> BackendError:
+def wrong_keras_backend(name: str, op: str = "keras_layer") -> BackendError:
     """A Keras layer where Keras does not run on TensorFlow."""
     return BackendError(
-        "keras_layer: Keras does not run on TensorFlow here.",
+        f"{op}: Keras does not run on TensorFlow here.",
         [("Keras runs on", name)],
         'set the environment variable KERAS_BACKEND="tensorflow" before importing Keras.',
     )

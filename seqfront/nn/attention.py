@@ -265,6 +265,8 @@ class CausalSelfAttention(MultiHeadAttention):
             y, state = self(expand_dim(x, self.step), axis=self.step, state=state)
             return squeeze(y, self.step), state
         source, start = self.project(x, axis), None
+        if state is None and not self.training:
+            source = AttentionState(*map(_owned, source))
         if state is not None:
             start = state.keys.lengths(self.past).with_lengths(FULL)
             source = AttentionState(
@@ -291,6 +293,13 @@ class CausalSelfAttention(MultiHeadAttention):
             dims = (self.past, self.heads, self.feature)
             align.check("CausalSelfAttention", part, *dims, name=name)
         return state
+
+
+def _owned(x: Tensor) -> Tensor:
+    """The same values in memory of their own. A state that is a view, as projections are, would
+    differ in kind from the one after it, and a compiled step would be compiled twice."""
+    raw = x.backend.concat([x.raw], 0)
+    return Tensor(raw, x.dims, x.lengths_table, backend=x.backend)
 
 
 class CrossAttention(MultiHeadAttention):

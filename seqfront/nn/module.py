@@ -68,6 +68,11 @@ class Module:
             parameter.move_to(backend)
         return self
 
+    def held(self) -> Mapping[str, Any]:
+        """By name, what this holds directly: parameters and modules, and lists, tuples and dicts of
+        them; anything else is passed over."""
+        return vars(self)
+
     def __repr__(self) -> str:
         return show.tree(self, children)
 
@@ -81,7 +86,7 @@ class Module:
 def children(item: object) -> Iterator[tuple[str, Any]]:
     """Names and values of what a module, list, tuple or dict holds directly."""
     if isinstance(item, Module):
-        yield from vars(item).items()
+        yield from item.held().items()
     elif isinstance(item, (list, tuple)):
         for i, value in enumerate(cast("Sequence[Any]", item)):
             yield str(i), value

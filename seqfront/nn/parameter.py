@@ -10,10 +10,11 @@ framework does to its own parameters (optimizers, `load_state_dict(assign=True)`
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, MutableMapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from typing_extensions import Self
 
 from seqfront import align, backends, dtypes, errors, randomness
 from seqfront.backend import Backend, Raw
@@ -39,11 +40,13 @@ class Parameter(Tensor):
         float32[feature:3] numpy:cpu
     """
 
-    __slots__ = ("_key", "_owner", "trainable")
+    __slots__ = ("_key", "_owner", "bound", "trainable")
 
     trainable: bool
     """Whether an optimizer may change it."""
-    _owner: MutableMapping[str, Raw]
+    bound: bool
+    """Whether it belongs to a layer of a framework, which it cannot leave."""
+    _owner: Mapping[str, Raw]
     _key: str
 
     def __init__(
@@ -70,6 +73,7 @@ class Parameter(Tensor):
         if backend.dtype(raw) != dtype:
             raw = backend.cast(raw, dtype)
         self.trainable = trainable
+        self.bound = False
         self._key = "value"
         self._owner = {"value": backend.parameter(raw, trainable=trainable)}
 
@@ -83,7 +87,16 @@ class Parameter(Tensor):
         """The backend of the owner."""
         return backends.of(self._owner[self._key])
 
-    def owned_by(self, owner: MutableMapping[str, Raw], key: str) -> None:
+    @classmethod
+    def of_layer(cls, dims: tuple[Dim, ...], owner: Mapping[str, Raw], key: str) -> Self:
+        """What stands for a variable that a layer of a framework keeps, in `owner[key]`."""
+        parameter = cls.__new__(cls)
+        Tensor.__init__(parameter, None, dims, FULL, backend=backends.of(owner[key]))
+        parameter.trainable = parameter.bound = True
+        parameter.owned_by(owner, key)
+        return parameter
+
+    def owned_by(self, owner: Mapping[str, Raw], key: str) -> None:
         """Read the value from `owner[key]` from now on; for the bridges to frameworks."""
         self._owner, self._key = owner, key
 
@@ -101,6 +114,8 @@ class Parameter(Tensor):
         """A new variable of a framework, with the same value."""
         source, value = self.backend, self.raw
         if source is not backend:
+            if self.bound:
+                raise errors.bound_parameter(self, self._key, source.name, backend.name)
             value = backend.convert(source.to_numpy(value), self.dtype)
         return backend.parameter(value, trainable=self.trainable)
 

@@ -25,6 +25,7 @@ from seqfront.testing.case import Case as Case
 from seqfront.testing.check import check_compiled as check_compiled
 from seqfront.testing.check import check_finite_differences as check_finite_differences
 from seqfront.testing.check import check_gradients as check_gradients
+from seqfront.testing.check import check_half as check_half
 from seqfront.testing.check import check_oracle as check_oracle
 from seqfront.testing.check import check_values as check_values
 from seqfront.testing.check import check_variant as check_variant

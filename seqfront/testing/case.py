@@ -56,6 +56,8 @@ class Case:
     """Why the gradient is not the limit of differences."""
     not_compiled: Mapping[str, str] = field(default_factory=dict[str, str])
     """Why it cannot be compiled, by backend."""
+    no_half: str = ""
+    """Why the result in half precision is not near the exact one."""
     unsafe_output: str = ""
     """Why the result may hold anything in its padding; else that is finite."""
     tolerance: float = 1.0

@@ -25,7 +25,7 @@ from seqfront.testing.compare import (
     same_outputs,
 )
 from seqfront.testing.inputs import Argument
-from seqfront.testing.invariances import Variant, chosen, cut, row_mask
+from seqfront.testing.invariances import Variant, chosen, cut, poisoned, row_mask
 from seqfront.testing.run import Compile, Execution, Output, Setting, make_module, run, weights
 
 Tolerance = tuple[float, float]
@@ -73,15 +73,30 @@ def check_values(case: Case, backend: str) -> None:
     same_outputs(double, exact, tolerance=_exact_tolerance(case, exact))
 
 
+def check_half(case: Case, backend: str) -> None:
+    """In float16 too there is a result, of the same dtype as that of NumPy, and near the exact
+    one."""
+    setting = Setting("float16", gradients=False, draws=draws_of(case))
+    found = run(case, backend, case.arguments(), setting).outputs
+    _same_dtypes(found, reference(case, "float16").outputs)
+    if not case.no_half:
+        exact = reference(case, "float64").outputs
+        same_outputs(found, exact, dtypes=False, tolerance=tolerance(case, "float16"))
+
+
 def check_compiled(case: Case, backend: str, against: str, compile: Compile) -> None:
-    """A compiled function gives what the reference gives, and the gradients of another backend."""
+    """A compiled function gives what the reference gives, and the gradients of another backend;
+    with poison in the padding."""
     setting = Setting("float32", compile, draws=draws_of(case))
-    found = run(case, backend, case.arguments(), setting)
+    arguments = case.arguments()
+    if not case.reads_padding:
+        arguments = {name: poisoned(x) for name, x in arguments.items()}
+    found = run(case, backend, arguments, setting)
     _same_as_reference(case, found.outputs)
     if not case.no_gradient:
         wanted = execution(case, against).gradients
         allowed = tolerance(case, "float32", 5)  # sums over many positions
-        _same_gradients(case, found.gradients, wanted, case.arguments(), {}, allowed)
+        _same_gradients(case, found.gradients, wanted, arguments, {}, allowed)
 
 
 def check_gradients(case: Case, backend: str, against: str) -> None:
@@ -94,11 +109,15 @@ def check_gradients(case: Case, backend: str, against: str) -> None:
 def _same_as_reference(case: Case, single: tuple[Output, ...]) -> None:
     """float32 results: dtypes as those of NumPy in float32, values as those in float64."""
     exact, wanted = reference(case, "float64").outputs, reference(case, "float32").outputs
-    for mine, other in zip(single, wanted, strict=True):
-        if mine.dtype != other.dtype:
-            raise MismatchError(f"a result is {mine.dtype} instead of {other.dtype}")
+    _same_dtypes(single, wanted)
     worst = max((o.dtype for o in wanted if o.is_float), key=_coarseness, default="float32")
     same_outputs(single, exact, dtypes=False, tolerance=tolerance(case, worst))
+
+
+def _same_dtypes(outputs: tuple[Output, ...], wanted: tuple[Output, ...]) -> None:
+    for mine, other in zip(outputs, wanted, strict=True):
+        if mine.dtype != other.dtype:
+            raise MismatchError(f"a result is {mine.dtype} instead of {other.dtype}")
 
 
 def _coarseness(dtype: str) -> float:
@@ -276,7 +295,9 @@ def check_variant(case: Case, variant: Variant, backend: str) -> None:
         if variant.rows_changed:
             _check_changed(case, mine, wanted, arguments, variant.rows_changed, allowed)
             continue
-        same_outputs(mine.outputs, wanted.outputs, rows=rows, tolerance=allowed)
+        same_outputs(
+            mine.outputs, wanted.outputs, rows=rows, dtypes=variant.same_dtypes, tolerance=allowed
+        )
         if not case.unsafe_output:
             _check_padding(mine.outputs)
         own = {n: g for n, g in mine.gradients.items() if _has_rows(case, n, rows)}

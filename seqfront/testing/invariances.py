@@ -35,6 +35,8 @@ class Variant:
     """Arguments to run with, and the rows of the case that they hold."""
     rows_changed: Rows = field(default_factory=dict[Dim, np.ndarray])
     """Rows whose data is other than in the case, and whose results are only looked at for NaN."""
+    same_dtypes: bool = True
+    """Whether dtypes of the results are those of the case."""
 
     @property
     def kind(self) -> str:
@@ -52,7 +54,8 @@ def _variants(case: Case, base: Mapping[str, Argument]) -> Iterator[Variant]:
     if padded and not case.reads_padding:
         yield _whole("poison", {name: poisoned(x) for name, x in base.items()})
     if padded and not case.reads_padding and not case.extent_matters:
-        yield _whole("wider", {n: widened(case.inputs[n], x, case) for n, x in base.items()})
+        wide = {n: long(widened(case.inputs[n], x, case)) for n, x in base.items()}
+        yield Variant("wider", ((wide, {}),), same_dtypes=False)
     if not case.order_matters:
         yield from _orders(base)
     yield from _rows(case, base)
@@ -99,6 +102,13 @@ def widened(spec: Spec, x: Argument, case: Case, by: int = 2) -> Argument:
     values = np.pad(x.values, extra, mode="wrap" if x.values.size else "constant")
     wide = x.with_values(values)
     return poisoned(wide) if x.lengths else wide
+
+
+def long(x: Argument) -> Argument:
+    """Integers and lengths as int64, as data loaders of PyTorch give them."""
+    values = x.values.astype(np.int64) if x.values.dtype.kind in "iu" else x.values
+    lengths = {dim: Ragged(n.dims, n.values.astype(np.int64)) for dim, n in x.lengths.items()}
+    return replace(x, values=values, lengths=lengths)
 
 
 def empty_first(x: Argument, batch: Dim) -> Argument:

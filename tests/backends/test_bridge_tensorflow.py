@@ -144,48 +144,6 @@ def test_gradient_tape_trains_the_model(net: Any) -> None:
     assert losses[-1] < losses[0]
 
 
-def test_mirrored_strategy_sums_gradients_of_two_devices() -> None:
-    code = """
-        import tensorflow as tf
-        cpus = tf.config.list_physical_devices("CPU")
-        tf.config.set_logical_device_configuration(
-            cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2
-        )
-        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-        with strategy.scope():
-            net = seqfront_tensorflow.module(model("numpy").eval())
-        whole = seqfront_tensorflow.module(model("tensorflow").eval())
-        x, n = arrays(4, 9)
-
-        def gradients(net, x, n):
-            x = sf.wrap(x, (batch, time, mel), lengths={time: n})
-            with tf.GradientTape() as tape:
-                y = net(x)
-                loss = sf.sum(y * y, axis=y.dims).raw
-            return tape.gradient(loss, net.trainable_variables)
-
-        @tf.function
-        def step(x, n):
-            grads = gradients(net, x, n)
-            context = tf.distribute.get_replica_context()
-            return context.all_reduce("sum", grads)
-
-        def values(array):
-            parts = [tf.constant(array[i::2]) for i in range(2)]
-            return strategy.experimental_distribute_values_from_function(
-                lambda context: parts[context.replica_id_in_sync_group]
-            )
-
-        found = strategy.run(step, (values(x), values(n)))
-        expected = gradients(whole, tf.constant(x), tf.constant(n))
-        for grads, grad in zip(found, expected):
-            for local in strategy.experimental_local_results(grads):
-                np.testing.assert_allclose(local, grad, atol=1e-4, rtol=1e-4)
-        print("equal")
-    """
-    assert _run(code) == "equal"
-
-
 def _run(code: str, **environment: str) -> str:
     """Last line that a fresh process prints."""
     lines = code.splitlines()
@@ -398,6 +356,26 @@ def test_keras_fit_trains_the_model(tmp_path: Path) -> None:
     again = keras.Model([x, frames], other(x, frames))
     again.load_weights(tmp_path / "m.weights.h5")
     np.testing.assert_allclose(again.predict([data, n], verbose=0), outputs(y), atol=1e-5)
+
+
+def test_a_keras_layer_has_no_configuration(tmp_path: Path) -> None:
+    import keras
+
+    layer = _layer(model("tensorflow").eval())
+    x, frames = keras.Input((None, 6)), keras.Input((), dtype="int32")
+    net = keras.Model([x, frames], layer(x, frames))
+    with pytest.raises(sf.BackendError) as caught:
+        net.save(tmp_path / "net.keras")
+    assert str(caught.value) == (
+        "keras_layer: a layer around a model of Python code has no configuration.\n"
+        "  model  Model\n"
+        "  fix: keep the weights, net.save_weights(path) or sf.save(model, path); "
+        "serve net.export(path)."
+    )
+    net.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    y = served.serve([tf.constant(array) for array in arrays(3, 9)])
+    np.testing.assert_allclose(y, reference(3, 9), atol=1e-5)
 
 
 def test_keras_on_another_framework_is_an_error() -> None:

@@ -47,7 +47,7 @@ OPERATORS = [
     _pair("operator-div", operator.truediv),
     _pair("operator-pow", operator.pow, _POSITIVE, _X),
     _pair("operator-floordiv", operator.floordiv, _POSITIVE, _Y, no_gradient=_STEP),
-    _pair("operator-mod", operator.mod, _X, _Y, no_gradient=_STEP),
+    _pair("operator-mod", operator.mod, _X, _Y, no_gradient=_STEP, no_half="it jumps"),
     _pair("operator-eq", lambda x, y: x == y, _X, _X, no_gradient=_BOOL),
     _pair("operator-ne", lambda x, y: x != y, _X, _Y, no_gradient=_BOOL),
     _pair("operator-lt", operator.lt, no_gradient=_BOOL),

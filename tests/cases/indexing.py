@@ -159,6 +159,7 @@ SHAPE = [
         {"x": _X},
         PLAIN,
         covers=("merge_dims",),
+        mixes_batch="the batch is merged with another dim",
         oracle=lambda x: (
             x.reshape(15, 4),
             x.transpose(0, 2, 1).reshape(3, 20),

@@ -37,6 +37,7 @@ def _over(name: str, where: str, axis: Any, numpy_axis: Any, mixes: str = "") ->
         batch=(batch,),
         oracle=lambda x: oracle(x, axis=numpy_axis),
         mixes_batch=mixes,
+        no_half="beyond 65504" if name == "prod" else "",
     )
 
 

@@ -55,6 +55,7 @@ def _disguised() -> Iterator[object]:
 def test_eager(case: Case, mode: Mode) -> None:
     """Values against the reference, gradients against another backend, or against differences."""
     testing.check_values(case, mode.backend)
+    testing.check_half(case, mode.backend)
     if case.no_gradient or not backends.get(mode.backend).has_gradients:
         return
     if mode.backend != modes.REFERENCE:

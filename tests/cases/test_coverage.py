@@ -7,6 +7,7 @@ import inspect
 from collections import Counter
 
 import seqfront as sf
+from cases.dims import batch, group
 from cases.registry import CASES, COMPILED_FULLY
 from seqfront.testing import Case
 
@@ -77,3 +78,11 @@ def test_exceptions_are_reasoned() -> None:
         for name in texts:
             reason = getattr(case, name)
             assert reason == "" or len(reason) >= 8, f"{case}: {name} is {reason!r}"
+
+
+def test_rows_are_tried_one_by_one() -> None:
+    """A case over a batch dim says that its rows are independent, or why they are not."""
+    for case in CASES:
+        dims = {dim for spec in case.inputs.values() for dim in spec.dims}
+        if not dims.isdisjoint({batch, group}):
+            assert case.batch or case.mixes_batch or case.draws, case
