@@ -12,7 +12,11 @@ from seqfront.nn.containers import ModuleDict as ModuleDict
 from seqfront.nn.containers import ModuleList as ModuleList
 from seqfront.nn.containers import Sequential as Sequential
 from seqfront.nn.conv import Conv1d as Conv1d
-from seqfront.nn.conv import ConvTranspose1d as ConvTranspose1d
+from seqfront.nn.conv import Conv2d as Conv2d
+from seqfront.nn.conv import Conv3d as Conv3d
+from seqfront.nn.conv_transposed import ConvTranspose1d as ConvTranspose1d
+from seqfront.nn.conv_transposed import ConvTranspose2d as ConvTranspose2d
+from seqfront.nn.conv_transposed import ConvTranspose3d as ConvTranspose3d
 from seqfront.nn.dropout import Dropout as Dropout
 from seqfront.nn.embedding import Embedding as Embedding
 from seqfront.nn.feed_forward import FeedForward as FeedForward
@@ -23,6 +27,12 @@ from seqfront.nn.norm import GroupNorm as GroupNorm
 from seqfront.nn.norm import LayerNorm as LayerNorm
 from seqfront.nn.norm import RMSNorm as RMSNorm
 from seqfront.nn.parameter import Parameter as Parameter
+from seqfront.nn.pool import MaxPool1d as MaxPool1d
+from seqfront.nn.pool import MaxPool2d as MaxPool2d
+from seqfront.nn.pool import MaxPool3d as MaxPool3d
+from seqfront.nn.pool import MeanPool1d as MeanPool1d
+from seqfront.nn.pool import MeanPool2d as MeanPool2d
+from seqfront.nn.pool import MeanPool3d as MeanPool3d
 from seqfront.nn.position import ALiBi as ALiBi
 from seqfront.nn.position import Position as Position
 from seqfront.nn.position import RelativePosition as RelativePosition

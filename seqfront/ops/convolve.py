@@ -15,6 +15,9 @@ Padding: TypeAlias = Literal["valid", "same", "causal"] | tuple[int, int]
 the window's middle is on the position (its left middle if it is even). `causal`: the window ends
 at the position. Or how many zeros before and after."""
 
+Paddings: TypeAlias = Padding | Sequence[Padding]
+"""One for all spatial dims, or one for each: `("causal", "same")`."""
+
 
 def conv(
     x: Tensor,
@@ -24,7 +27,7 @@ def conv(
     in_dim: Dim,
     out_dim: Dim,
     strides: Sequence[int] | None = None,
-    padding: Padding = "valid",
+    padding: Paddings = "valid",
     dilations: Sequence[int] | None = None,
     groups: int = 1,
 ) -> Tensor:
@@ -37,7 +40,8 @@ def conv(
         in_dim: Features of `x`.
         out_dim: Features of the result.
         strides: Step for each spatial dim; default 1.
-        padding: Zeros around the data, the same for all dims.
+        padding: Zeros around the data, the same for all dims, or for each its own:
+            `("causal", "same")`.
         dilations: Distance between the window's positions; default 1.
         groups: Features in so many separate parts.
 
@@ -59,7 +63,8 @@ def conv(
     dtype = dtypes.promote(x.dtype, kernel.dtype)
     raw = backend.cast(raw, dtype)
     spans = [span_of("conv", window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]
-    sides = [margins("conv", padding, span) for span in spans]
+    each = each_padding(padding, len(dims))
+    sides = [margins("conv", how, span) for how, span in zip(each, spans, strict=True)]
     out_spatial: list[Dim] = []
     for dim, span, (left, right), step in zip(dims, spans, sides, steps, strict=True):
         size = backend.static_shape(x.raw)[x.axis(dim)]
@@ -123,6 +128,16 @@ def counts(op: str, name: str, values: Sequence[int] | None, count: int) -> tupl
     return tuple(values)
 
 
+def each_count(op: str, name: str, value: int | Sequence[int], count: int) -> tuple[int, ...]:
+    """One int for all spatial dims, or one for each, as one for each."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
+    if len(values) != count or not all(type(n) is int and n > 0 for n in values):
+        several = "" if count == 1 else f", or {count} of them"
+        fix = "it counts positions."
+        raise errors.bad_argument(op, name, value, f"an int of at least 1{several}", fix)
+    return cast("tuple[int, ...]", values)
+
+
 def _check_groups(
     x: Tensor, kernel: Tensor, in_dim: Dim, group_dim: Dim, out_dim: Dim, groups: int
 ) -> None:
@@ -153,6 +168,14 @@ def span_of(op: str, window: Dim, gap: int) -> int:
             "give the window dim a larger size.",
         )
     return (window.size - 1) * gap + 1
+
+
+def each_padding(padding: Paddings, count: int) -> Sequence[Padding]:
+    """A padding for each spatial dim. A pair of ints is one padding, for all of them."""
+    several = isinstance(padding, (tuple, list)) and len(padding) == count
+    if several and not any(isinstance(part, int) for part in padding):
+        return cast("Sequence[Padding]", padding)
+    return (cast("Padding", padding),) * count
 
 
 def margins(op: str, padding: Padding, span: int) -> tuple[int, int]:
