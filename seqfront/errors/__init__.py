@@ -8,6 +8,7 @@ operation raises it.
 from seqfront.errors.attention import (
     foreign_bias,
     missing_source,
+    room_exceeded,
     shared_key_axis,
     unexpected_source,
 )
@@ -231,6 +232,7 @@ __all__ = [
     "optimizer_misfit",
     "ragged_dim",
     "repeated_dim",
+    "room_exceeded",
     "shared_key_axis",
     "size_unknown",
     "sizes_differ",

@@ -1,11 +1,12 @@
 """Layers: `__init__` makes parameters, `__call__` computes."""
 
 from seqfront.nn import init as init
-from seqfront.nn.attention import AttentionState as AttentionState
 from seqfront.nn.attention import CausalSelfAttention as CausalSelfAttention
 from seqfront.nn.attention import CrossAttention as CrossAttention
 from seqfront.nn.attention import MultiHeadAttention as MultiHeadAttention
 from seqfront.nn.attention import SelfAttention as SelfAttention
+from seqfront.nn.attention_state import AttentionCache as AttentionCache
+from seqfront.nn.attention_state import AttentionState as AttentionState
 from seqfront.nn.batch_norm import BatchNorm as BatchNorm
 from seqfront.nn.bidirectional import Bidirectional as Bidirectional
 from seqfront.nn.containers import ModuleDict as ModuleDict
@@ -14,6 +15,7 @@ from seqfront.nn.containers import Sequential as Sequential
 from seqfront.nn.conv import Conv1d as Conv1d
 from seqfront.nn.conv import Conv2d as Conv2d
 from seqfront.nn.conv import Conv3d as Conv3d
+from seqfront.nn.conv import ConvState as ConvState
 from seqfront.nn.conv_transposed import ConvTranspose1d as ConvTranspose1d
 from seqfront.nn.conv_transposed import ConvTranspose2d as ConvTranspose2d
 from seqfront.nn.conv_transposed import ConvTranspose3d as ConvTranspose3d
@@ -35,6 +37,7 @@ from seqfront.nn.pool import MeanPool2d as MeanPool2d
 from seqfront.nn.pool import MeanPool3d as MeanPool3d
 from seqfront.nn.position import ALiBi as ALiBi
 from seqfront.nn.position import Position as Position
+from seqfront.nn.position import PositionState as PositionState
 from seqfront.nn.position import RelativePosition as RelativePosition
 from seqfront.nn.position import RotaryPosition as RotaryPosition
 from seqfront.nn.position import SinusoidalPosition as SinusoidalPosition
@@ -46,3 +49,4 @@ from seqfront.nn.recurrent import LSTMState as LSTMState
 from seqfront.nn.reparametrized import WeightDropout as WeightDropout
 from seqfront.nn.reparametrized import WeightNorm as WeightNorm
 from seqfront.nn.spec_augment import SpecAugment as SpecAugment
+from seqfront.nn.stateful import Stateful as Stateful

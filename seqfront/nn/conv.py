@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple, overload
 
-from seqfront import errors
+from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
+from seqfront.lengths import Lengths
 from seqfront.nn.init import GlorotUniform, Initializer
 from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
 from seqfront.nn.spatial import Axes, axes_of, window_dims
+from seqfront.nn.stateful import Stateful, blank, kept, wrong_state
 from seqfront.ops.convolve import Paddings, conv, each_count
+from seqfront.ops.join import concat
+from seqfront.ops.shape import expand_dim, squeeze
+from seqfront.ops.slicing import slice
 from seqfront.tensor import Tensor
 
 
@@ -96,8 +102,17 @@ class Convolution(Module):
         return y if self.bias is None else y + self.bias
 
 
-class Conv1d(Convolution):
+class ConvState(NamedTuple):
+    """The last `window - 1` frames (as far as the window reaches), over [batch..., past, in_dim];
+    zeros before the first."""
+
+    frames: Tensor
+
+
+class Conv1d(Convolution, Stateful):
     """Convolution over one dim, which may be ragged; arguments as those of `Convolution`.
+
+    A causal one, without strides, may also run part by part with a state.
 
     Example:
         >>> import seqfront as sf
@@ -105,9 +120,82 @@ class Conv1d(Convolution):
         >>> conv = sf.nn.Conv1d(mel, out, 3, stride=2, padding="same")
         >>> conv(sf.zeros((time, mel)), axis=time)
         float32[⌈time/2⌉:3, out:4] numpy:cpu
+        >>> conv, frame = sf.nn.Conv1d(mel, out, 3, padding="causal"), sf.zeros((mel,))
+        >>> y, state = conv(frame, axis=None, state=conv.initial_state(like=frame))
+        >>> y
+        float32[out:4] numpy:cpu
     """
 
     _rank = 1
+    _step = Dim("step", 1)
+
+    def initial_state(
+        self, batch: Sequence[Dim] = (), *, like: Tensor, capacity: int | Dim | None = None
+    ) -> ConvState:
+        """Zeros for the frames before the first."""
+        if self.padding not in ("causal", ("causal",)) or self.strides != (1,):
+            given = {"padding": self.padding, "stride": self.strides[0]}
+            fix = "other windows wait for frames to come, and strides leave some out."
+            needed = "padding='causal', stride=1"
+            raise errors.bad_argument("Conv1d", "a layer with a state", given, needed, fix)
+        align.check("Conv1d", like, name="like")
+        dims, dtype = (*batch, self._past, self.in_dim), dtypes.to_float(like.dtype)
+        return ConvState(blank("Conv1d", dims, like=like, dtype=dtype))
+
+    @overload
+    def __call__(self, x: Tensor, *, axis: Axes, state: None = None) -> Tensor: ...
+    @overload
+    def __call__(
+        self, x: Tensor, *, axis: Dim | None, state: ConvState
+    ) -> tuple[Tensor, ConvState]: ...
+    def __call__(
+        self, x: Tensor, *, axis: Axes | None, state: ConvState | None = None
+    ) -> Tensor | tuple[Tensor, ConvState]:
+        """[..., axis, in_dim] -> [..., axis', out_dim], and the state, if there is one.
+
+        Args:
+            x: Any other dims are batch.
+            axis: The dim to run along, which may be ragged. None: one step, with a state.
+            state: Of the frames before.
+        """
+        if state is None:
+            return super().__call__(x, axis=() if axis is None else axis)
+        if not isinstance(state, ConvState):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise wrong_state("Conv1d", state, "ConvState(frames)")
+        if axis is None:
+            align.check("Conv1d", x, self.in_dim)
+            y, after = self._continued(expand_dim(x, self._step), self._step, state)
+            return squeeze(y, self._step), after
+        (dim,) = axes_of("Conv1d", axis, 1)
+        return self._continued(x, dim, state)
+
+    @property
+    def _reach(self) -> int:
+        """How many frames back the window reaches."""
+        return ((self.windows[0].size or 1) - 1) * self.dilations[0]
+
+    @functools.cached_property
+    def _past(self) -> Dim:
+        return Dim("past", self._reach)
+
+    def _continued(self, x: Tensor, axis: Dim, state: ConvState) -> tuple[Tensor, ConvState]:
+        align.check("Conv1d", x, axis, self.in_dim)
+        align.check("Conv1d", state.frames, self._past, self.in_dim, name="frames")
+        if self._reach == 0:
+            return self._convolved(x, (axis,), "valid"), state
+        longer = axis.pad(self._reach, 0)
+        frames = concat((state.frames, self._past), (x, axis), out_dim=longer)
+        y = self._convolved(frames, (longer,), "valid")
+        at = longer.pad(0, -self._reach)
+        last = slice(frames, axis=longer, start=-self._reach)
+        last = last.rename(longer.slice(-self._reach), self._past)
+        return y.rename(at, axis).with_lengths(x.lengths_table), ConvState(_full(last, self._past))
+
+
+def _full(x: Tensor, dim: Dim) -> Tensor:
+    """Without lengths of a dim that is full, and of dims that are gone."""
+    table = kept(x).lengths_table
+    return x.with_lengths(Lengths({d: n for d, n in table.entries.items() if d is not dim}))
 
 
 class Conv2d(Convolution):
