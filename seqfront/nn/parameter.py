@@ -39,10 +39,12 @@ class Parameter(Tensor):
         float32[feature:3] numpy:cpu
     """
 
-    __slots__ = ("_key", "_owner", "trainable")
+    __slots__ = ("_key", "_owner", "learned", "trainable")
 
     trainable: bool
     """Whether an optimizer may change it."""
+    learned: bool
+    """Whether it was made to be trained; False: kept state."""
     _owner: MutableMapping[str, Raw]
     _key: str
 
@@ -69,7 +71,7 @@ class Parameter(Tensor):
         raw = backend.convert(np.asarray(value, np.float64 if dtype == "float64" else np.float32))
         if backend.dtype(raw) != dtype:
             raw = backend.cast(raw, dtype)
-        self.trainable = trainable
+        self.trainable = self.learned = trainable
         self._key = "value"
         self._owner = {"value": backend.parameter(raw, trainable=trainable)}
 
@@ -82,6 +84,26 @@ class Parameter(Tensor):
     def backend(self) -> Backend:
         """The backend of the owner."""
         return backends.of(self._owner[self._key])
+
+    def freeze(self, frozen: bool = True) -> None:
+        """Leave it as it is from now on, or let it be trained again. Kept state stays what it is.
+
+        Raises:
+            DimError: A framework's module owns it.
+        """
+        trainable = self.learned and not frozen
+        if trainable == self.trainable:
+            return
+        if type(self._owner) is not dict or list(self._owner) != ["value"]:
+            raise errors.bad_argument(
+                "freeze",
+                "a parameter",
+                self,
+                "one that no framework's module owns",
+                "freeze the model first, or use what the framework has (requires_grad_).",
+            )
+        self.trainable = trainable
+        self._owner["value"] = self.variable_of(self.backend)
 
     def owned_by(self, owner: MutableMapping[str, Raw], key: str) -> None:
         """Read the value from `owner[key]` from now on; for the bridges to frameworks."""

@@ -12,6 +12,7 @@ from cases import (
     creating,
     ctc,
     elementwise,
+    encoders,
     fused,
     indexing,
     lattices,
@@ -63,6 +64,7 @@ MODULES = (
     attention,
     streaming,
     transformers,
+    encoders,
     metrics,
     alignments,
 )

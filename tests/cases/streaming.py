@@ -13,22 +13,22 @@ from cases.dims import RAGGED, batch, feature, out, time
 from seqfront import Dim
 from seqfront.testing import Case, normal
 
-_steps = Dim("steps", 4)
-_BOTH = {"x": normal(batch, time, feature), "z": normal(batch, _steps, feature)}
+steps = Dim("steps", 4)
+_BOTH = {"x": normal(batch, time, feature), "z": normal(batch, steps, feature)}
 
 
-def _in_parts(m: Any, x: sf.Tensor, z: sf.Tensor, capacity: int | None = None) -> Any:
+def in_parts(m: Any, x: sf.Tensor, z: sf.Tensor, capacity: int | None = None) -> Any:
     state = m.initial_state((batch,), like=x, capacity=capacity)
     y, state = m(x, axis=time, state=state)
-    return y, m(z, axis=_steps, state=state)[0]
+    return y, m(z, axis=steps, state=state)[0]
 
 
 def _by_step(m: Any, z: sf.Tensor, capacity: int | None = None) -> Any:
     state, ys = m.initial_state((batch,), like=z, capacity=capacity), []
     for i in range(4):
-        y, state = m(sf.gather(z, indices=i, axis=_steps), axis=None, state=state)
+        y, state = m(sf.gather(z, indices=i, axis=steps), axis=None, state=state)
         ys.append(y)
-    return sf.stack(ys, _steps)
+    return sf.stack(ys, steps)
 
 
 def _parts(whole: Any) -> Any:
@@ -91,7 +91,7 @@ LAYERS = [
     )
     for name, (module, oracle, covers) in _LAYERS.items()
     for how, call, inputs in [
-        ("in-parts", _in_parts, _BOTH),
+        ("in-parts", in_parts, _BOTH),
         ("step-by-step", _by_step, {"z": _BOTH["z"]}),
     ]
 ]
@@ -99,7 +99,7 @@ LAYERS = [
 ROOMS = [
     Case(
         "nn-attention-in-a-room-in-parts",
-        lambda m, x, z: _in_parts(m, x, z, 12),
+        lambda m, x, z: in_parts(m, x, z, 12),
         _BOTH,
         RAGGED,
         covers=("nn.CausalSelfAttention", "nn.AttentionCache", "nn.Stateful"),

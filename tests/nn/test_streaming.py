@@ -41,9 +41,15 @@ LAYERS: dict[str, Callable[[], Any]] = {
     ),
     "decoder-layer": lambda: sf.models.TransformerDecoderLayer(mel, heads=2, inner=inner),
     "decoder": lambda: sf.models.TransformerDecoder(vocab, mel, layers=2, heads=2, inner=inner),
+    "conformer": lambda: sf.models.Conformer(
+        mel, layers=2, heads=2, inner=inner, window=3, causal=True
+    ),
+    "conformer-batch-norm": lambda: sf.models.Conformer(
+        mel, layers=1, heads=2, inner=inner, window=3, causal=True, norm="batch"
+    ),
     "prediction": lambda: sf.models.LSTMPrediction(vocab, mel, inner, out),
 }
-GROWING = [name for name in LAYERS if "attention" in name or "decoder" in name]
+GROWING = [name for name in LAYERS if name.startswith(("attention", "decoder", "conformer"))]
 
 CHUNKS: dict[str, list[list[int]]] = {
     "ones": [[1] * 3] * 7,
