@@ -61,6 +61,7 @@ ELSEWHERE = {
     "checkpoint_misfit": "tests/test_checkpoint.py",
     "not_a_checkpoint": "tests/test_checkpoint.py",
     "optimizer_misfit": "tests/training/test_optimizers.py",
+    "room_exceeded": "tests/nn/test_streaming_compiled.py",
 }
 
 

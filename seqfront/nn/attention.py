@@ -273,6 +273,8 @@ class CausalSelfAttention(MultiHeadAttention, Stateful):
                 can be raised, the rows that are too long give NaN.)
         """
         align.check("CausalSelfAttention", x, self.in_dim, *_given(axis))
+        if state is not None:
+            self._check(state)
         if axis is None:
             y, state = self(expand_dim(x, self.step), axis=self.step, state=state)
             return squeeze(y, self.step), state
@@ -281,7 +283,6 @@ class CausalSelfAttention(MultiHeadAttention, Stateful):
             return self._in_room(x, now, axis, state)
         source, start = now, None
         if state is not None:
-            self._check(state, AttentionState, self.past)
             start = state.keys.lengths(self.past).with_lengths(FULL)
             source = attention_state.grown(state, now, self.past, self.keys)
         y = self.attend(x, source, axis=axis, causal=True, start=start)
@@ -291,7 +292,6 @@ class CausalSelfAttention(MultiHeadAttention, Stateful):
     def _in_room(
         self, x: Tensor, now: AttentionState, axis: Dim, state: AttentionCache
     ) -> tuple[Tensor, AttentionCache]:
-        self._check(state, AttentionCache)
         known = (*state.length.dims, self.heads, self.feature)
         place = next(dim for dim in state.keys.dims if dim not in known)
         after = attention_state.filled(state, now, place, self.keys)
@@ -299,11 +299,12 @@ class CausalSelfAttention(MultiHeadAttention, Stateful):
         y = self.attend(x, source, axis=axis, causal=True, start=state.length)
         return attention_state.refused(y, after, place), after
 
-    def _check(self, state: CausalState, kind: type[CausalState], *past: Dim) -> None:
-        if not isinstance(state, kind):
+    def _check(self, state: CausalState) -> None:
+        if not isinstance(state, (AttentionState, AttentionCache)):  # pyright: ignore[reportUnnecessaryIsInstance]
             needed = "AttentionState(keys, values) or AttentionCache(keys, values, length)"
             raise wrong_state("CausalSelfAttention", state, needed)
-        for name, part in zip(("keys", "values"), state, strict=False):
+        past = (self.past,) if isinstance(state, AttentionState) else ()
+        for name, part in zip(("keys", "values"), state[:2], strict=True):
             dims = (*past, self.heads, self.feature)
             align.check("CausalSelfAttention", part, *dims, name=name)
 

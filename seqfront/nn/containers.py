@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast, overload
@@ -36,17 +35,18 @@ class Sequential(Stateful):
 
     def __init__(self, *layers: Callable[..., Any]) -> None:
         self.layers = list(layers)
+        self._options = [_options(layer) for layer in layers]
 
     def initial_state(
         self, batch: Sequence[Dim] = (), *, like: Tensor, capacity: int | Dim | None = None
     ) -> tuple[Any, ...]:
         """The states of the layers; None for those that look at each position by itself."""
         states: list[Any] = []
-        for layer in self.layers:
+        for layer, known in zip(self.layers, self._options, strict=True):
             if isinstance(layer, Stateful):
                 state = layer.initial_state(batch, like=like, capacity=capacity)
                 states.append(state)
-            elif _takes(layer, "axis"):
+            elif "axis" in known:
                 name = type(layer).__name__
                 needed = "layers that look back only, with an initial_state"
                 fix = "run it on whole sequences, or use a causal layer."
@@ -73,9 +73,9 @@ class Sequential(Stateful):
         """
         self._check(state, options)
         after: list[Any] = []
-        for i, layer in enumerate(self.layers):
+        for i, (layer, known) in enumerate(zip(self.layers, self._options, strict=True)):
             call: Callable[..., Any] = layer
-            chosen = {name: value for name, value in options.items() if _takes(layer, name)}
+            chosen = {name: value for name, value in options.items() if name in known}
             if state is not None and isinstance(layer, Stateful):
                 chosen["state"] = state[i]
             y, last = _pair(call(x, **chosen), layer)
@@ -90,7 +90,7 @@ class Sequential(Stateful):
         if state is not None and (not isinstance(state, tuple) or len(state) != count):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise wrong_state("Sequential", state, f"a tuple of {count}, one for each layer")
         for name in options:
-            if not any(_takes(layer, name) for layer in self.layers):
+            if not any(name in known for known in self._options):
                 kinds = ", ".join(type(layer).__name__ for layer in self.layers)
                 fix = "leave it out."
                 raise errors.bad_argument("Sequential", "an option", name, f"one of {kinds}", fix)
@@ -109,21 +109,18 @@ def _pair(result: Any, layer: object) -> tuple[Tensor, Any]:
     return cast("Tensor", result), None
 
 
-def _takes(layer: object, option: str) -> bool:
-    """Whether a module is told an option; functions are told nothing."""
-    return isinstance(layer, Module) and option in _options(type(layer))
-
-
-class _Any:
+class _Any(frozenset[str]):
     """Holds every name."""
 
     def __contains__(self, name: object) -> bool:
         return True
 
 
-@functools.cache
-def _options(kind: type[Module]) -> Any:
-    parameters = inspect.signature(kind.__call__).parameters
+def _options(layer: object) -> frozenset[str]:
+    """What a module is told in a call; functions are told nothing."""
+    if not isinstance(layer, Module):
+        return frozenset()
+    parameters = inspect.signature(type(layer).__call__).parameters
     named = [p.name for p in parameters.values() if p.kind is not p.VAR_KEYWORD]
     return frozenset(named) if len(named) == len(parameters) else _Any()
 

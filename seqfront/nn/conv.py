@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, overload
 
@@ -69,6 +68,8 @@ class Convolution(Module):
         self.padding: Paddings = padding
         self.dilations = each_count(name, "dilation", dilation, self._rank)
         self.groups = groups
+        self._reach = ((self.windows[0].size or 1) - 1) * self.dilations[0]
+        self._past = Dim("past", self._reach)
         group_dim = in_dim if groups == 1 and in_dim is not out_dim else (in_dim // groups).clone()
         kernel_dims = (*self.windows, group_dim, out_dim)
         self.weight = Parameter(kernel_dims, weight_init or GlorotUniform())
@@ -168,15 +169,6 @@ class Conv1d(Convolution, Stateful):
             return squeeze(y, self._step), after
         (dim,) = axes_of("Conv1d", axis, 1)
         return self._continued(x, dim, state)
-
-    @property
-    def _reach(self) -> int:
-        """How many frames back the window reaches."""
-        return ((self.windows[0].size or 1) - 1) * self.dilations[0]
-
-    @functools.cached_property
-    def _past(self) -> Dim:
-        return Dim("past", self._reach)
 
     def _continued(self, x: Tensor, axis: Dim, state: ConvState) -> tuple[Tensor, ConvState]:
         align.check("Conv1d", x, axis, self.in_dim)

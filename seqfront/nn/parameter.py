@@ -39,12 +39,13 @@ class Parameter(Tensor):
         float32[feature:3] numpy:cpu
     """
 
-    __slots__ = ("_key", "_owner", "learned", "trainable")
+    __slots__ = ("_key", "_own", "_owner", "learned", "trainable")
 
     trainable: bool
     """Whether an optimizer may change it."""
     learned: bool
     """Whether it was made to be trained; False: kept state."""
+    _own: dict[str, Raw]
     _owner: MutableMapping[str, Raw]
     _key: str
 
@@ -73,7 +74,8 @@ class Parameter(Tensor):
             raw = backend.cast(raw, dtype)
         self.trainable = self.learned = trainable
         self._key = "value"
-        self._owner = {"value": backend.parameter(raw, trainable=trainable)}
+        self._own = {"value": backend.parameter(raw, trainable=trainable)}
+        self._owner = self._own
 
     @property
     def raw(self) -> Raw:
@@ -94,7 +96,7 @@ class Parameter(Tensor):
         trainable = self.learned and not frozen
         if trainable == self.trainable:
             return
-        if type(self._owner) is not dict or list(self._owner) != ["value"]:
+        if self._owner is not self._own:
             raise errors.bad_argument(
                 "freeze",
                 "a parameter",
@@ -103,7 +105,7 @@ class Parameter(Tensor):
                 "freeze the model first, or use what the framework has (requires_grad_).",
             )
         self.trainable = trainable
-        self._owner["value"] = self.variable_of(self.backend)
+        self._own["value"] = self.variable_of(self.backend)
 
     def owned_by(self, owner: MutableMapping[str, Raw], key: str) -> None:
         """Read the value from `owner[key]` from now on; for the bridges to frameworks."""
@@ -129,7 +131,8 @@ class Parameter(Tensor):
     def move_to(self, backend: Backend) -> None:
         """Become a variable of another framework, with the same value."""
         if self.backend is not backend:
-            self.owned_by({"value": self.variable_of(backend)}, "value")
+            self._own = {"value": self.variable_of(backend)}
+            self.owned_by(self._own, "value")
 
     def assign(self, value: Any) -> None:
         """Overwrite the value: a Tensor over the same dims, or an array in their order."""

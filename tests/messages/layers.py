@@ -10,6 +10,8 @@ batch, height, width = sf.Dim("batch"), sf.Dim("height"), sf.Dim("width")
 mel, out = sf.Dim("mel", 4), sf.Dim("out", 6)
 rows, columns = sf.Dim("rows", 3), sf.Dim("columns", 3)
 
+CAUSAL, NET = sf.nn.Conv1d(mel, out, 3, padding="causal"), sf.nn.Sequential(sf.nn.Linear(mel, out))
+
 MESSAGES = [
     Message(
         "bad_argument",
@@ -102,5 +104,103 @@ MESSAGES = [
             "  x  float32[batch≤3, height≤3, mel:4] numpy:cpu\n"
             "  fix: name one of [batch, height, mel:4]."
         ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.nn.Conv1d(mel, out, 3, stride=2).initial_state(like=w.zeros(mel)),
+        (
+            "Conv1d: a layer with a state cannot be {'padding': 'valid', 'stride': 2}.\n"
+            "  needed  padding='causal', stride=1\n"
+            "  fix: other windows wait for frames to come, and strides leave some out."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: CAUSAL(w.zeros(mel), axis=None, state=w.zeros(mel)),  # type: ignore[call-overload]
+        (
+            "Conv1d: state cannot be float32[mel:4] numpy:cpu.\n"
+            "  needed  ConvState(frames)\n"
+            "  fix: pass on what the Conv1d gave, or start from its initial_state(...)."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.nn.SinusoidalPosition(mel)(w.zeros(batch, mel), axis=None),  # type: ignore[call-overload]
+        (
+            "SinusoidalPosition: axis cannot be None.\n"
+            "  needed  a dim of x\n"
+            "  fix: axis=time; or a state, for one step."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: NET(w.zeros(batch, mel), axis=batch),
+        ("Sequential: an option cannot be 'axis'.\n  needed  one of Linear\n  fix: leave it out."),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.nn.Sequential(sf.nn.SelfAttention(mel, 2)).initial_state(like=w.zeros(mel)),
+        (
+            "Sequential: a layer with a state cannot be 'SelfAttention'.\n"
+            "  needed  layers that look back only, with an initial_state\n"
+            "  fix: run it on whole sequences, or use a causal layer."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: NET(w.zeros(batch, mel), state=(None, None)),
+        (
+            "Sequential: state cannot be (None, None).\n"
+            "  needed  a tuple of 1, one for each layer\n"
+            "  fix: pass on what the Sequential gave, or start from its initial_state(...)."
+        ),
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.nn.CausalSelfAttention(mel, 2).initial_state(like=w.zeros(mel), capacity=0),
+        (
+            "CausalSelfAttention: capacity cannot be 0.\n"
+            "  needed  an int of at least 1, or a static dim\n"
+            "  fix: it is how many positions there will be at most."
+        ),
+    ),
+    Message(
+        "missing_dim",
+        DimError,
+        lambda w: sf.nn.LSTM(mel, out).initial_state((batch,), like=w.zeros(mel)),
+        (
+            "LSTM: dim batch is not in like.\n"
+            "  like  float32[mel:4] numpy:cpu\n"
+            "  fix: name one of [mel:4]."
+        ),
+    ),
+    Message(
+        "unknown_choice",
+        DimError,
+        lambda w: sf.models.Conformer(mel, layers=1, heads=2, inner=out, norm="group"),  # type: ignore[arg-type]
+        (
+            "ConformerConvolution: norm is 'group'.\n"
+            "  known  'layer', 'batch'\n"
+            "  fix: give one of these."
+        ),
+        only="any",
+    ),
+    Message(
+        "bad_argument",
+        DimError,
+        lambda w: sf.models.LSTMEncoder(mel, out, layers=1, pooling=(2, 2)),
+        (
+            "LSTMEncoder: pooling cannot be (2, 2).\n"
+            "  needed  up to 1 ints of at least 1, as there are layers\n"
+            "  fix: pooling=(3, 2) leaves a sixth of the frames."
+        ),
+        only="any",
     ),
 ]
