@@ -188,10 +188,7 @@ class Orthogonal(Initializer):
     def __call__(self, dims: Sequence[Dim], stream: np.random.Generator) -> Any:
         shape = _matrix("Orthogonal", dims)
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        normal = stream.standard_normal((max(rows, columns), min(rows, columns)))
-        found: tuple[Any, Any] = np.linalg.qr(normal)
-        basis, triangle = found
-        basis = basis * np.where(triangle.diagonal() < 0, -1.0, 1.0)  # or some were more likely
+        basis = _orthonormal(max(rows, columns), min(rows, columns), stream)
         return self.gain * (basis if rows >= columns else basis.T).reshape(shape)
 
 
@@ -216,6 +213,12 @@ def _matrix(name: str, dims: Sequence[Dim]) -> tuple[int, ...]:
         fix = "its last two dims are inputs and outputs."
         raise errors.bad_argument(name, "a parameter", tuple(dims), "two dims or more", fix)
     return _shape(dims)
+
+
+def _orthonormal(rows: int, columns: int, stream: np.random.Generator) -> Any:
+    """Columns of length 1, at right angles, all directions as likely as any other."""
+    found: Any = np.linalg.qr(stream.standard_normal((rows, columns)))
+    return found[0] * np.where(found[1].diagonal() < 0, -1.0, 1.0)
 
 
 def _truncated(shape: tuple[int, ...], limit: float, stream: np.random.Generator) -> Any:
