@@ -25,6 +25,7 @@ from seqfront.errors.annotations import (
 from seqfront.errors.attention import (
     foreign_bias,
     missing_source,
+    room_exceeded,
     shared_key_axis,
     unexpected_source,
 )
@@ -318,6 +319,7 @@ __all__ = [
     "recomputed_differently",
     "recorded_while_tracing",
     "repeated_dim",
+    "room_exceeded",
     "shared_key_axis",
     "shared_state",
     "size_unknown",

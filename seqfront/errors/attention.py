@@ -46,3 +46,12 @@ def missing_source(x: Tensor) -> DimError:
         [("x", x)],
         "source=decoder.project(encoded, time); or make the decoder without a source_dim.",
     )
+
+
+def room_exceeded(op: str, place: Dim, count: int) -> DimError:
+    """More positions than a state was made for."""
+    return DimError(
+        f"{op}: the state has no room for so many positions.",
+        [("capacity", repr(place)), ("needed", count)],
+        "give initial_state a larger capacity, or none: the state grows then.",
+    )

@@ -7,6 +7,8 @@ from seqfront.models.decoder import TransformerDecoderLayer as TransformerDecode
 from seqfront.models.encoder import Conformer as Conformer
 from seqfront.models.encoder import ConformerConvolution as ConformerConvolution
 from seqfront.models.encoder import ConformerLayer as ConformerLayer
+from seqfront.models.encoder import ConformerState as ConformerState
 from seqfront.models.encoder import ConvSubsampling as ConvSubsampling
+from seqfront.models.encoder import LSTMEncoder as LSTMEncoder
 from seqfront.models.encoder import TransformerEncoder as TransformerEncoder
 from seqfront.models.encoder import TransformerEncoderLayer as TransformerEncoderLayer

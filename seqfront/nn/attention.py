@@ -8,19 +8,20 @@ business: what query and key share goes together, and the rest is kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 from seqfront import align, errors
 from seqfront.dim import Dim
-from seqfront.lengths import FULL, Lengths
+from seqfront.lengths import FULL
+from seqfront.nn import attention_state
+from seqfront.nn.attention_state import AttentionCache, AttentionState, CausalState
 from seqfront.nn.linear import Linear
 from seqfront.nn.module import Module
 from seqfront.nn.position import Position, distances
+from seqfront.nn.stateful import Stateful, blank, dtype_with, kept, wrong_state
 from seqfront.ops import elementwise, noise
 from seqfront.ops.contract import dot
 from seqfront.ops.dtype import cast
-from seqfront.ops.join import concat
 from seqfront.ops.mask import clean
 from seqfront.ops.shape import expand_dim, merge_dims, split_dim, squeeze
 from seqfront.ops.softmax import softmax
@@ -101,13 +102,6 @@ def _scale(feature: Dim) -> float:
     return max(1, feature.size) ** -0.5
 
 
-class AttentionState(NamedTuple):
-    """Keys and values so far, over [batch..., past, heads, features]."""
-
-    keys: Tensor
-    values: Tensor
-
-
 class MultiHeadAttention(Module):
     """Projections of queries, keys and values into heads, and of what these find into features:
     what the attention layers have in common.
@@ -163,9 +157,7 @@ class MultiHeadAttention(Module):
         """Keys and values of what is attended to, over `self.keys` instead of `axis`."""
         source = clean(source).rename(axis, self.keys)
         key, value = self.split(self.key, source), self.split(self.value, source)
-        own = {dim: n for dim, n in source.lengths_table.entries.items() if dim in key.dims}
-        table = Lengths(own) if own else FULL  # those of `axis` may be others in the next part
-        return AttentionState(key.with_lengths(table), value.with_lengths(table))
+        return AttentionState(kept(key), kept(value))
 
     def attend(
         self,
@@ -217,7 +209,7 @@ class SelfAttention(MultiHeadAttention):
         return self.attend(x, self.project(x, axis), axis=axis)
 
 
-class CausalSelfAttention(MultiHeadAttention):
+class CausalSelfAttention(MultiHeadAttention, Stateful):
     """Each position of a sequence looks at itself and what was before.
 
     A whole sequence at once, or part by part with a state, down to single steps: the result is
@@ -230,6 +222,9 @@ class CausalSelfAttention(MultiHeadAttention):
         >>> y, state = attend(sf.ones((time, feature)), axis=time)
         >>> attend(sf.ones((feature,)), axis=None, state=state)[0]
         float32[feature:8] numpy:cpu
+        >>> state = attend.initial_state(like=sf.ones((feature,)), capacity=20)
+        >>> attend(sf.ones((feature,)), axis=None, state=state)[1].length.numpy()
+        array(1, dtype=int32)
     """
 
     def __init__(
@@ -243,12 +238,26 @@ class CausalSelfAttention(MultiHeadAttention):
     ) -> None:
         super().__init__(in_dim, heads, bias=bias, dropout=dropout, position=position)
         self.past = Dim("past")
-        self.now = Dim("now")
         self.step = Dim("step", 1)
 
+    def initial_state(
+        self, batch: Sequence[Dim] = (), *, like: Tensor, capacity: int | Dim | None = None
+    ) -> CausalState:
+        """Nothing seen so far: an `AttentionState` that grows; with a `capacity` (positions, or a
+        static dim of them) an `AttentionCache` that is filled, in which all steps are alike."""
+        name, rest = "CausalSelfAttention", (self.heads, self.feature)
+        align.check(name, like, name="like")
+        dtype = dtype_with(like, self.key.weight)
+        if capacity is None:
+            made = [attention_state.empty(batch, self.past, rest, like, dtype) for _ in range(2)]
+            return AttentionState(*made)
+        dims = (*batch, attention_state.room(capacity), *rest)
+        made = [blank(name, dims, like=like, dtype=dtype) for _ in range(2)]
+        return AttentionCache(made[0], made[1], blank(name, batch, like=like, dtype="int32"))
+
     def __call__(
-        self, x: Tensor, *, axis: Dim | None, state: AttentionState | None = None
-    ) -> tuple[Tensor, AttentionState]:
+        self, x: Tensor, *, axis: Dim | None, state: CausalState | None = None
+    ) -> tuple[Tensor, CausalState]:
         """Run over a dim, or for one step.
 
         Args:
@@ -257,42 +266,49 @@ class CausalSelfAttention(MultiHeadAttention):
             state: What came before; default nothing.
 
         Returns:
-            The same dims as `x`, and the state to go on from. The state grows by what it is given.
+            The same dims as `x`, and the state to go on from, of the kind that was given.
+
+        Raises:
+            DimError: There is no room for so many positions. (In a compiled graph, where nothing
+                can be raised, the rows that are too long give NaN.)
         """
         align.check("CausalSelfAttention", x, self.in_dim, *_given(axis))
-        state = None if state is None else self._checked(state)
+        if state is not None:
+            self._check(state)
         if axis is None:
             y, state = self(expand_dim(x, self.step), axis=self.step, state=state)
             return squeeze(y, self.step), state
-        source, start = self.project(x, axis), None
+        now, start = self.project(x, axis), None
+        if isinstance(state, AttentionCache):
+            return self._in_room(x, now, axis, state)
+        source = now
         if state is None and not self.training:
-            source = AttentionState(*map(_owned, source))
+            source = AttentionState(*map(_owned, now))
         if state is not None:
             start = state.keys.lengths(self.past).with_lengths(FULL)
-            source = AttentionState(
-                self._joined(state.keys, source.keys), self._joined(state.values, source.values)
-            )
+            source = attention_state.grown(state, now, self.past, self.keys)
         y = self.attend(x, source, axis=axis, causal=True, start=start)
         keys, values = (part.rename(self.keys, self.past) for part in source)
         return y, AttentionState(keys, values)
 
-    def _joined(self, before: Tensor, now: Tensor) -> Tensor:
-        parts = ((before, self.past), (now.rename(self.keys, self.now), self.now))
-        return concat(*parts, out_dim=self.keys)
+    def _in_room(
+        self, x: Tensor, now: AttentionState, axis: Dim, state: AttentionCache
+    ) -> tuple[Tensor, AttentionCache]:
+        known = (*state.length.dims, self.heads, self.feature)
+        place = next(dim for dim in state.keys.dims if dim not in known)
+        after = attention_state.filled(state, now, place, self.keys)
+        source = attention_state.seen(after, place, self.keys)
+        y = self.attend(x, source, axis=axis, causal=True, start=state.length)
+        return attention_state.refused(y, after, place), after
 
-    def _checked(self, state: AttentionState) -> AttentionState:
-        if not isinstance(state, tuple) or len(state) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
-            raise errors.bad_argument(
-                "CausalSelfAttention",
-                "state",
-                state,
-                "AttentionState(keys, values)",
-                "pass on what the layer gave, or state=None to start.",
-            )
-        for name, part in zip(("keys", "values"), state, strict=True):
-            dims = (self.past, self.heads, self.feature)
+    def _check(self, state: CausalState) -> None:
+        if not isinstance(state, (AttentionState, AttentionCache)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            needed = "AttentionState(keys, values) or AttentionCache(keys, values, length)"
+            raise wrong_state("CausalSelfAttention", state, needed)
+        past = (self.past,) if isinstance(state, AttentionState) else ()
+        for name, part in zip(("keys", "values"), state[:2], strict=True):
+            dims = (*past, self.heads, self.feature)
             align.check("CausalSelfAttention", part, *dims, name=name)
-        return state
 
 
 def _owned(x: Tensor) -> Tensor:

@@ -18,7 +18,8 @@ found by looking at the attributes, also inside lists, tuples and dicts, and go 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from typing_extensions import Self
@@ -46,6 +47,31 @@ class Module:
         """This module (path "") and all inside it, by attribute path, each once."""
         found = {path: item for path, item in walk(self) if isinstance(item, Module)}
         return {"": self, **found}
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call a function on every module inside, the inner ones first, and on this one."""
+        for module in reversed(list(self.named_modules().values())):
+            fn(module)
+        return self
+
+    def parameter_count(self, *, trainable: bool = False) -> int:
+        """How many numbers the parameters are; with `trainable` those that are trained."""
+        found = self.parameters() if trainable else self.named_parameters().values()
+        return sum(math.prod(dim.size or 0 for dim in p.dims) for p in found)
+
+    def freeze(self, frozen: bool = True) -> Self:
+        """Leave all parameters as they are, or let them be trained again. Before a framework's
+        module takes the model; running statistics of `BatchNorm` follow `train` and `eval`.
+
+        Example:
+            >>> import seqfront as sf
+            >>> layer = sf.nn.Linear(sf.Dim("mel", 3), sf.Dim("out", 2)).freeze()
+            >>> layer.parameters(), layer.parameter_count()
+            ([], 8)
+        """
+        for parameter in self.named_parameters().values():
+            parameter.freeze(frozen)
+        return self
 
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all inside it to training, or out of it."""

@@ -40,12 +40,15 @@ class Parameter(Tensor):
         float32[feature:3] numpy:cpu
     """
 
-    __slots__ = ("_key", "_owner", "bound", "trainable")
+    __slots__ = ("_key", "_own", "_owner", "bound", "learned", "trainable")
 
     trainable: bool
     """Whether an optimizer may change it."""
+    learned: bool
+    """Whether it was made to be trained; False: kept state."""
     bound: bool
     """Whether it belongs to a layer of a framework, which it cannot leave."""
+    _own: dict[str, Raw]
     _owner: Mapping[str, Raw]
     _key: str
 
@@ -72,10 +75,11 @@ class Parameter(Tensor):
         raw = backend.convert(np.asarray(value, np.float64 if dtype == "float64" else np.float32))
         if backend.dtype(raw) != dtype:
             raw = backend.cast(raw, dtype)
-        self.trainable = trainable
+        self.trainable = self.learned = trainable
         self.bound = False
         self._key = "value"
-        self._owner = {"value": backend.parameter(raw, trainable=trainable)}
+        self._own = {"value": backend.parameter(raw, trainable=trainable)}
+        self._owner = self._own
 
     @property
     def raw(self) -> Raw:
@@ -92,9 +96,30 @@ class Parameter(Tensor):
         """What stands for a variable that a layer of a framework keeps, in `owner[key]`."""
         parameter = cls.__new__(cls)
         Tensor.__init__(parameter, None, dims, FULL, backend=backends.of(owner[key]))
-        parameter.trainable = parameter.bound = True
+        parameter.trainable = parameter.learned = parameter.bound = True
+        parameter._own = {}
         parameter.owned_by(owner, key)
         return parameter
+
+    def freeze(self, frozen: bool = True) -> None:
+        """Leave it as it is from now on, or let it be trained again. Kept state stays what it is.
+
+        Raises:
+            DimError: A framework's module owns it.
+        """
+        trainable = self.learned and not frozen
+        if trainable == self.trainable:
+            return
+        if self._owner is not self._own:
+            raise errors.bad_argument(
+                "freeze",
+                "a parameter",
+                self,
+                "one that no framework's module owns",
+                "freeze the model first, or use what the framework has (requires_grad_).",
+            )
+        self.trainable = trainable
+        self._own["value"] = self.variable_of(self.backend)
 
     def owned_by(self, owner: Mapping[str, Raw], key: str) -> None:
         """Read the value from `owner[key]` from now on; for the bridges to frameworks."""
@@ -122,7 +147,8 @@ class Parameter(Tensor):
     def move_to(self, backend: Backend) -> None:
         """Become a variable of another framework, with the same value."""
         if self.backend is not backend:
-            self.owned_by({"value": self.variable_of(backend)}, "value")
+            self._own = {"value": self.variable_of(backend)}
+            self.owned_by(self._own, "value")
 
     def assign(self, value: Any) -> None:
         """Overwrite the value: a Tensor over the same dims, or an array in their order."""

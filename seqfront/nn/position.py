@@ -11,19 +11,23 @@ Keys stand at 0, 1, ...; queries do, too, or after `start` keys that have no que
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple, overload
 
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
+from seqfront.lengths import FULL
 from seqfront.nn.init import GlorotUniform, Normal
 from seqfront.nn.linear import Linear
 from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
+from seqfront.nn.stateful import Stateful, blank, wrong_state
 from seqfront.ops import create, elementwise
 from seqfront.ops.contract import dot
 from seqfront.ops.dtype import cast
 from seqfront.ops.index import gather
 from seqfront.ops.join import concat
-from seqfront.ops.shape import split_dim
+from seqfront.ops.shape import expand_dim, split_dim, squeeze
 from seqfront.tensor import Tensor
 
 
@@ -71,7 +75,13 @@ def _check_even(op: str, feature: Dim) -> None:
         )
 
 
-class SinusoidalPosition(Module):
+class PositionState(NamedTuple):
+    """The place of what comes next, int32 over [batch...]."""
+
+    start: Tensor
+
+
+class SinusoidalPosition(Stateful):
     """Adds sines and cosines of the place (Vaswani et al. 2017, arXiv:1706.03762, section 3.5).
 
     All sines come first, then all cosines; a model cannot tell that from sines and cosines in turn.
@@ -91,18 +101,60 @@ class SinusoidalPosition(Module):
         _check_even("SinusoidalPosition", feature)
         self.feature = feature
         self.base = base
+        self.step = Dim("step", 1)
 
-    def __call__(self, x: Tensor, *, axis: Dim, start: Tensor | None = None) -> Tensor:
-        """[..., axis, feature] -> the same dims.
+    def initial_state(
+        self, batch: Sequence[Dim] = (), *, like: Tensor, capacity: int | Dim | None = None
+    ) -> PositionState:
+        """Place 0."""
+        return PositionState(blank("SinusoidalPosition", batch, like=like, dtype="int32"))
+
+    @overload
+    def __call__(
+        self, x: Tensor, *, axis: Dim, start: Tensor | None = None, state: None = None
+    ) -> Tensor: ...
+    @overload
+    def __call__(
+        self, x: Tensor, *, axis: Dim | None, state: PositionState
+    ) -> tuple[Tensor, PositionState]: ...
+    def __call__(
+        self,
+        x: Tensor,
+        *,
+        axis: Dim | None,
+        start: Tensor | None = None,
+        state: PositionState | None = None,
+    ) -> Tensor | tuple[Tensor, PositionState]:
+        """[..., axis, feature] -> the same dims, and the state, if there is one.
 
         Args:
             x: Any other dims are batch.
-            axis: The dim whose places count.
+            axis: The dim whose places count. None: one step, with a state.
             start: Integers over batch dims: the place of the first; default 0.
+            state: Of the positions before, instead of `start`.
         """
-        align.check("SinusoidalPosition", x, axis, self.feature)
+        if state is not None:
+            return self._continued(x, axis, state)
+        axes = () if axis is None else (axis,)
+        align.check("SinusoidalPosition", x, *axes, self.feature)
+        if axis is None:
+            fix = "axis=time; or a state, for one step."
+            raise errors.bad_argument("SinusoidalPosition", "axis", None, "a dim of x", fix)
         dtype = dtypes.to_float(x.dtype)
         return x + sinusoids(places(x, axis, start), self.feature, dtype=dtype, base=self.base)
+
+    def _continued(
+        self, x: Tensor, axis: Dim | None, state: PositionState
+    ) -> tuple[Tensor, PositionState]:
+        if not isinstance(state, PositionState):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise wrong_state("SinusoidalPosition", state, "PositionState(start)")
+        align.check("SinusoidalPosition", x, self.feature)
+        if axis is None:
+            y = self(expand_dim(x, self.step), axis=self.step, start=state.start)
+            return squeeze(y, self.step), PositionState(state.start + 1)
+        y = self(x, axis=axis, start=state.start)
+        length = x.lengths(axis).with_lengths(FULL)
+        return y, PositionState(elementwise.add(state.start, length, allow_broadcast=True))
 
 
 class Position(Module):
@@ -290,6 +342,7 @@ class TransformerXLPosition(Position):
         product = dot(query + self.distance_bias, vectors, reduce=self.feature)
         at = distances(query, key, axis=axis, keys=keys, start=start)
         at = Tensor(at.raw + reach, at.dims, backend=at.backend)
+        at = elementwise.maximum(at, 0)  # queries that are padding may stand beyond all keys
         by_distance = gather(product, indices=at, axis=self.distance)
         by_content = dot(key, self.content_bias, reduce=self.feature)
         return elementwise.add(by_distance, by_content, allow_broadcast=True) * scale

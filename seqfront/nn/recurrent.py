@@ -6,13 +6,12 @@ import abc
 from collections.abc import Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
-from seqfront import align, dtypes, errors
+from seqfront import align, errors
 from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.nn.init import GlorotUniform, LSTMBias
-from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
-from seqfront.ops import create
+from seqfront.nn.stateful import Stateful, blank, kept, wrong_state
 from seqfront.ops.dtype import cast
 from seqfront.ops.mask import clean, own_lengths
 from seqfront.tensor import Tensor
@@ -20,7 +19,7 @@ from seqfront.tensor import Tensor
 State = TypeVar("State", bound="tuple[Tensor, ...]")
 
 
-class Recurrent(Module, abc.ABC, Generic[State]):
+class Recurrent(Stateful, Generic[State]):
     """What recurrent layers share: dims, states, masks. Subclasses say what a step is.
 
     The first part of a state is the hidden one, which is also the output of a step.
@@ -46,12 +45,12 @@ class Recurrent(Module, abc.ABC, Generic[State]):
     ) -> tuple[Raw, ...]:
         """x [time, count, in], mask bool [time, count] -> y [time, count, out], last parts."""
 
-    def initial_state(self, x: Tensor, axis: Dim | None = None) -> State:
-        """Zeros over the batch dims of `x`."""
-        align.check(self._name, x)
-        dims = (*self._batch(x, axis), self.out_dim)
-        zeros = create.zeros(dims, dtype=dtypes.to_float(x.dtype), like=x)
-        return self._state([zeros] * len(self._parts))
+    def initial_state(
+        self, batch: Sequence[Dim] = (), *, like: Tensor, capacity: int | Dim | None = None
+    ) -> State:
+        """Zeros over the batch dims, which `like` has, and the output dim."""
+        dims, dtype = (*batch, self.out_dim), self.hidden_weight.dtype
+        return self._state([blank(self._name, dims, like=like, dtype=dtype) for _ in self._parts])
 
     def __call__(
         self, x: Tensor, *, axis: Dim | None, state: State | None = None
@@ -74,7 +73,9 @@ class Recurrent(Module, abc.ABC, Generic[State]):
         x = cast(x, self.hidden_weight.dtype)
         batch = self._batch(x, axis)
         align.distinct(self._name, (*batch, self.out_dim))
-        state = self.initial_state(x, axis) if state is None else self._checked(state, x, batch)
+        state = (
+            self.initial_state(batch, like=x) if state is None else self._checked(state, x, batch)
+        )
         backend = x.backend
         raw = clean(x).raw_in((*time, *batch, self.in_dim))
         start = [self._flat(part, batch) for part in state]
@@ -94,18 +95,12 @@ class Recurrent(Module, abc.ABC, Generic[State]):
                 raw = backend.reshape(raw, (*lead, *sizes, self.out_dim.size))
             return Tensor(raw, (*dims, *batch, self.out_dim), table, backend=backend)
 
-        last = self._state([named(part, (), ()) for part in parts])
+        last = self._state([kept(named(part, (), ())) for part in parts])
         return named(y, time, shape[: len(time)]), last
 
     def _checked(self, state: State, x: Tensor, batch: tuple[Dim, ...]) -> State:
         if not isinstance(state, tuple) or len(state) != len(self._parts):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise errors.bad_argument(
-                self._name,
-                "state",
-                state,
-                f"{self._name}State({', '.join(self._parts)})",
-                f"pass on what the {self._name} gave, or state=None to start.",
-            )
+            raise wrong_state(self._name, state, f"{self._name}State({', '.join(self._parts)})")
         for name, part in zip(self._parts, state, strict=True):
             align.check(self._name, part, *batch, self.out_dim, name=name)
             if len(part.dims) != len(batch) + 1:

@@ -8,7 +8,14 @@ from typing import cast
 from seqfront import align, dtypes, errors, precision
 from seqfront.dim import Dim
 from seqfront.ops.mask import masked
-from seqfront.ops.window_geometry import Padding, lacking, margins, span_of, windows_over
+from seqfront.ops.window_geometry import (
+    Paddings,
+    each_padding,
+    lacking,
+    margins,
+    span_of,
+    windows_over,
+)
 from seqfront.tensor import Tensor
 
 
@@ -20,7 +27,7 @@ def conv(
     in_dim: Dim,
     out_dim: Dim,
     strides: Sequence[int] | None = None,
-    padding: Padding = "valid",
+    padding: Paddings = "valid",
     dilations: Sequence[int] | None = None,
     groups: int = 1,
 ) -> Tensor:
@@ -33,7 +40,8 @@ def conv(
         in_dim: Features of `x`.
         out_dim: Features of the result.
         strides: Step for each spatial dim; default 1.
-        padding: Zeros around the data, the same for all dims.
+        padding: Zeros around the data, the same for all dims, or for each its own:
+            `("causal", "same")`.
         dilations: Distance between the window's positions; default 1.
         groups: Features in so many separate parts.
 
@@ -55,7 +63,8 @@ def conv(
     dtype = precision.product_dtype(backend, dtypes.promote(x.dtype, kernel.dtype))
     raw = backend.cast(raw, dtype)
     spans = [span_of("conv", window, gap) for (_, window), gap in zip(spatial, gaps, strict=True)]
-    sides = [margins("conv", padding, span) for span in spans]
+    each = each_padding(padding, len(dims))
+    sides = [margins("conv", how, span) for how, span in zip(each, spans, strict=True)]
     out_spatial = [
         windows_over("conv", x, dim, span, added, step)
         for dim, span, added, step in zip(dims, spans, sides, steps, strict=True)

@@ -72,8 +72,8 @@ def concat(*parts: tuple[Tensor, Dim], out_dim: Dim | None = None) -> Tensor:
     size = backend.static_shape(joined.raw)[joined.axis(out_dim)]
     if out_dim.size is not None and size is not None and out_dim.size != size:
         raise errors.wrong_size("concat", first, out_dim, size)
-    if all(own_lengths(x, dim) is None for x, dim in parts):
-        return joined
+    if all(own_lengths(x, dim) is None for x, dim in parts[:-1]):
+        return _with_end(joined, parts, out_dim)
     return _closed_up(joined, parts, out_dim)
 
 
@@ -98,6 +98,19 @@ def _lengths_over(x: Tensor, ragged: Dim, dims: Sequence[Dim]) -> Tensor:
         if dim not in lengths.dims:
             lengths = expand_dim(lengths, dim, like=x)
     return lengths.with_lengths(FULL)
+
+
+def _with_end(joined: Tensor, parts: Sequence[tuple[Tensor, Dim]], out_dim: Dim) -> Tensor:
+    """Without gaps: only the last part may be ragged."""
+    last, dim = parts[-1]
+    own = own_lengths(last, dim)
+    if own is None:
+        return joined
+    backend, end = joined.backend, own.raw
+    for x, before in parts[:-1]:
+        end = backend.binary("add", end, backend.convert(x.size(before), "int32", joined.device))
+    entries = {out_dim: Entry(end, own.dims)}
+    return joined.with_lengths(joined.lengths_table.with_entries(entries))
 
 
 def _closed_up(joined: Tensor, parts: Sequence[tuple[Tensor, Dim]], out_dim: Dim) -> Tensor:

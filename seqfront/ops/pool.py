@@ -1,10 +1,10 @@
-"""Pooling over a ragged dim: windows see data only."""
+"""Pooling over ragged dims: windows see data only."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from seqfront import align, dtypes, errors
 from seqfront.backend import Size
@@ -12,20 +12,33 @@ from seqfront.dim import Dim
 from seqfront.ops import elementwise
 from seqfront.ops.dtype import cast, widened
 from seqfront.ops.mask import clean, data_mask, masked
-from seqfront.ops.window_geometry import Padding, lacking, margins, windows_over
+from seqfront.ops.shape import expand_dim
+from seqfront.ops.window_geometry import (
+    Paddings,
+    each_count,
+    each_padding,
+    lacking,
+    margins,
+    windows_over,
+)
 from seqfront.tensor import Tensor
 
 
 def max_pool(
-    x: Tensor, *, axis: Dim, window: int, stride: int | None = None, padding: Padding = "valid"
+    x: Tensor,
+    *,
+    axis: Dim | Sequence[Dim],
+    window: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: Paddings = "valid",
 ) -> Tensor:
-    """Greatest value in each window of a dim.
+    """Greatest value in each window of one or more dims.
 
     Args:
         x: Has `axis`; converted to float.
-        axis: The dim, which may be ragged. Over two dims, pool over one after the other.
-        window: Size of the window.
-        stride: Step between windows; default: the window.
+        axis: The dim, or dims, which may be ragged.
+        window: Size of the window; one int for all dims, or one for each.
+        stride: Step between windows, likewise; default: the window.
         padding: As in `sf.conv`; positions that are no data are not looked at.
 
     Returns:
@@ -39,15 +52,23 @@ def max_pool(
         >>> sf.max_pool(x, axis=time, window=2).numpy()
         array([5., 3.])
     """
-    x, left, right, step = _checked("max_pool", x, axis, window, stride, padding)
-    y = _pooled("max", masked(x, -math.inf, (axis,)), axis, window, step, (left, right), -math.inf)
+    x, slides = _checked("max_pool", x, axis, window, stride, padding)
+    y = masked(x, -math.inf, tuple([slide.axis for slide in slides]))
+    for slide in slides:
+        y = _pooled("max", y, slide, -math.inf)
     return masked(y, 0.0)
 
 
 def mean_pool(
-    x: Tensor, *, axis: Dim, window: int, stride: int | None = None, padding: Padding = "valid"
+    x: Tensor,
+    *,
+    axis: Dim | Sequence[Dim],
+    window: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: Paddings = "valid",
 ) -> Tensor:
-    """Mean of the data in each window of a dim; arguments and result as those of `sf.max_pool`.
+    """Mean of the data in each window of one or more dims; arguments and result as those of
+    `sf.max_pool`.
 
     Example:
         >>> import numpy as np, seqfront as sf
@@ -56,52 +77,74 @@ def mean_pool(
         >>> sf.mean_pool(x, axis=time, window=2, padding="same").numpy()
         array([3., 3.])
     """
-    x, left, right, step = _checked("mean_pool", x, axis, window, stride, padding)
+    x, slides = _checked("mean_pool", x, axis, window, stride, padding)
     x = widened(x)
-    total = _pooled("mean", masked(x, 0.0, (axis,)), axis, window, step, (left, right), 0.0)
-    data = data_mask(x, (axis,))
-    if data is None and not left and not right:
-        return total
+    axes = tuple([slide.axis for slide in slides])
+    total, data = masked(x, 0.0, axes), data_mask(x, axes)
     if data is None:
-        ones = x.backend.full((x.size(axis),), 1.0, x.dtype, x.device)
-        share = Tensor(ones, (axis,), backend=x.backend)
+        sizes = [x.size(dim) for dim in axes]
+        share = Tensor(x.backend.full(sizes, 1.0, x.dtype, x.device), axes, backend=x.backend)
     else:
-        share = cast(data, x.dtype)
-    share = _pooled("mean", share, axis, window, step, (left, right), 0.0)
+        share = _over(cast(data, x.dtype), axes, x)
+    for slide in slides:
+        total, share = _pooled("mean", total, slide, 0.0), _pooled("mean", share, slide, 0.0)
+    if data is None and not any(slide.left or slide.right for slide in slides):
+        return total
     return total / elementwise.where(share > 0.0, share, 1.0)
 
 
+class _Slide(NamedTuple):
+    """How a window moves along a dim."""
+
+    axis: Dim
+    out_dim: Dim
+    window: int
+    step: int
+    left: int
+    right: int
+
+
+def _over(share: Tensor, axes: Sequence[Dim], x: Tensor) -> Tensor:
+    """`share` over all `axes`: lengths of one need not depend on another."""
+    for dim in axes:
+        if dim not in share.dims:
+            share = expand_dim(share, dim, like=x)
+    return share
+
+
 def _checked(
-    op: str, x: Tensor, axis: Dim, window: int, stride: int | None, padding: Padding
-) -> tuple[Tensor, int, int, int]:
-    """`x` as clean float, positions to add before and after, the step."""
-    align.check(op, x, axis)
-    step = window if stride is None else stride
-    for name, value in (("window", window), ("stride", step)):
-        if type(value) is not int or value < 1:
-            fix = "it counts positions."
-            raise errors.bad_argument(op, name, value, "an int of at least 1", fix)
-    left, right = margins(op, padding, window)
-    if left + right >= window:
-        needed = f"fewer than {window} positions together, as the window has"
-        fix = "a window beyond the data would hold nothing."
-        raise errors.bad_argument(op, "padding", padding, needed, fix)
-    return cast(clean(x), dtypes.to_float(x.dtype)), left, right, step
-
-
-def _pooled(
-    name: Literal["max", "mean"],
+    op: str,
     x: Tensor,
-    axis: Dim,
-    window: int,
-    step: int,
-    padding: tuple[int, int],
-    value: float,
-) -> Tensor:
-    """Pool everything that is there, with `value` on both sides."""
-    op, backend, (left, right), at = f"{name}_pool", x.backend, padding, x.axis(axis)
-    out_dim = windows_over(op, x, axis, window, padding, step)
-    dims = align.distinct(op, [out_dim if d is axis else d for d in x.dims])
+    axis: Dim | Sequence[Dim],
+    window: int | Sequence[int],
+    stride: int | Sequence[int] | None,
+    padding: Paddings,
+) -> tuple[Tensor, list[_Slide]]:
+    """`x` as clean float, and how windows move along each dim."""
+    axes = (axis,) if isinstance(axis, Dim) else tuple(axis)
+    align.check(op, x, *align.distinct(op, axes))
+    given = window if stride is None else stride
+    windows = each_count(op, "window", window, len(axes))
+    steps = each_count(op, "stride", given, len(axes))
+    slides: list[_Slide] = []
+    for dim, size, step, how in zip(
+        axes, windows, steps, each_padding(padding, len(axes)), strict=True
+    ):
+        left, right = margins(op, how, size)
+        if left + right >= size:
+            needed = f"fewer than {size} positions together, as the window has"
+            fix = "a window beyond the data would hold nothing."
+            raise errors.bad_argument(op, "padding", how, needed, fix)
+        out = windows_over(op, x, dim, size, (left, right), step)
+        slides.append(_Slide(dim, out, size, step, left, right))
+    return cast(clean(x), dtypes.to_float(x.dtype)), slides
+
+
+def _pooled(name: Literal["max", "mean"], x: Tensor, slide: _Slide, value: float) -> Tensor:
+    """Pool everything that is there along one dim, with `value` on both sides."""
+    axis, out_dim, window, step, left, right = slide
+    backend, at = x.backend, x.axis(axis)
+    dims = align.distinct(f"{name}_pool", [out_dim if d is axis else d for d in x.dims])
     shape, size = backend.shape(x.raw), x.size(axis)
     before, after = shape[:at], shape[at + 1 :]
     raw = backend.reshape(x.raw, (_product(before), size, _product(after)))

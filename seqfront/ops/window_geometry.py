@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, cast
 
 from seqfront import errors
 from seqfront.dim import Dim
@@ -12,6 +13,28 @@ Padding: TypeAlias = Literal["valid", "same", "causal"] | tuple[int, int]
 """`valid`: none. `same`: as many positions as before, divided by the stride, a rest counting;
 the window's middle is on the position (its left middle if it is even). `causal`: the window ends
 at the position. Or how many zeros before and after."""
+
+
+Paddings: TypeAlias = Padding | Sequence[Padding]
+"""One for all spatial dims, or one for each: `("causal", "same")`."""
+
+
+def each_count(op: str, name: str, value: int | Sequence[int], count: int) -> tuple[int, ...]:
+    """One int for all spatial dims, or one for each, as one for each."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
+    if len(values) != count or not all(type(n) is int and n > 0 for n in values):
+        several = "" if count == 1 else f", or {count} of them"
+        fix = "it counts positions."
+        raise errors.bad_argument(op, name, value, f"an int of at least 1{several}", fix)
+    return cast("tuple[int, ...]", values)
+
+
+def each_padding(padding: Paddings, count: int) -> Sequence[Padding]:
+    """A padding for each spatial dim. A pair of ints is one padding, for all of them."""
+    several = isinstance(padding, (tuple, list)) and len(padding) == count
+    if several and not any(isinstance(part, int) for part in padding):
+        return cast("Sequence[Padding]", padding)
+    return (cast("Padding", padding),) * count
 
 
 def span_of(op: str, window: Dim, gap: int) -> int:

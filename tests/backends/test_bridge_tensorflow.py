@@ -233,7 +233,7 @@ def test_steps_carry_their_state() -> None:
 
     x = inputs("tensorflow", 3, 4)
     expected, _ = lstm(x, axis=time)
-    state = lstm.initial_state(sf.wrap(x.raw[:, 0], (batch, mel)))
+    state = lstm.initial_state((batch,), like=x)
     for i in range(4):
         y, state = step(sf.wrap(x.raw[:, i], (batch, mel)), state)
         assert isinstance(state, sf.nn.LSTMState)

@@ -288,7 +288,7 @@ def test_compiled_steps_carry_their_state() -> None:
     step = torch.compile(net, fullgraph=True, dynamic=True, backend="aot_eager")
     x = inputs("torch", 3, 4)
     expected, _ = net(x, axis=time)
-    state = net.seqfront_module.initial_state(sf.wrap(x.raw[:, 0], (batch, mel)))
+    state = net.seqfront_module.initial_state((batch,), like=x)
     for i in range(4):
         y, state = step(sf.wrap(x.raw[:, i], (batch, mel)), axis=None, state=state)
         assert isinstance(state, sf.nn.LSTMState)

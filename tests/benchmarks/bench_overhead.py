@@ -42,7 +42,7 @@ def cases() -> list[Case]:
         )
     raw_linear, raw_norm = torch.nn.Linear(32, 32), torch.nn.LayerNorm(32)
     cell = torch.nn.LSTMCell(32, 32)
-    state = lstm.initial_state(frame)
+    state = lstm.initial_state((batch,), like=frame)
     raw_state = (torch.zeros(4, 32), torch.zeros(4, 32))
     weight, offset = raw_linear.weight, raw_linear.bias
     scale, shift = raw_norm.weight, raw_norm.bias

@@ -95,7 +95,7 @@ TRANSPOSED = [
         ),
         batch=(batch,),
         oracle=lambda m, x, cut=cut: (
-            plain.conv_transpose(x, m.weight.numpy(), m.stride, *cut)
+            plain.conv_transpose(x, m.weight.numpy(), m.strides[0], *cut)
             + (0 if m.bias is None else m.bias.numpy())
         ),
     )

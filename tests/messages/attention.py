@@ -141,8 +141,8 @@ MESSAGES = [
         ),
         (
             "CausalSelfAttention: state cannot be float32[batch≤3, mel:4] numpy:cpu.\n"
-            "  needed  AttentionState(keys, values)\n"
-            "  fix: pass on what the layer gave, or state=None to start."
+            "  needed  AttentionState(keys, values) or AttentionCache(keys, values, length)\n"
+            "  fix: pass on what the CausalSelfAttention gave, or start from its initial_state(...)."
         ),
     ),
     Message(

@@ -72,8 +72,8 @@ def test_gru_is_that_of_keras_with_the_same_weights() -> None:
 def test_an_empty_sequence_keeps_its_initial_state(backend: str, kind: Any) -> None:
     layer = kind(mel, hidden).to_backend(backend)
     x = _input(backend)
-    start = type(layer.initial_state(x, time))(
-        *[part + 0.5 for part in layer.initial_state(x, time)]
+    start = type(layer.initial_state((batch,), like=x))(
+        *[part + 0.5 for part in layer.initial_state((batch,), like=x)]
     )
     _, state = layer(x, axis=time, state=start)
     for part in state:
@@ -112,11 +112,11 @@ def test_bidirectional_refuses_what_does_not_go_together() -> None:
 
 def test_a_gru_refuses_the_state_of_an_lstm() -> None:
     x = _input("numpy")
-    state = sf.nn.LSTM(mel, hidden).initial_state(x, time)
+    state = sf.nn.LSTM(mel, hidden).initial_state((batch,), like=x)
     with pytest.raises(sf.DimError) as caught:
         sf.nn.GRU(mel, hidden)(x, axis=time, state=state)  # type: ignore[arg-type]
     assert str(caught.value) == (
         "GRU: state cannot be LSTMState.\n"
         "  needed  GRUState(hidden)\n"
-        "  fix: pass on what the GRU gave, or state=None to start."
+        "  fix: pass on what the GRU gave, or start from its initial_state(...)."
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from seqfront.dim import Dim
 from seqfront.nn.embedding import Embedding
 from seqfront.nn.linear import Linear
-from seqfront.nn.module import Module
 from seqfront.nn.recurrent import LSTM, LSTMState
+from seqfront.nn.stateful import Stateful
 from seqfront.tensor import Tensor
 
 
-class LSTMPrediction(Module):
+class LSTMPrediction(Stateful):
     """Embedding, LSTM and projection (Graves 2012, arXiv:1211.3711).
 
     Args:
@@ -24,6 +26,12 @@ class LSTMPrediction(Module):
         self.embedding = Embedding(labels, embedding_dim)
         self.lstm = LSTM(embedding_dim, hidden_dim)
         self.projection = Linear(hidden_dim, out_dim)
+
+    def initial_state(
+        self, batch: Sequence[Dim] = (), *, like: Tensor, capacity: int | Dim | None = None
+    ) -> LSTMState:
+        """That of the LSTM; `like` are labels."""
+        return self.lstm.initial_state(batch, like=like)
 
     def __call__(
         self, labels: Tensor, *, axis: Dim | None, state: LSTMState | None = None

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from seqfront import errors
 from seqfront.dim import Dim
-from seqfront.nn.attention import AttentionState, CausalSelfAttention, CrossAttention
+from seqfront.nn.attention import CausalSelfAttention, CrossAttention
+from seqfront.nn.attention_state import AttentionState, CausalState
 from seqfront.nn.containers import ModuleList
 from seqfront.nn.dropout import Dropout
 from seqfront.nn.embedding import Embedding
 from seqfront.nn.feed_forward import Activation, FeedForward
 from seqfront.nn.linear import Linear
-from seqfront.nn.module import Module
 from seqfront.nn.norm import LayerNorm
 from seqfront.nn.position import Position, RotaryPosition
+from seqfront.nn.stateful import Stateful
 from seqfront.tensor import Tensor
 
 
-class TransformerDecoderLayer(Module):
+class TransformerDecoderLayer(Stateful):
     """Causal self-attention, attention to a source if there is one, and feed-forward; each
     normalised before and added to what was there (Vaswani et al. 2017, arXiv:1706.03762).
 
@@ -55,14 +56,20 @@ class TransformerDecoderLayer(Module):
         self.feed_forward = FeedForward(dim, inner, activation=activation, dropout=dropout)
         self.dropout = Dropout(dropout)
 
+    def initial_state(
+        self, batch: Sequence[Dim] = (), *, like: Tensor, capacity: int | Dim | None = None
+    ) -> CausalState:
+        """As that of `sf.nn.CausalSelfAttention`."""
+        return self.attention.initial_state(batch, like=like, capacity=capacity)
+
     def __call__(
         self,
         x: Tensor,
         *,
         axis: Dim | None,
-        state: AttentionState | None = None,
+        state: CausalState | None = None,
         source: AttentionState | None = None,
-    ) -> tuple[Tensor, AttentionState]:
+    ) -> tuple[Tensor, CausalState]:
         """[batch..., axis, dim] -> the same dims, and the state to go on from; without `axis` for
         one step. `source` is `source_attention.project(encoded, time)`."""
         if self.source_attention is not None and source is None:
@@ -78,7 +85,7 @@ class TransformerDecoderLayer(Module):
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x))), state
 
 
-class TransformerDecoder(Module):
+class TransformerDecoder(Stateful):
     """Embedding, layers, normalisation, and logits of the next label. Without a source it is a
     language model.
 
@@ -144,14 +151,21 @@ class TransformerDecoder(Module):
             raise errors.unexpected_source(source)
         return tuple([layer.source_attention.project(source, axis) for layer in self.layers])
 
+    def initial_state(
+        self, batch: Sequence[Dim] = (), *, like: Tensor, capacity: int | Dim | None = None
+    ) -> tuple[CausalState, ...]:
+        """Those of the layers, as of `sf.nn.CausalSelfAttention`; `like` are labels."""
+        made = [layer.initial_state(batch, like=like, capacity=capacity) for layer in self.layers]
+        return tuple(made)
+
     def __call__(
         self,
         labels: Tensor,
         *,
         axis: Dim | None,
-        state: tuple[AttentionState, ...] | None = None,
+        state: tuple[CausalState, ...] | None = None,
         source: tuple[AttentionState, ...] | None = None,
-    ) -> tuple[Tensor, tuple[AttentionState, ...]]:
+    ) -> tuple[Tensor, tuple[CausalState, ...]]:
         """Logits of what follows each label, and the state to go on from.
 
         Args:
@@ -161,7 +175,7 @@ class TransformerDecoder(Module):
             source: `project(encoded, time)`, for a decoder with a source.
         """
         x = self.dropout(self.embedding(labels))
-        states: list[AttentionState] = []
+        states: list[CausalState] = []
         for i, layer in enumerate(self.layers):
             before = None if state is None else state[i]
             seen = None if source is None else source[i]

@@ -3,6 +3,8 @@
 from seqfront.models.encoder.conformer import Conformer as Conformer
 from seqfront.models.encoder.conformer import ConformerConvolution as ConformerConvolution
 from seqfront.models.encoder.conformer import ConformerLayer as ConformerLayer
+from seqfront.models.encoder.conformer import ConformerState as ConformerState
+from seqfront.models.encoder.lstm import LSTMEncoder as LSTMEncoder
 from seqfront.models.encoder.subsample import ConvSubsampling as ConvSubsampling
 from seqfront.models.encoder.transformer import TransformerEncoder as TransformerEncoder
 from seqfront.models.encoder.transformer import TransformerEncoderLayer as TransformerEncoderLayer
