@@ -11,6 +11,7 @@ from torch._subclasses.functional_tensor import FunctionalTensor
 
 import seqfront.backend
 from seqfront_torch import native
+from seqfront_torch.attention import Attention
 from seqfront_torch.contraction import Contraction
 from seqfront_torch.control import Control
 from seqfront_torch.elementwise import Elementwise
@@ -30,6 +31,7 @@ class Backend(
     Contraction,
     Control,
     Gradient,
+    Attention,
     Fused,
     Recurrent,
     seqfront.backend.Backend,

@@ -3,13 +3,14 @@
     python tests/benchmarks/bench_tensorflow.py [--threads 1] [--rounds 15]
 
 The Transformer has two layers, normalised first, four heads; by hand it is `keras.layers.Dense` and
-`keras.layers.LayerNormalization` with `tf.matmul`, a mask of the padding and `tf.nn.softmax` between
-them. LSTM and GRU are those of Keras, with a mask. All are traced once, for known shapes.
+`keras.layers.LayerNormalization` with `tf.matmul`, a mask of the padding and `tf.nn.softmax` in
+between. LSTM and GRU are those of Keras, with a mask. All are traced once, for known shapes.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -144,7 +145,7 @@ def main() -> None:
             lengths = tf.constant(np.linspace(frames // 2, frames, rows), tf.int32)
             for backward in (False, True):
                 steps = [make(kind, width, backward=backward) for make in (our_step, their_step)]
-                calls = [lambda step=step: step(x, lengths) for step in steps]
+                calls = [functools.partial(step, x, lengths) for step in steps]
                 name = f"{kind} {shape} forward{' and backward' * backward}"
                 print(line(name, compare(*calls, options.rounds)), flush=True)
 

@@ -45,14 +45,12 @@ def _calls(program: Call, slice_of: float) -> int:
     return max(1, round(slice_of / min(timeit.repeat(program, number=1, repeat=5))))
 
 
-def header(peer: str, published: str = "") -> str:
+def header(peer: str) -> str:
     """The first line of a table."""
-    return f"{'':<44}{'seqfront':>11}{peer:>11}{'ratio':>8}" + (
-        f"{published:>12}" * bool(published)
-    )
+    return f"{'':<44}{'seqfront':>11}{peer:>11}{'ratio':>8}"
 
 
-def line(name: str, figures: Figures, published: str = "") -> str:
+def line(name: str, figures: Figures) -> str:
     """A line of a table, in microseconds."""
     ours, theirs, ratio = figures
-    return f"{name:<44}{ours:11.2f}{theirs:11.2f}{ratio:8.2f}{published:>12}".rstrip()
+    return f"{name:<44}{ours:11.2f}{theirs:11.2f}{ratio:8.2f}"
