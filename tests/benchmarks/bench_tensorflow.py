@@ -134,11 +134,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--kinds", nargs="+", default=["Transformer", "LSTM", "GRU"])
     options = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     print(header("TF"))
-    for kind in ("Transformer", "LSTM", "GRU"):
+    for kind in options.kinds:
         for shape in SHAPES:
             rows, frames, width = shape
             x = tf.constant(np.random.default_rng(0).standard_normal(shape), tf.float32)
