@@ -160,10 +160,10 @@ class ComposedOps:
     ) -> Raw:
         """softmax(scale * query . key + bias) . value (Vaswani et al. 2017, arXiv:1706.03762).
 
-        query [..., m, width], key [..., n, width], value [..., n, out] -> [..., m, out]. mask (bool)
-        and bias (as query; float32 for half precision) broadcast against [..., m, n]. Keys where
-        the mask is false are not seen, though they have to be finite; seeing none gives zeros. The
-        softmax is in float32 for half precision.
+        query [..., m, width], key [..., n, width], value [..., n, out] -> [..., m, out]; the mask
+        and bias (float32 for half precision) broadcast against [..., m, n]. Keys where the mask is
+        false are not seen, though they have to be finite; seeing none gives zeros. The softmax is
+        in float32 for half precision.
         """
         p = self._p
         lead = _LETTERS[: len(p.static_shape(query)) - 2]

@@ -41,9 +41,7 @@ class Attention:
         return found if seen is None else Op.Mul(x=found, y=Op.Cast(x=seen, DstT=found.dtype))
 
 
-def _added(
-    mask: Raw | None, bias: Raw | None, dtype: tf.DType
-) -> tuple[Raw | None, Raw | None]:
+def _added(mask: Raw | None, bias: Raw | None, dtype: tf.DType) -> tuple[Raw | None, Raw | None]:
     """What is added to the energies: the bias, and -inf where the mask is false; and which rows of
     it leave something to see. The others are zero."""
     if mask is None and bias is None:

@@ -5,7 +5,7 @@ and a query that sees no key at all gets zeros. Batch dims, heads and their orde
 business: what query and key share goes together, and the rest is kept.
 
 Where the dims are those of a batch of matrices, as in every layer here, backends run it as one
-fused kernel (`_Matrices`); else, and with dropout, it is put together from operations over dims.
+fused kernel (`_Plan`); else, and with dropout, it is put together from operations over dims.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import NamedTuple
 from seqfront import align, dtypes, errors
 from seqfront.backend import Raw
 from seqfront.dim import Dim
+from seqfront.lengths import Lengths
 from seqfront.nn.position import distances
 from seqfront.ops import elementwise, noise
 from seqfront.ops.contract import dot
 from seqfront.ops.dtype import cast
-from seqfront.ops.mask import clean, own_lengths
+from seqfront.ops.mask import are_ragged, clean
 from seqfront.ops.softmax import softmax
 from seqfront.tensor import Tensor
 
@@ -71,17 +72,18 @@ def dot_attention(
     align.check("dot_attention", value, axis, name="value")
     if axis in query.dims:
         raise errors.shared_key_axis(query, axis)
-    table = align.common_lengths("dot_attention", (query, key, value))
-    query, key, value = (clean(x).with_lengths(table) for x in (query, key, value))
     if bias is not None:
         align.check("dot_attention", bias, name="bias")
+    query, key, value = clean(query), clean(key), clean(value)
     scale = default_scale(feature) if scale is None else scale
     seen = None
     if causal is not None:
         seen = distances(query, key, axis=causal, keys=axis, start=start) <= 0
-    matrices = None if dropout else _matrices(query, key, value, feature, axis, bias, seen)
-    if matrices is not None:
-        return _fused(query, key, value, bias, seen, scale, matrices)
+    table = align.common_lengths("dot_attention", (query, key, value))
+    plan = None if dropout else _plan(query, key, value, feature, axis)
+    if plan is not None and _is_plain(query, key, value, bias, seen, table, plan):
+        return _fused(query, key, value, bias, seen, scale, table, plan)
+    query, key, value = (x.with_lengths(table) for x in (query, key, value))
     energy = dot(query * scale, key, reduce=feature)
     if energy.dtype in ("float16", "bfloat16"):
         energy = cast(energy, "float32")
@@ -109,46 +111,79 @@ def default_scale(feature: Dim) -> float:
 # -- as products of matrices -----------------------------------------------------------------------
 
 
-class _Matrices(NamedTuple):
-    """Dims by what they are to batches of matrices: query [batch..., row, feature], key [batch...,
-    axis, feature], value [batch..., axis, out]."""
+class _Plan(NamedTuple):
+    """Which axes make batches of matrices: query [batch..., row, feature], key [batch..., axis,
+    feature], value [batch..., axis, out]. It depends on the dims alone."""
 
-    batch: tuple[Dim, ...]
-    row: Dim
+    batch: int
+    """How many axes lead."""
+    query: align.Move | None
+    key: align.Move | None
+    value: align.Move | None
+    found: align.Move | None
+    """How the result gets its axes into the order of the query."""
+    single: bool
+    """Whether there is one query only, without a dim."""
     feature: Dim
     axis: Dim
     out: Dim
+    energy: tuple[Dim, ...]
+    dims: tuple[Dim, ...]
+    """Of the result."""
 
 
 _ONE = Dim("query", 1)
 """The rows of a single query."""
 
+_PLANS: dict[tuple[object, ...], _Plan | None] = {}
+_PLANS_KEPT = 1024
 
-def _matrices(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    feature: Dim,
-    axis: Dim,
-    bias: Tensor | None,
-    seen: Tensor | None,
-) -> _Matrices | None:
-    """Query, key and value as batches of matrices; None if they are no such thing."""
-    batch = tuple([dim for dim in query.dims if dim is not feature and dim in key.dims])
-    rows = [dim for dim in query.dims if dim not in key.dims]
-    outs = [dim for dim in value.dims if dim is not axis and dim not in batch]
-    fits = len(key.dims) == len(value.dims) == len(batch) + 2
+
+def _plan(query: Tensor, key: Tensor, value: Tensor, feature: Dim, axis: Dim) -> _Plan | None:
+    """The plan, kept but in a trace; None if these are no matrices."""
+    if query.backend.is_tracing():
+        return _make_plan(query.dims, key.dims, value.dims, feature, axis)
+    dims = (query.dims, key.dims, value.dims, feature, axis)
+    if dims not in _PLANS:
+        if len(_PLANS) >= _PLANS_KEPT:
+            _PLANS.clear()
+        _PLANS[dims] = _make_plan(*dims)
+    return _PLANS[dims]
+
+
+def _make_plan(
+    query: tuple[Dim, ...], key: tuple[Dim, ...], value: tuple[Dim, ...], feature: Dim, axis: Dim
+) -> _Plan | None:
+    batch = tuple([dim for dim in query if dim is not feature and dim in key])
+    rows = tuple([dim for dim in query if dim not in key])
+    outs = tuple([dim for dim in value if dim is not axis and dim not in batch])
+    fits = len(key) == len(value) == len(batch) + 2
     if not fits or len(rows) > 1 or len(outs) != 1 or outs[0] in rows:
         return None
-    found = _Matrices(batch, rows[0] if rows else _ONE, feature, axis, outs[0])
-    energy = (*batch, *rows, axis)
-    if any(x is not None and any(dim not in energy for dim in x.dims) for x in (bias, seen)):
-        return None
-    return found if _is_plain(query, key, value, bias, found) else None
+    dims = (*[dim for dim in query if dim is not feature], *outs)
+    return _Plan(
+        len(batch),
+        align.move_to(query, (*batch, *rows, feature)),
+        align.move_to(key, (*batch, axis, feature)),
+        align.move_to(value, (*batch, axis, *outs)),
+        align.move_to((*batch, *rows, *outs), dims),
+        not rows,
+        feature,
+        axis,
+        outs[0],
+        (*batch, *(rows or (_ONE,)), axis),
+        dims,
+    )
 
 
 def _is_plain(
-    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, matrices: _Matrices
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    seen: Tensor | None,
+    table: Lengths,
+    plan: _Plan,
 ) -> bool:
     """Whether all is of one floating-point type, and the only padding that counts is of keys."""
     dtype = query.dtype
@@ -156,13 +191,16 @@ def _is_plain(
         return False
     if bias is not None and bias.dtype != ("float64" if dtype == "float64" else "float32"):
         return False
-    table = key.lengths_table
-    if any(matrices.axis in entry.dims for entry in table.entries.values()):
+    for extra in (bias, seen):
+        if extra is not None and any(dim not in plan.energy for dim in extra.dims):
+            return False
+    for entry in table.entries.values():
+        if plan.axis in entry.dims:
+            return False
+    if are_ragged(table, (plan.feature, plan.out)):
         return False
-    if own_lengths(key, matrices.feature) or own_lengths(value, matrices.out):
-        return False
-    entry = table.of(matrices.axis, key.backend)
-    return entry is None or all(dim in matrices.batch for dim in entry.dims)
+    entry = table.of(plan.axis, key.backend)
+    return entry is None or all(dim in plan.energy[: plan.batch] for dim in entry.dims)
 
 
 def _fused(
@@ -172,41 +210,35 @@ def _fused(
     bias: Tensor | None,
     seen: Tensor | None,
     scale: float,
-    matrices: _Matrices,
+    table: Lengths,
+    plan: _Plan,
 ) -> Tensor:
-    batch, row, feature, axis, out = matrices
-    backend = align.common_backend("dot_attention", (query, key, value))
-    align.check_sizes("dot_attention", (query, key, value))
-    single = row is _ONE
-    raw_query = query.raw_in((*batch, feature) if single else (*batch, row, feature))
-    if single:
-        raw_query = backend.expand_dims(raw_query, (len(batch),))
-    energy = (*batch, row, axis)
+    operands = (query, key, value)
+    backend = align.common_backend("dot_attention", operands)
+    align.check_sizes("dot_attention", operands if bias is None else (*operands, bias))
+    raw = align.moved(backend, query.raw, plan.query)
     found = backend.attention(
-        raw_query,
-        key.raw_in((*batch, axis, feature)),
-        value.raw_in((*batch, axis, out)),
-        _mask(key, seen, axis, energy),
-        None if bias is None else _moved(clean(bias), energy),
+        backend.expand_dims(raw, (plan.batch,)) if plan.single else raw,
+        align.moved(backend, key.raw, plan.key),
+        align.moved(backend, value.raw, plan.value),
+        _mask(key, seen, table, plan),
+        None if bias is None else _moved(clean(bias), plan.energy),
         scale,
     )
-    if single:
-        found = backend.squeeze(found, (len(batch),))
-    dims = (*batch, out) if single else (*batch, row, out)
-    result = Tensor(found, dims, key.lengths_table, backend=backend)
-    wanted = (*[dim for dim in query.dims if dim is not feature], out)
-    return Tensor(result.raw_in(wanted), wanted, key.lengths_table, backend=backend)
+    if plan.single:
+        found = backend.squeeze(found, (plan.batch,))
+    return Tensor(align.moved(backend, found, plan.found), plan.dims, table, backend=backend)
 
 
-def _mask(key: Tensor, seen: Tensor | None, axis: Dim, energy: tuple[Dim, ...]) -> Raw | None:
+def _mask(key: Tensor, seen: Tensor | None, table: Lengths, plan: _Plan) -> Raw | None:
     """bool that broadcasts against the energies: which keys are data, and to be seen."""
     backend = key.backend
-    data = key.mask(axis) if key.is_ragged(axis) else None
-    raws = [_moved(mask, energy) for mask in (data, seen) if mask is not None]
-    if len(raws) == 2:
-        return backend.binary("and", raws[0], raws[1])
-    return raws[0] if raws else None
+    entry = table.mask(plan.axis, key.size(plan.axis), backend)
+    if entry is None:
+        return None if seen is None else _moved(seen, plan.energy)
+    data: Raw = align.moved(backend, entry.raw, align.move(backend, entry.dims, plan.energy))
+    return data if seen is None else backend.binary("and", data, _moved(seen, plan.energy))
 
 
 def _moved(x: Tensor, dims: tuple[Dim, ...]) -> Raw:
-    return align.moved(x.backend, x.raw, align.move_to(x.dims, dims))
+    return align.moved(x.backend, x.raw, align.move(x.backend, x.dims, dims))

@@ -43,15 +43,37 @@ def dot(a: Tensor, b: Tensor, *, reduce: Dim | Sequence[Dim]) -> Tensor:
     dtype = dtypes.promote(a.dtype, b.dtype)
     dtype = dtypes.DEFAULT_INT if dtype == "bool" else dtype
     raw_a, raw_b = (_operand(backend, x, dims, dtype) for x in (a, b))
-    kept = [dim for dim in a.dims if dim not in dims]
-    kept += [dim for dim in b.dims if dim not in a.dims]
-    letter = dict(zip(align.union((a.dims, b.dims)), _LETTERS, strict=False))
-    terms = ["".join(letter[d] for d in over) for over in (a.dims, b.dims, kept)]
-    raw = backend.einsum(f"{terms[0]},{terms[1]}->{terms[2]}", raw_a, raw_b)
+    equation, kept = _equation(backend, a.dims, b.dims, dims)
+    raw = backend.einsum(equation, raw_a, raw_b)
     if table.entries:
         for x in (a, b):
             table = longest(x.with_lengths(table), dims)
-    return Tensor(raw, tuple(kept), table, backend=backend)
+    return Tensor(raw, kept, table, backend=backend)
+
+
+_Dims = tuple[Dim, ...]
+_EQUATIONS: dict[tuple[_Dims, _Dims, _Dims], tuple[str, _Dims]] = {}
+_EQUATIONS_KEPT = 1024
+
+
+def _equation(backend: Backend, a: _Dims, b: _Dims, reduce: _Dims) -> tuple[str, _Dims]:
+    """The equation of a product and the dims of its result, kept but in a trace."""
+    if backend.is_tracing():
+        return _make_equation(a, b, reduce)
+    key = (a, b, reduce)
+    if key not in _EQUATIONS:
+        if len(_EQUATIONS) >= _EQUATIONS_KEPT:
+            _EQUATIONS.clear()
+        _EQUATIONS[key] = _make_equation(*key)
+    return _EQUATIONS[key]
+
+
+def _make_equation(a: _Dims, b: _Dims, reduce: _Dims) -> tuple[str, _Dims]:
+    kept = [dim for dim in a if dim not in reduce]
+    kept += [dim for dim in b if dim not in a]
+    letter = dict(zip(align.union((a, b)), _LETTERS, strict=False))
+    terms = ["".join([letter[dim] for dim in dims]) for dims in (a, b, kept)]
+    return f"{terms[0]},{terms[1]}->{terms[2]}", tuple(kept)
 
 
 def _operand(backend: Backend, x: Tensor, reduce: Sequence[Dim], dtype: str) -> Raw:
@@ -73,10 +95,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
     rest = tuple([dim for dim in x.dims if dim is not in_dim])
     if out_dim in rest:
         raise errors.repeated_dim("linear", (*rest, out_dim), out_dim)
-    raws = [
-        masked(clean(x), 0.0, (in_dim,)).raw_in((*rest, in_dim)),
-        weight.raw_in((in_dim, out_dim)),
-    ]
+    x = masked(clean(x), 0.0, (in_dim,)) if x.lengths_table.entries else x
+    raws = [x.raw_in((*rest, in_dim)), weight.raw_in((in_dim, out_dim))]
     if bias is not None:
         raws.append(bias.raw_in((out_dim,)))
     types = [backend.dtype(raw) for raw in raws]

@@ -43,8 +43,8 @@ def binary(name: BinaryName, a: Operand, b: Operand, *, allow_broadcast: bool = 
     if other is not table and other is not FULL:
         table = other if table is FULL else align.common_lengths(name, (a, b))
     over = b.dims
-    suffix = over == dims or over == dims[len(dims) - len(over) :]  # then axes broadcast as they are
-    if not suffix or name in _LOGICAL or not backend.meet(raw_a, raw_b):
+    broadcasts = over == dims or over == dims[len(dims) - len(over) :]  # as the axes are
+    if not broadcasts or name in _LOGICAL or not backend.meet(raw_a, raw_b):
         dims, raw_a, raw_b = _aligned(name, a, b, raw_a, raw_b, allow_broadcast)
     return Tensor(backend.binary(name, raw_a, raw_b), dims, table, backend=backend)
 

@@ -155,14 +155,23 @@ def _logaddexp() -> list[Inputs]:
 
 OVERRIDES: dict[str, Callable[[], list[Inputs]]] = {
     "size": lambda: [Inputs("axis", (floats(2, 3),), (1,), False)],
-    "meet": lambda: [
-        Inputs(f"{a} {b} {dtype}", (floats(*a), floats(*b).astype(dtype)), (), False)
-        for a, b, dtype in [
-            ((2, 3), (3,), "float32"), ((2, 3), (2, 3), "float32"), ((2, 3), (), "float32"),
-            ((2, 3), (2,), "float32"), ((2,), (2, 2), "float32"), ((2, 1), (2, 3), "float32"),
-            ((0,), (0,), "float32"), ((2,), (2,), "float64"), ((2,), (2,), "int32"),
+    "meet": lambda: (
+        [
+            Inputs(f"{a} {b} {dtype}", (floats(*a), floats(*b).astype(dtype)), (), False)
+            for a, b, dtype in [
+                ((2, 3), (3,), "float32"),
+                ((2, 3), (2, 3), "float32"),
+                ((2, 3), (), "float32"),
+                ((2, 3), (2,), "float32"),
+                ((2,), (2, 2), "float32"),
+                ((2, 1), (2, 3), "float32"),
+                ((0,), (0,), "float32"),
+                ((2,), (2,), "float64"),
+                ((2,), (2,), "int32"),
+            ]
         ]
-    ] + [Inputs("integers", (ints(2), ints(2)), (), False)],
+        + [Inputs("integers", (ints(2), ints(2)), (), False)]
+    ),
     "stack": lambda: [],  # takes a list: see the cases of primitives
     "full_like": lambda: [Inputs("value", (ints(2, 3),), (7,), False)],
     "sequence_mask": lambda: [

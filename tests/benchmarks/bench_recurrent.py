@@ -84,7 +84,7 @@ def main() -> None:
                 name = f"{kind} {shape} forward{' and backward' * backward}"
                 with torch.set_grad_enabled(backward):
                     calls = [step(run, arguments, backward=backward) for run in (ours, theirs)]
-                    print(line(name, compare(*calls, options.rounds)), flush=True)
+                    print(line(name, compare(*calls, options.rounds, options.threads)), flush=True)
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def main() -> None:
                 steps = [make(kind, width, backward=backward) for make in (our_step, their_step)]
                 calls = [functools.partial(step, x, lengths) for step in steps]
                 name = f"{kind} {shape} forward{' and backward' * backward}"
-                print(line(name, compare(*calls, options.rounds)), flush=True)
+                print(line(name, compare(*calls, options.rounds, options.threads)), flush=True)
 
 
 if __name__ == "__main__":

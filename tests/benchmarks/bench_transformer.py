@@ -135,7 +135,7 @@ def main() -> None:
             name = f"{shape} forward{' and backward' * backward}"
             with torch.set_grad_enabled(backward):
                 calls = [step(program, arguments, backward=backward) for program in (ours, theirs)]
-                print(line(name, compare(*calls, options.rounds)), flush=True)
+                print(line(name, compare(*calls, options.rounds, options.threads)), flush=True)
 
 
 if __name__ == "__main__":
