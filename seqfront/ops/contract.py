@@ -6,6 +6,7 @@ Dims say it all: dims to reduce are summed over, other common dims go together, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from seqfront import align, dtypes, errors
 from seqfront.backend import Backend, Raw
@@ -38,12 +39,13 @@ def dot(a: Tensor, b: Tensor, *, reduce: Dim | Sequence[Dim]) -> Tensor:
     for name, x in (("a", a), ("b", b)):
         align.check("dot", x, *dims, name=name)
     backend = align.common_backend("dot", (a, b))
-    align.check_sizes("dot", (a, b))
+    equation, kept, shared = _equation(backend, a.dims, b.dims, dims)
+    if shared:
+        align.check_sizes("dot", (a, b))
     table = align.common_lengths("dot", (a, b))
     dtype = dtypes.promote(a.dtype, b.dtype)
     dtype = dtypes.DEFAULT_INT if dtype == "bool" else dtype
     raw_a, raw_b = (_operand(backend, x, dims, dtype) for x in (a, b))
-    equation, kept = _equation(backend, a.dims, b.dims, dims)
     raw = backend.einsum(equation, raw_a, raw_b)
     if table.entries:
         for x in (a, b):
@@ -52,12 +54,24 @@ def dot(a: Tensor, b: Tensor, *, reduce: Dim | Sequence[Dim]) -> Tensor:
 
 
 _Dims = tuple[Dim, ...]
-_EQUATIONS: dict[tuple[_Dims, _Dims, _Dims], tuple[str, _Dims]] = {}
+
+
+class _Equation(NamedTuple):
+    """What the dims of a product say."""
+
+    text: str
+    dims: _Dims
+    """Of the result."""
+    shared: bool
+    """Whether operands share a dim of no static size."""
+
+
+_EQUATIONS: dict[tuple[_Dims, _Dims, _Dims], _Equation] = {}
 _EQUATIONS_KEPT = 1024
 
 
-def _equation(backend: Backend, a: _Dims, b: _Dims, reduce: _Dims) -> tuple[str, _Dims]:
-    """The equation of a product and the dims of its result, kept but in a trace."""
+def _equation(backend: Backend, a: _Dims, b: _Dims, reduce: _Dims) -> _Equation:
+    """The equation of a product, kept but in a trace."""
     if backend.is_tracing():
         return _make_equation(a, b, reduce)
     key = (a, b, reduce)
@@ -68,12 +82,13 @@ def _equation(backend: Backend, a: _Dims, b: _Dims, reduce: _Dims) -> tuple[str,
     return _EQUATIONS[key]
 
 
-def _make_equation(a: _Dims, b: _Dims, reduce: _Dims) -> tuple[str, _Dims]:
+def _make_equation(a: _Dims, b: _Dims, reduce: _Dims) -> _Equation:
     kept = [dim for dim in a if dim not in reduce]
     kept += [dim for dim in b if dim not in a]
     letter = dict(zip(align.union((a, b)), _LETTERS, strict=False))
     terms = ["".join([letter[dim] for dim in dims]) for dims in (a, b, kept)]
-    return f"{terms[0]},{terms[1]}->{terms[2]}", tuple(kept)
+    shared = any(dim in b and dim.size is None for dim in a)
+    return _Equation(f"{terms[0]},{terms[1]}->{terms[2]}", tuple(kept), shared)
 
 
 def _operand(backend: Backend, x: Tensor, reduce: Sequence[Dim], dtype: str) -> Raw:
@@ -91,7 +106,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
     align.check("linear", weight, in_dim, out_dim, name="weight")
     if bias is not None:
         align.check("linear", bias, out_dim, name="bias")
-    backend = align.common_backend("linear", (x, weight) if bias is None else (x, weight, bias))
+    backend, operands = x.backend, (weight,) if bias is None else (weight, bias)
+    for other in operands:
+        if other.backend is not backend:
+            raise errors.two_backends("linear", x, other)
     rest = tuple([dim for dim in x.dims if dim is not in_dim])
     if out_dim in rest:
         raise errors.repeated_dim("linear", (*rest, out_dim), out_dim)
@@ -99,8 +117,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
     raws = [x.raw_in((*rest, in_dim)), weight.raw_in((in_dim, out_dim))]
     if bias is not None:
         raws.append(bias.raw_in((out_dim,)))
-    types = [backend.dtype(raw) for raw in raws]
-    if types.count(types[0]) != len(types):
-        dtype = dtypes.promote(types[0], types[1])
+    dtype = backend.dtype(raws[0])
+    if any([backend.dtype(raw) != dtype for raw in raws]):  # noqa: C419  (half the time)
+        dtype = dtypes.promote(dtype, backend.dtype(raws[1]))
         raws = [backend.cast(raw, dtype) for raw in raws]
     return Tensor(backend.linear(*raws), (*rest, out_dim), x.lengths_table, backend=backend)
