@@ -160,6 +160,7 @@ def _make_plan(
     fits = len(key) == len(value) == len(batch) + 2
     if not fits or len(rows) > 1 or len(outs) != 1 or outs[0] in rows:
         return None
+    single = len(rows) == 0
     dims = (*[dim for dim in query if dim is not feature], *outs)
     return _Plan(
         len(batch),
@@ -167,11 +168,11 @@ def _make_plan(
         align.move_to(key, (*batch, axis, feature)),
         align.move_to(value, (*batch, axis, *outs)),
         align.move_to((*batch, *rows, *outs), dims),
-        not rows,
+        single,
         feature,
         axis,
         outs[0],
-        (*batch, *(rows or (_ONE,)), axis),
+        (*batch, *((_ONE,) if single else rows), axis),
         dims,
     )
 
