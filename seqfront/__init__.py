@@ -54,7 +54,7 @@ from seqfront.loss import rnnt_loss_packed as rnnt_loss_packed
 from seqfront.loss import rnnt_loss_pruned as rnnt_loss_pruned
 from seqfront.loss import rnnt_loss_simple as rnnt_loss_simple
 from seqfront.loss import tdt_loss as tdt_loss
-from seqfront.nn.attention import dot_attention as dot_attention
+from seqfront.nn.dot_attention import dot_attention as dot_attention
 from seqfront.ops.activations import elu as elu
 from seqfront.ops.activations import gelu as gelu
 from seqfront.ops.activations import hard_sigmoid as hard_sigmoid

@@ -45,14 +45,19 @@ def distinct(op: str, dims: Sequence[Dim]) -> tuple[Dim, ...]:
 
 def check_sizes(op: str, xs: Sequence[Tensor], apart: Sequence[Dim] = ()) -> None:
     """That a dim has one extent in all operands, as far as it is known; except dims `apart`."""
-    seen: dict[Dim, tuple[Tensor, int]] = {}
+    seen: dict[Dim, int] = {}
     for x in xs:
         for dim, size in zip(x.dims, x.backend.static_shape(x.raw), strict=True):
-            if size is None or dim.size is not None or dim in apart:
+            if size is None or dim in apart:
                 continue
-            other, known = seen.setdefault(dim, (x, size))
-            if known != size:
+            known = seen.setdefault(dim, size)
+            if known != size and dim.size is None:
+                other = next(y for y in xs if dim in y.dims and _extent(y, dim) == known)
                 raise errors.sizes_differ(op, dim, other, x)
+
+
+def _extent(x: Tensor, dim: Dim) -> int | None:
+    return x.backend.static_shape(x.raw)[x.dims.index(dim)]
 
 
 class Move(NamedTuple):
@@ -70,12 +75,8 @@ class Plan(NamedTuple):
 
 
 _PLANS: dict[tuple[tuple[Dim, ...], ...], Plan | None] = {}
+_MOVES: dict[tuple[tuple[Dim, ...], tuple[Dim, ...]], Move | None] = {}
 _PLANS_KEPT = 4096
-
-
-def is_suffix(dims: tuple[Dim, ...], wanted: tuple[Dim, ...]) -> bool:
-    """Whether axes over `dims` broadcast against axes over `wanted` as they are: no plan needed."""
-    return dims == wanted[len(wanted) - len(dims) :]
 
 
 def plan(op: str, xs: Sequence[Tensor], allow_broadcast: bool = False) -> Plan:
@@ -126,6 +127,18 @@ def move_to(dims: tuple[Dim, ...], wanted: tuple[Dim, ...]) -> Move | None:
     # axes before the first present one are left to broadcasting
     shifted = tuple(axis - leading for axis in inserted)
     return Move(permutation, shifted or None)
+
+
+def move(backend: Backend, dims: tuple[Dim, ...], wanted: tuple[Dim, ...]) -> Move | None:
+    """`move_to`, made once for the same dims, but in a trace."""
+    if backend.is_tracing():
+        return move_to(dims, wanted)
+    key = (dims, wanted)
+    if key not in _MOVES:
+        if len(_MOVES) >= _PLANS_KEPT:
+            _MOVES.clear()
+        _MOVES[key] = move_to(dims, wanted)
+    return _MOVES[key]
 
 
 def moved(backend: Backend, raw: Raw, move: Move | None) -> Raw:

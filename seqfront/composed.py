@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from seqfront import philox
+from seqfront import dtypes, philox
 
 if TYPE_CHECKING:
     from seqfront.backend import Backend, Raw, Size
@@ -32,6 +32,14 @@ class ComposedOps:
     def size(self, x: Raw, axis: int) -> Size:
         """Extent of one axis."""
         return self._p.shape(x)[axis]
+
+    def meet(self, a: Raw, b: Raw) -> bool:
+        """Whether both are of one floating-point dtype, and the extents of `b` are the last ones of
+        `a`, as far as both are known: what goes together as it is."""
+        p = self._p
+        dtype, extents, others = p.dtype(a), p.static_shape(a), p.static_shape(b)
+        fits = extents[len(extents) - len(others) :] == others
+        return fits and dtype == p.dtype(b) and dtypes.is_float(dtype)
 
     def stack(self, xs: Sequence[Raw], axis: int) -> Raw:
         """Join along a new axis."""
@@ -155,6 +163,35 @@ class ComposedOps:
         if scale is not None:
             y = p.binary("mul", y, scale)
         return y if bias is None else p.binary("add", y, bias)
+
+    def attention(
+        self,
+        query: Raw,
+        key: Raw,
+        value: Raw,
+        mask: Raw | None,
+        bias: Raw | None,
+        scale: float,
+    ) -> Raw:
+        """softmax(scale * query . key + bias) . value (Vaswani et al. 2017, arXiv:1706.03762).
+
+        query [..., m, width], key [..., n, width], value [..., n, out] -> [..., m, out]; the mask
+        and bias (float32 for half precision) broadcast against [..., m, n]. Keys where the mask is
+        false are not seen, though they have to be finite; seeing none gives zeros. The softmax is
+        in float32 for half precision.
+        """
+        p = self._p
+        lead = _LETTERS[: len(p.static_shape(query)) - 2]
+        energy = p.einsum(f"{lead}vx,{lead}yx->{lead}vy", p.binary("mul", query, scale), key)
+        dtype = p.dtype(energy)
+        if dtype in ("float16", "bfloat16"):
+            energy = p.cast(energy, "float32")
+        if bias is not None:
+            energy = p.binary("add", energy, bias)
+        if mask is not None:
+            energy = p.where(mask, energy, -math.inf)
+        weight = p.cast(p.softmax(energy, len(lead) + 1), dtype)
+        return p.einsum(f"{lead}vy,{lead}yz->{lead}vz", weight, value)
 
     def lstm(
         self,

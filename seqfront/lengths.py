@@ -12,7 +12,7 @@ dim of its result.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from seqfront.dim import Dim, evaluate
 
@@ -20,11 +20,34 @@ if TYPE_CHECKING:
     from seqfront.backend import Backend, Raw, Size
 
 
-class Entry(NamedTuple):
-    """Lengths of one dim: integers over other dims."""
+class Entry:
+    """Lengths of one dim: integers over other dims. Immutable."""
+
+    __slots__ = ("_masks", "dims", "raw")
 
     raw: Raw
     dims: tuple[Dim, ...]
+    _masks: dict[Size, Raw]
+
+    def __init__(self, raw: Raw, dims: tuple[Dim, ...]) -> None:
+        self.raw = raw
+        self.dims = dims
+        self._masks = {}
+
+    def over(self, dims: tuple[Dim, ...]) -> Entry:
+        """The same over dims of other names; masks made of it are shared."""
+        entry = Entry(self.raw, dims)
+        entry._masks = self._masks
+        return entry
+
+    def mask(self, size: Size, backend: Backend) -> Raw:
+        """bool: which of `size` positions are data, as a last axis. Made once, but in a trace."""
+        if backend.is_tracing():
+            return backend.sequence_mask(self.raw, size)
+        mask = self._masks.get(size)
+        if mask is None:
+            mask = self._masks[size] = backend.sequence_mask(self.raw, size)
+        return mask
 
 
 class Lengths:
@@ -69,12 +92,7 @@ class Lengths:
         entry = self.of(dim, backend)
         if entry is None:
             return None
-        mask_dims = (*entry.dims, dim)
-        if backend.is_tracing():
-            return Entry(backend.sequence_mask(entry.raw, size), mask_dims)
-        return self.kept(
-            (dim, size), lambda: Entry(backend.sequence_mask(entry.raw, size), mask_dims)
-        )
+        return Entry(entry.mask(size, backend), (*entry.dims, dim))
 
     def kept(self, key: object, make: Callable[[], Any]) -> Any:
         """`make()`, which depends on this table and the key alone, made once. Not in a trace."""
@@ -91,7 +109,7 @@ class Lengths:
     def renamed(self, old: Dim, new: Dim, backend: Backend) -> Lengths:
         """The table with `new` in the place of `old`, as a dim and where others depend on it."""
         entries = {
-            dim: Entry(entry.raw, tuple(new if d is old else d for d in entry.dims))
+            dim: entry.over(tuple([new if d is old else d for d in entry.dims]))
             for dim, entry in self.entries.items()
             if dim is not old
         }

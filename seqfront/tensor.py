@@ -49,12 +49,20 @@ class Tensor:
         untrusted: Padding may hold NaN, as it came from outside.
     """
 
-    __slots__ = ("__weakref__", "_backend", "_lengths", "_raw", "dims", "sparse_dim", "untrusted")
+    __slots__ = (
+        "__weakref__", "backend", "dims", "lengths_table", "raw", "sparse_dim", "untrusted",
+    )  # fmt: skip
 
+    raw: Raw
+    """The framework's own tensor, axes in the order of `dims`."""
     dims: tuple[Dim, ...]
     """Dims in the physical order of the axes."""
+    lengths_table: Lengths
+    """The table of lengths this tensor carries, for code that makes new tensors."""
     sparse_dim: Dim | None
     """The dim that the integer values are indices into."""
+    backend: Backend
+    """The backend whose tensor this is."""
     untrusted: bool
     """Whether the padding is as it came from outside. Results of operations never are: their
     padding is finite, though it means nothing."""
@@ -69,24 +77,14 @@ class Tensor:
         backend: Backend,
         untrusted: bool = False,
     ) -> None:
-        self._raw = raw
+        self.raw = raw
         self.dims = dims
-        self._lengths = FULL if lengths is None else lengths
+        self.lengths_table = FULL if lengths is None else lengths
         self.sparse_dim = sparse_dim
-        self._backend = backend
+        self.backend = backend
         self.untrusted = untrusted
 
     # -- what it is -------------------------------------------------------------------------------
-
-    @property
-    def raw(self) -> Raw:
-        """The framework's own tensor, axes in the order of `dims`."""
-        return self._raw
-
-    @property
-    def backend(self) -> Backend:
-        """The backend whose tensor this is."""
-        return self._backend
 
     @property
     def dtype(self) -> str:
@@ -116,18 +114,18 @@ class Tensor:
         scalar, its size. Integers."""
         if not isinstance(dim, Dim):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise errors.not_a_dim("lengths", dim)
-        entry = self._lengths.of(dim, self.backend)
+        entry = self.lengths_table.of(dim, self.backend)
         if entry is not None:
-            return Tensor(entry.raw, entry.dims, self._lengths, backend=self.backend)
+            return Tensor(entry.raw, entry.dims, self.lengths_table, backend=self.backend)
         size = self.backend.convert(self.size(dim), "int32", self.device)
         return Tensor(size, (), backend=self.backend)
 
     def mask(self, dim: Dim) -> Tensor:
         """bool over `dim` and what its lengths depend on: true where there is data."""
         size = self.size(dim)
-        entry = self._lengths.mask(dim, size, self.backend)
+        entry = self.lengths_table.mask(dim, size, self.backend)
         if entry is not None:
-            return Tensor(entry.raw, entry.dims, self._lengths, backend=self.backend)
+            return Tensor(entry.raw, entry.dims, self.lengths_table, backend=self.backend)
         return Tensor(
             self.backend.full((size,), True, "bool", self.device), (dim,), backend=self.backend
         )
@@ -136,12 +134,7 @@ class Tensor:
         """Whether a dim has lengths of its own here, so that there may be padding."""
         if not isinstance(dim, Dim):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise errors.not_a_dim("is_ragged", dim)
-        return self._lengths.of(dim, self.backend) is not None
-
-    @property
-    def lengths_table(self) -> Lengths:
-        """The table of lengths this tensor carries, for code that makes new tensors."""
-        return self._lengths
+        return self.lengths_table.of(dim, self.backend) is not None
 
     # -- the same values otherwise ----------------------------------------------------------------
 
@@ -169,7 +162,7 @@ class Tensor:
         if new.size is not None and size is not None and new.size != size:
             raise errors.wrong_size("rename", self, new, size)
         dims = tuple(new if dim is old else dim for dim in self.dims)
-        lengths = self._lengths.renamed(old, new, self.backend)
+        lengths = self.lengths_table.renamed(old, new, self.backend)
         return self._same(dims, lengths, self.sparse_dim)
 
     def labels_of(self, dim: Dim | None) -> Tensor:
@@ -178,7 +171,7 @@ class Tensor:
             raise errors.not_a_dim("labels_of", dim)
         if dim is not None and not dtypes.is_int(self.dtype):
             raise errors.wrong_dtype("labels_of", "x", self, "an integer type")
-        return self._same(self.dims, self._lengths, dim)
+        return self._same(self.dims, self.lengths_table, dim)
 
     def with_lengths(self, table: Lengths) -> Tensor:
         """The same tensor with another table of lengths."""
@@ -318,7 +311,7 @@ class Tensor:
     # -- nested structures: static parts and raw tensors (the protocol of tf.nest) ----------------
 
     def __tf_flatten__(self) -> tuple[Any, tuple[Any, ...]]:
-        entries = self._lengths.entries
+        entries = self.lengths_table.entries
         over = tuple((dim, entry.dims) for dim, entry in entries.items())
         static = (self.backend, self.dims, self.sparse_dim, self.untrusted, over)
         return static, (self.raw, *(entry.raw for entry in entries.values()))

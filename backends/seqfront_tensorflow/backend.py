@@ -10,6 +10,7 @@ import tensorflow as tf
 import seqfront.backend
 from seqfront.backend import Raw, Size
 from seqfront_tensorflow import values
+from seqfront_tensorflow.attention import Attention
 from seqfront_tensorflow.contraction import Contraction
 from seqfront_tensorflow.control import Control
 from seqfront_tensorflow.convolution import Convolution
@@ -45,6 +46,7 @@ class Backend(
     Convolution,
     Control,
     Gradient,
+    Attention,
     Recurrence,
     seqfront.backend.Backend,
 ):

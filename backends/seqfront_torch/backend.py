@@ -12,6 +12,7 @@ from torch._subclasses.functional_tensor import FunctionalTensor
 import seqfront.backend
 from seqfront.composed import LinkedArrays
 from seqfront_torch import native
+from seqfront_torch.attention import Attention
 from seqfront_torch.contraction import Contraction
 from seqfront_torch.control import Control
 from seqfront_torch.elementwise import Elementwise
@@ -31,6 +32,7 @@ class Backend(
     Contraction,
     Control,
     Gradient,
+    Attention,
     Fused,
     Recurrent,
     LinkedArrays,

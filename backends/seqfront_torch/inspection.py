@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.compiler import is_compiling
 from torch.fx.experimental.symbolic_shapes import has_static_value
 
 from seqfront import errors
@@ -75,9 +76,22 @@ class Inspection:
 
     def static_shape(self, x: torch.Tensor) -> tuple[int | None, ...]:
         """Extents that the trace takes for constants, and None for the others."""
-        if torch.compiler.is_compiling():
+        if is_compiling():
             return tuple([size if has_static_value(size) else None for size in x.shape])
         return x.shape
+
+    def meet(self, a: torch.Tensor, b: torch.Tensor) -> bool:
+        """Whether both are of one float dtype, and the extents of `b` are the last ones of `a`."""
+        if is_compiling():
+            extents, others = self.static_shape(a), self.static_shape(b)
+        else:
+            extents, others = a.shape, b.shape
+        if len(others) == 1 <= len(extents):
+            fits = extents[-1] == others[0]
+        else:
+            fits = extents == others or extents[len(extents) - len(others) :] == others
+        dtype = a.dtype
+        return fits and dtype == b.dtype and dtype.is_floating_point
 
     def dtype(self, x: torch.Tensor) -> str:
         """Dtype by name."""

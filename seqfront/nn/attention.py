@@ -1,13 +1,7 @@
-"""Attention: what each query finds among keys.
-
-There is no mask to pass: keys beyond the lengths of a sequence are never seen, whatever they hold,
-and a query that sees no key at all gets zeros. Batch dims, heads and their order are nobody's
-business: what query and key share goes together, and the rest is kept.
-"""
+"""Attention layers: projections into heads around `dot_attention`."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 from seqfront import align, errors
@@ -15,91 +9,15 @@ from seqfront.dim import Dim
 from seqfront.lengths import FULL
 from seqfront.nn import attention_state
 from seqfront.nn.attention_state import AttentionCache, AttentionState, CausalState
+from seqfront.nn.dot_attention import default_scale, dot_attention
 from seqfront.nn.linear import Linear
 from seqfront.nn.module import Module
-from seqfront.nn.position import Position, distances
+from seqfront.nn.position import Position
 from seqfront.nn.stateful import Stateful, blank, dtype_with, kept, wrong_state
-from seqfront.ops import elementwise, noise
-from seqfront.ops.contract import dot
-from seqfront.ops.dtype import cast
+from seqfront.ops import noise
 from seqfront.ops.mask import clean
 from seqfront.ops.shape import expand_dim, merge_dims, split_dim, squeeze
-from seqfront.ops.softmax import softmax
 from seqfront.tensor import Tensor
-
-
-def dot_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    *,
-    feature: Dim,
-    axis: Dim,
-    causal: Dim | None = None,
-    start: Tensor | None = None,
-    bias: Tensor | None = None,
-    scale: float | None = None,
-    dropout: float = 0.0,
-) -> Tensor:
-    """Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762, equation 1).
-
-    Values are averaged with weights softmax(scale * query . key + bias) over `axis`.
-
-    Args:
-        query: [..., feature], floating point.
-        key: [..., axis, feature]; `axis` may be ragged: its padding is not seen.
-        value: [..., axis, anything].
-        feature: What query and key are compared by.
-        axis: The dim of the keys. The query does not have it: in self-attention rename it there,
-            `x.rename(time, key_time)`.
-        causal: A dim of the query, whose position i sees keys 0 ... start + i only.
-        start: With `causal`: integers over batch dims, how many keys were before the first query.
-        bias: Added before the softmax, over dims that query and key have; -inf hides a key.
-        scale: Default 1 / sqrt(size of `feature`).
-        dropout: Probability that a weight is dropped. For training only.
-
-    Returns:
-        Dims of the query without `feature`, and those of the value without `axis`. The softmax is
-        computed in float32 for half precision. A query that sees no key gives zeros.
-
-    Example:
-        >>> import seqfront as sf
-        >>> time, keys, feature = sf.Dim("time", 5), sf.Dim("keys", 7), sf.Dim("feature", 8)
-        >>> x, y = sf.ones((time, feature)), sf.ones((keys, feature))
-        >>> sf.dot_attention(x, y, y, feature=feature, axis=keys)
-        float32[time:5, feature:8] numpy:cpu
-    """
-    align.check("dot_attention", query, feature, *_given(causal), name="query")
-    align.check("dot_attention", key, axis, feature, name="key")
-    align.check("dot_attention", value, axis, name="value")
-    if axis in query.dims:
-        raise errors.shared_key_axis(query, axis)
-    table = align.common_lengths("dot_attention", (query, key, value))
-    query, key, value = (x.with_lengths(table) for x in (query, key, value))
-    factor = _scale(feature) if scale is None else scale
-    energy = dot(query * factor, key, reduce=feature)
-    if energy.dtype in ("float16", "bfloat16"):
-        energy = cast(energy, "float32")
-    if bias is not None:
-        align.check("dot_attention", bias, name="bias")
-        if any(dim not in energy.dims for dim in bias.dims):
-            raise errors.foreign_bias(energy, bias)
-        energy = energy + bias
-    if causal is not None:
-        ahead = distances(query, key, axis=causal, keys=axis, start=start)
-        energy = elementwise.where(ahead <= 0, energy, -math.inf)
-    weight = cast(softmax(energy, axis=axis), value.dtype)
-    return dot(noise.dropout(weight, dropout), value, reduce=axis)
-
-
-def _given(dim: Dim | None) -> tuple[Dim, ...]:
-    return () if dim is None else (dim,)
-
-
-def _scale(feature: Dim) -> float:
-    if feature.size is None:
-        raise errors.size_unknown("dot_attention", feature)
-    return max(1, feature.size) ** -0.5
 
 
 class MultiHeadAttention(Module):
@@ -170,7 +88,7 @@ class MultiHeadAttention(Module):
     ) -> Tensor:
         """What the queries of `x` find in `source`; with an `axis`, their places count."""
         query, key = self.split(self.query, x), source.keys
-        bias, scale = None, _scale(self.feature)
+        bias, scale = None, default_scale(self.feature)
         if axis is not None:
             query = self.position.turn(query, axis=axis, start=start)
             key = self.position.turn(key, axis=self.keys)
@@ -272,7 +190,7 @@ class CausalSelfAttention(MultiHeadAttention, Stateful):
             DimError: There is no room for so many positions. (In a compiled graph, where nothing
                 can be raised, the rows that are too long give NaN.)
         """
-        align.check("CausalSelfAttention", x, self.in_dim, *_given(axis))
+        align.check("CausalSelfAttention", x, self.in_dim, *(() if axis is None else (axis,)))
         if state is not None:
             self._check(state)
         if axis is None:

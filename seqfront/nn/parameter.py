@@ -66,7 +66,8 @@ class Parameter(Tensor):
         if trainable and not dtypes.is_float(dtype):
             raise errors.not_trainable(dtype)
         backend = backends.default()
-        super().__init__(None, dims, FULL, backend=backend)
+        self.dims, self.lengths_table = dims, FULL
+        self.sparse_dim, self.untrusted = None, False
         if isinstance(initial, Initializer):
             value = initial(dims, randomness.next_stream())
         else:
@@ -82,12 +83,12 @@ class Parameter(Tensor):
         self._owner = self._own
 
     @property
-    def raw(self) -> Raw:
+    def raw(self) -> Raw:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The framework's variable, as its owner has it now."""
         return self._owner[self._key]
 
     @property
-    def backend(self) -> Backend:
+    def backend(self) -> Backend:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The backend of the owner."""
         return backends.of(self._owner[self._key])
 
@@ -120,6 +121,11 @@ class Parameter(Tensor):
             )
         self.trainable = trainable
         self._own["value"] = self.variable_of(self.backend)
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """What a copy or pickle holds: not `raw` and `backend`, which the owner has."""
+        held = ("dims", "lengths_table", "sparse_dim", "untrusted", *self.__slots__)
+        return None, {name: getattr(self, name) for name in held}
 
     def owned_by(self, owner: Mapping[str, Raw], key: str) -> None:
         """Read the value from `owner[key]` from now on; for the bridges to frameworks."""

@@ -88,10 +88,10 @@ class Recurrent(Stateful, Generic[State]):
         else:
             y, *parts = self._run(backend, raw, start, self._mask(x, axis, batch))
         table = align.common_lengths(self._name, (x, *state))
-        sizes = tuple(x.size(dim) for dim in batch)
 
         def named(raw: Raw, dims: tuple[Dim, ...], lead: tuple[object, ...]) -> Tensor:
             if len(batch) != 1:
+                sizes = [x.size(dim) for dim in batch]
                 raw = backend.reshape(raw, (*lead, *sizes, self.out_dim.size))
             return Tensor(raw, (*dims, *batch, self.out_dim), table, backend=backend)
 
@@ -106,11 +106,11 @@ class Recurrent(Stateful, Generic[State]):
             if len(part.dims) != len(batch) + 1:
                 raise errors.wrong_dims(self._name, part, (*batch, self.out_dim), name)
             align.common_backend(self._name, (x, part))
-            align.check_sizes(self._name, (x, part))
+        align.check_sizes(self._name, (x, *state))
         return state
 
     def _batch(self, x: Tensor, axis: Dim | None) -> tuple[Dim, ...]:
-        return tuple(dim for dim in x.dims if dim is not axis and dim is not self.in_dim)
+        return tuple([dim for dim in x.dims if dim is not axis and dim is not self.in_dim])
 
     def _flat(self, x: Tensor, batch: tuple[Dim, ...]) -> Raw:
         """[batch..., out] as [count, out]."""

@@ -15,6 +15,8 @@ from seqfront.tensor import Tensor
 
 def carried(x: Tensor, changed: Sequence[Dim], op: Callable[[Tensor], Tensor]) -> Lengths:
     """The table of `x`, with `op` applied to lengths that run over any of the `changed` dims."""
+    if not x.lengths_table.entries:
+        return x.lengths_table
     entries: dict[Dim, Entry] = {}
     for dim, entry in x.lengths_table.entries.items():
         touched = any(d in changed for d in entry.dims)

@@ -6,6 +6,7 @@ Dims say it all: those not in the result are summed over, and those that several
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from seqfront import align, dtypes, errors, precision
 from seqfront.backend import Backend, Raw
@@ -15,6 +16,7 @@ from seqfront.ops.reduce import longest
 from seqfront.tensor import Tensor
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_Dims = tuple[Dim, ...]
 
 
 def dot(a: Tensor, b: Tensor, *, reduce: Dim | Sequence[Dim]) -> Tensor:
@@ -78,30 +80,69 @@ def einsum(*xs: Tensor, out: Sequence[Dim]) -> Tensor:
     return _contracted("einsum", xs, dims)
 
 
-def _contracted(op: str, xs: Sequence[Tensor], kept: tuple[Dim, ...]) -> Tensor:
+def _contracted(op: str, xs: Sequence[Tensor], kept: _Dims) -> Tensor:
     """The product of tensors, summed over all dims but `kept`."""
     backend = align.common_backend(op, xs)
-    align.check_sizes(op, xs)
+    equation = _equation(backend, tuple([x.dims for x in xs]), kept)
+    if equation.shared:
+        align.check_sizes(op, xs)
     table = align.common_lengths(op, xs)
-    over = align.union(x.dims for x in xs)
-    gone = tuple(dim for dim in over if dim not in kept)
     dtype = xs[0].dtype
     for x in xs[1:]:
         dtype = dtypes.promote(dtype, x.dtype)
     dtype = dtypes.DEFAULT_INT if dtype == "bool" else precision.product_dtype(backend, dtype)
+    gone = equation.gone
     if table.entries:
-        xs = _with_masks([x.with_lengths(table) for x in xs], over, gone)
+        masked_xs = _with_masks([x.with_lengths(table) for x in xs], equation.over, gone)
+        if len(masked_xs) > len(xs):
+            equation = _equation(backend, tuple([x.dims for x in masked_xs]), kept)
+        xs = masked_xs
         for x in xs:
             table = longest(x.with_lengths(table), gone)
     raws = [_operand(backend, x, gone, dtype) for x in xs]
-    letter = dict(zip(over, _LETTERS, strict=False))
-    terms = ["".join(letter[d] for d in dims) for dims in (*(x.dims for x in xs), kept)]
     try:
-        raw = backend.einsum(f"{','.join(terms[:-1])}->{terms[-1]}", *raws)
+        raw = backend.einsum(equation.text, *raws)
     except RuntimeError:
         align.check_devices(op, xs)
         raise
     return Tensor(raw, kept, table, backend=backend)
+
+
+class _Equation(NamedTuple):
+    """What the dims of a product say."""
+
+    text: str
+    over: _Dims
+    """All dims."""
+    gone: _Dims
+    """Those summed over."""
+    shared: bool
+    """Whether operands share a dim of no static size."""
+
+
+_EQUATIONS: dict[tuple[tuple[_Dims, ...], _Dims], _Equation] = {}
+_EQUATIONS_KEPT = 1024
+
+
+def _equation(backend: Backend, operands: tuple[_Dims, ...], kept: _Dims) -> _Equation:
+    """The equation of a product, kept but in a trace."""
+    if backend.is_tracing():
+        return _make_equation(operands, kept)
+    key = (operands, kept)
+    if key not in _EQUATIONS:
+        if len(_EQUATIONS) >= _EQUATIONS_KEPT:
+            _EQUATIONS.clear()
+        _EQUATIONS[key] = _make_equation(*key)
+    return _EQUATIONS[key]
+
+
+def _make_equation(operands: tuple[_Dims, ...], kept: _Dims) -> _Equation:
+    over = align.union(operands)
+    gone = tuple([dim for dim in over if dim not in kept])
+    letter = dict(zip(over, _LETTERS, strict=False))
+    terms = ["".join([letter[dim] for dim in dims]) for dims in (*operands, kept)]
+    shared = any(dim.size is None and sum(dim in dims for dims in operands) > 1 for dim in over)
+    return _Equation(f"{','.join(terms[:-1])}->{terms[-1]}", over, gone, shared)
 
 
 def _with_masks(xs: list[Tensor], over: tuple[Dim, ...], gone: tuple[Dim, ...]) -> list[Tensor]:
@@ -135,19 +176,21 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
     align.check("linear", weight, in_dim, out_dim, name="weight")
     if bias is not None:
         align.check("linear", bias, out_dim, name="bias")
-    backend = align.common_backend("linear", (x, weight) if bias is None else (x, weight, bias))
+    backend, operands = x.backend, (weight,) if bias is None else (weight, bias)
+    for other in operands:
+        if other.backend is not backend:
+            raise errors.two_backends("linear", x, other)
     rest = tuple([dim for dim in x.dims if dim is not in_dim])
     if out_dim in rest:
         raise errors.repeated_dim("linear", (*rest, out_dim), out_dim)
-    raws = [
-        masked(clean(x), 0.0, (in_dim,)).raw_in((*rest, in_dim)),
-        weight.raw_in((in_dim, out_dim)),
-    ]
+    x = masked(clean(x), 0.0, (in_dim,)) if x.lengths_table.entries else x
+    raws = [x.raw_in((*rest, in_dim)), weight.raw_in((in_dim, out_dim))]
     if bias is not None:
         raws.append(bias.raw_in((out_dim,)))
     types = [backend.dtype(raw) for raw in raws]
-    dtype = precision.product_dtype(backend, dtypes.promote(types[0], types[1]))
+    dtype = precision.product_dtype(backend, types[0])
     if types.count(dtype) != len(types):
+        dtype = precision.product_dtype(backend, dtypes.promote(types[0], types[1]))
         raws = [backend.cast(raw, dtype) for raw in raws]
     try:
         raw = backend.linear(*raws)

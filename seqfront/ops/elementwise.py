@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from seqfront import align, backends, dtypes, errors
 from seqfront.backend import Backend, BinaryName, Raw, UnaryName
+from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry, Lengths
 from seqfront.ops.mask import clean, without_poles
 from seqfront.tensor import Operand, Tensor, operators
@@ -40,32 +41,39 @@ def binary(name: BinaryName, a: Operand, b: Operand, *, allow_broadcast: bool = 
         raise errors.two_backends(name, a, b)
     if a.untrusted or b.untrusted:
         a, b = clean(a), clean(b)
-    raw_a = without_poles(a) if name == "pow" else a.raw
-    raw_b = without_poles(b) if name in _DIVISIONS else b.raw
-    dims, table = a.dims, a.lengths_table
-    if b.lengths_table is not table:
-        table = align.common_lengths(name, (a, b))
-    if align.is_suffix(b.dims, dims):
-        if b.dims:
-            extents, others = backend.static_shape(raw_a), backend.static_shape(raw_b)
-            if extents[len(extents) - len(others) :] != others:
-                align.check_sizes(name, (a, b))
-    else:
-        align.check_sizes(name, (a, b))
-        plan = align.plan(name, (a, b), allow_broadcast)
-        raw_a = align.moved(backend, raw_a, plan.moves[0])
-        raw_b = align.moved(backend, raw_b, plan.moves[1])
-        dims = plan.dims
-    type_a, type_b = backend.dtype(raw_a), backend.dtype(raw_b)
-    if type_a != type_b or type_a not in dtypes.FLOATS or name in _LOGICAL:
-        wanted = _operand_dtype(name, a, b, dtypes.promote(type_a, type_b))
-        raw_a, raw_b = _as(backend, raw_a, wanted), _as(backend, raw_b, wanted)
+    raw_a, raw_b, dims = a.raw, b.raw, a.dims
+    if name in _DIVISIONS:
+        raw_b = without_poles(b)
+    elif name == "pow":
+        raw_a = without_poles(a)
+    table, other = a.lengths_table, b.lengths_table
+    if other is not table and other is not FULL:
+        table = other if table is FULL else align.common_lengths(name, (a, b))
+    over = b.dims
+    broadcasts = over == dims or over == dims[len(dims) - len(over) :]  # as the axes are
+    if not broadcasts or name in _LOGICAL or not backend.meet(raw_a, raw_b):
+        dims, raw_a, raw_b = _aligned(name, a, b, raw_a, raw_b, allow_broadcast)
     try:
         raw = backend.binary(name, raw_a, raw_b)
     except RuntimeError:
         align.check_devices(name, (a, b))
         raise
     return Tensor(raw, dims, table, backend=backend)
+
+
+def _aligned(
+    name: BinaryName, a: Tensor, b: Tensor, raw_a: Raw, raw_b: Raw, allow_broadcast: bool
+) -> tuple[tuple[Dim, ...], Raw, Raw]:
+    """Dims of the result, and the operands with axes and dtypes that go together."""
+    backend = a.backend
+    align.check_sizes(name, (a, b))
+    plan = align.plan(name, (a, b), allow_broadcast)
+    wanted = _operand_dtype(name, a, b, dtypes.promote(backend.dtype(raw_a), backend.dtype(raw_b)))
+    raw_a, raw_b = (
+        _as(backend, align.moved(backend, raw, move), wanted)
+        for raw, move in zip((raw_a, raw_b), plan.moves, strict=True)
+    )
+    return plan.dims, raw_a, raw_b
 
 
 def _with_number(name: BinaryName, x: Any, number: Any, reverse: bool) -> Tensor:

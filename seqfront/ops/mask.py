@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from seqfront import align, dtypes, errors
 from seqfront.backend import Raw
 from seqfront.dim import Dim
-from seqfront.lengths import Entry
+from seqfront.lengths import Entry, Lengths
 from seqfront.tensor import Tensor
 
 
@@ -66,7 +66,7 @@ def without_poles(x: Tensor, value: float = 1) -> Raw:
 def padding_mask(x: Tensor, dims: Sequence[Dim] | None = None) -> Raw | None:
     """`data_mask` as a raw bool that broadcasts against `x.raw`; kept with the lengths."""
     table, backend = x.lengths_table, x.backend
-    if not table.entries:
+    if not table.entries or (dims is not None and not are_ragged(table, dims)):
         return None
     if backend.is_tracing():
         return _padding_mask(x, dims)
@@ -74,11 +74,23 @@ def padding_mask(x: Tensor, dims: Sequence[Dim] | None = None) -> Raw | None:
     return table.kept(key, lambda: _padding_mask(x, dims))
 
 
+def are_ragged(table: Lengths, dims: Sequence[Dim]) -> bool:
+    """Whether the table may say anything of some dims: a quick look."""
+    for dim in dims:
+        derived = dim.expr is not None and len(dim.expr.dims) == 1  # from one that may be ragged
+        if derived or dim in table.entries:
+            return True
+        for entry in table.entries.values():
+            if dim in entry.dims:
+                return True
+    return False
+
+
 def _padding_mask(x: Tensor, dims: Sequence[Dim] | None) -> Raw | None:
     mask = data_mask(x, dims)
     if mask is None:
         return None
-    return align.moved(x.backend, mask.raw, align.move_to(mask.dims, x.dims))
+    return align.moved(x.backend, mask.raw, align.move(x.backend, mask.dims, x.dims))
 
 
 def data_mask(x: Tensor, dims: Sequence[Dim] | None = None) -> Tensor | None:
@@ -120,7 +132,10 @@ def _depends(x: Tensor, dim: Dim, dims: Sequence[Dim]) -> bool:
 
 def own_lengths(x: Tensor, dim: Dim) -> Entry | None:
     """Lengths of a dim that vary over dims of `x` itself; None if the dim is full in `x`."""
-    entry = x.lengths_table.of(dim, x.backend)
+    table = x.lengths_table
+    if not table.entries:
+        return None
+    entry = table.of(dim, x.backend)
     if entry is None or any(d not in x.dims for d in entry.dims):
         return None
     return entry

@@ -36,18 +36,26 @@ def merge_dims(x: Tensor, dims: Sequence[Dim], out_dim: Dim | None = None) -> Te
         for dim in dims[1:]:
             out_dim = out_dim * dim
     at = x.dims.index(dims[0])
-    head = tuple(dim for dim in x.dims[:at] if dim not in dims)
-    tail = tuple(dim for dim in x.dims[at + 1 :] if dim not in dims)
+    head = tuple([dim for dim in x.dims[:at] if dim not in dims])
+    tail = tuple([dim for dim in x.dims[at + 1 :] if dim not in dims])
+    extents = _extents(x)
     size: Size = 1
     for dim in dims:
-        size = size * x.size(dim)
-    shape = [*(x.size(d) for d in head), size, *(x.size(d) for d in tail)]
+        size = size * extents[dim]
+    shape = [*[extents[d] for d in head], size, *[extents[d] for d in tail]]
     raw = x.backend.reshape(x.raw_in((*head, *dims, *tail)), shape)
     merged = align.distinct("merge_dims", (*head, out_dim, *tail))
     if out_dim.size is not None and isinstance(size, int) and out_dim.size != size:
         raise errors.wrong_size("merge_dims", x, out_dim, size)
     table = carried(x, dims, lambda n: merge_dims(_over_all(n, dims, x), dims, out_dim))
     return Tensor(raw, merged, table, x.sparse_dim, backend=x.backend)
+
+
+def _extents(x: Tensor) -> dict[Dim, Size]:
+    """Padded extents by dim: what is static is known in a trace, too."""
+    if x.backend.is_tracing():
+        return {dim: x.size(dim) for dim in x.dims}
+    return dict(zip(x.dims, x.backend.shape(x.raw), strict=True))
 
 
 def _over_all(lengths: Tensor, dims: Sequence[Dim], like: Tensor) -> Tensor:
@@ -71,19 +79,19 @@ def split_dim(x: Tensor, axis: Dim, into: Sequence[Dim]) -> Tensor:
     if own_lengths(x, axis) is not None:
         raise errors.ragged_dim("split_dim", x, axis)
     x = clean(x)
-    at, total = x.dims.index(axis), x.size(axis)
-    known = 1
-    for dim in into:
-        known *= dim.size if dim.size is not None else 1
-    unknown = [dim for dim in into if dim.size is None]
-    fits = len(unknown) <= 1
+    at, extents, sizes = x.dims.index(axis), _extents(x), [dim.size for dim in into]
+    total, known = extents[axis], 1
+    for size in sizes:
+        known *= 1 if size is None else size
+    unknown = sizes.count(None)
+    fits = unknown <= 1
     if fits and isinstance(total, int):
         fits = total == known if not unknown else known > 0 and total % known == 0
     if not fits:
         raise errors.cannot_split(x, axis, into)
-    sizes = [dim.size if dim.size is not None else total // known for dim in into]
-    rest = [x.size(dim) for dim in x.dims]
-    raw = x.backend.reshape(x.raw, [*rest[:at], *sizes, *rest[at + 1 :]])
+    rest = list(extents.values())
+    whole = [total // known if size is None else size for size in sizes]
+    raw = x.backend.reshape(x.raw, [*rest[:at], *whole, *rest[at + 1 :]])
     dims = align.distinct("split_dim", (*x.dims[:at], *into, *x.dims[at + 1 :]))
     table = carried(x, (axis,), lambda n: split_dim(n, axis, into))
     return Tensor(raw, dims, table, x.sparse_dim, backend=x.backend)

@@ -78,6 +78,33 @@ def _layer_norm() -> list[Inputs]:
     return [*found, Inputs("constant rows", (constant, scale, bias), (1e-3,))]
 
 
+def _attention() -> list[Inputs]:
+    few, none = np.array([[True, True, False]]), np.zeros((1, 3), bool)
+    padding = np.array([[[[True, False, True]]], [[[False] * 3]]])  # nothing to see in the second
+    causal = np.tri(4, 3, dtype=bool)
+    bias = np.where(causal, floats(4, 3, seed=4), np.float32(-INF))
+    found: list[Inputs] = []
+    for what, lead, mask, added in (
+        ("plain", (), None, None), ("masked", (), few, None), ("nothing seen", (), none, None),
+        ("batch", (2,), padding[:, 0], None), ("heads", (2, 5), padding, None),
+        ("causal", (2, 5), causal, None), ("bias", (2, 5), None, bias[None, None]),
+        ("bias and mask", (2, 5), padding, bias), ("three lead axes", (2, 1, 2), few, bias),
+        ("no row", (0, 2), None, None),
+    ):  # fmt: skip
+        q, k, v = (floats(*lead, n, 8, seed=i) for i, n in enumerate((4, 3, 3)))
+        found.append(Inputs(what, (q, k, v, mask, added), (0.3,), added is None))
+    q, k, v = floats(2, 5, 4, 8), floats(2, 5, 3, 8, seed=1), floats(2, 5, 3, 6, seed=2)
+    half = [x.astype("float16") for x in (q, k, v)]
+    return [
+        *found,
+        Inputs("other width", (q, k, v, padding, None), (0.3,)),
+        Inputs("no key", (q, k[:, :, :0], v[:, :, :0], None, None), (0.3,)),
+        Inputs("no query", (q[:, :, :0], k, v, padding, None), (0.3,)),
+        Inputs("float16", (*half[:2], half[1], padding, None), (0.3,), False),
+        Inputs("finite bias", (q, k, k, padding, floats(4, 3, seed=4)), (0.3,)),
+    ]
+
+
 def _lstm() -> list[Inputs]:
     found: list[Inputs] = []
     for time, batch, lengths in (
@@ -128,6 +155,23 @@ def _logaddexp() -> list[Inputs]:
 
 OVERRIDES: dict[str, Callable[[], list[Inputs]]] = {
     "size": lambda: [Inputs("axis", (floats(2, 3),), (1,), False)],
+    "meet": lambda: (
+        [
+            Inputs(f"{a} {b} {dtype}", (floats(*a), floats(*b).astype(dtype)), (), False)
+            for a, b, dtype in [
+                ((2, 3), (3,), "float32"),
+                ((2, 3), (2, 3), "float32"),
+                ((2, 3), (), "float32"),
+                ((2, 3), (2,), "float32"),
+                ((2,), (2, 2), "float32"),
+                ((2, 1), (2, 3), "float32"),
+                ((0,), (0,), "float32"),
+                ((2,), (2,), "float64"),
+                ((2,), (2,), "int32"),
+            ]
+        ]
+        + [Inputs("integers", (ints(2), ints(2)), (), False)]
+    ),
     "stack": lambda: [],  # takes a list: see the cases of primitives
     "full_like": lambda: [Inputs("value", (ints(2, 3),), (7,), False)],
     "sequence_mask": lambda: [
@@ -158,6 +202,7 @@ OVERRIDES: dict[str, Callable[[], list[Inputs]]] = {
     "log_softmax": lambda: _along_axes(many=False),
     "linear": _linear,
     "layer_norm": _layer_norm,
+    "attention": _attention,
     "lstm": _lstm,
     "lstm_cell": lambda: [
         Inputs("state", (floats(2, 12), floats(3, 12, seed=1), floats(2, 3), floats(2, 3, seed=2)))

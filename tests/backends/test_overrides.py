@@ -57,7 +57,7 @@ def test_override_equals_its_default(name: str, op: str, inputs: Inputs) -> None
     args = [None if x is None else b.convert(x) for x in inputs.arrays]
     found = getattr(b, op)(*args, *inputs.rest)
     default = getattr(ComposedOps, op)(b, *args, *inputs.rest)
-    if op == "size":
+    if op in ("size", "meet"):  # no tensors
         assert found == default
         return
     for (dtype, y), (expected_dtype, z) in zip(

@@ -1,22 +1,19 @@
 """What the frontend costs for each eager operation: tiny tensors, so that overhead is all there is.
 
-    python tests/benchmarks/bench_overhead.py [--grad]
+    python tests/benchmarks/bench_overhead.py [--grad] [--rounds 41]
 
-seqfront and raw PyTorch take turns in the same process. Each line gives the median over rounds in
-microseconds, and the median of the ratios within a round. Tensors are 4 x 20 x 32; "ragged" ones
-have lengths.
+Tensors are 4 x 20 x 32; "ragged" ones have lengths. Microseconds of one thread.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import timeit
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn import functional
+from turns import compare, header, line
 
 import seqfront as sf
 
@@ -33,6 +30,8 @@ def cases() -> list[Case]:
     full = sf.wrap(raw, (batch, time, feature))
     ragged = sf.wrap(raw, (batch, time, feature), lengths={time: lengths}) + 0.0
     bias = sf.wrap(vector, (feature,))
+    raw_matrix, twice = torch.randn(32, 32), feature + feature
+    matrix = sf.wrap(raw_matrix, (feature, out))
     frame = sf.wrap(raw[:, 0].clone(), (batch, feature))
     with sf.use_backend("torch"):
         linear, norm, lstm = (
@@ -59,6 +58,21 @@ def cases() -> list[Case]:
             lambda: torch.where(mask, raw, 0.0).sum(1),
         ),
         (
+            "softmax ragged over time",
+            lambda: sf.softmax(ragged, axis=time),
+            lambda: torch.where(mask, raw, -torch.inf).softmax(1),
+        ),
+        (
+            "matmul",
+            lambda: sf.dot(full, matrix, reduce=feature),
+            lambda: raw @ raw_matrix,
+        ),
+        (
+            "concat features",
+            lambda: sf.concat((full, feature), (full, feature), out_dim=twice),
+            lambda: torch.cat((raw, raw), 2),
+        ),
+        (
             "Linear / F.linear",
             lambda: linear(full),
             lambda: functional.linear(raw, weight, offset),
@@ -79,30 +93,17 @@ def cases() -> list[Case]:
     ]
 
 
-def measure(case: Case, rounds: int, calls: int) -> str:
-    """One line: microseconds of both, and the ratio."""
-    name, *functions = case
-    times: list[list[float]] = [[], []]
-    for _ in range(rounds):
-        for kept, function in zip(times, functions, strict=True):
-            kept.append(timeit.timeit(function, number=calls) / calls * 1e6)
-    ours, theirs = map(statistics.median, times)
-    ratio = statistics.median(a / b for a, b in zip(*times, strict=True))
-    return f"{name:<28}{ours:9.2f}{theirs:9.2f}{ratio:8.2f}"
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--grad", action="store_true", help="record for the gradient")
     parser.add_argument("--rounds", type=int, default=41)
-    parser.add_argument("--calls", type=int, default=200)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{'':<28}{'seqfront':>9}{'torch':>9}{'ratio':>8}")
+    print(header("torch"))
     with torch.set_grad_enabled(options.grad):
-        for case in cases():
-            print(measure(case, options.rounds, options.calls))
+        for name, ours, theirs in cases():
+            print(line(name, compare(ours, theirs, options.rounds)), flush=True)
 
 
 if __name__ == "__main__":

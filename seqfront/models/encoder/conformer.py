@@ -158,8 +158,9 @@ class ConformerLayer(Stateful):
         normed = self.attention_norm(x)
         if state is None:
             found: Any = attend(normed, axis=axis)
-            attended: Tensor = found[0] if isinstance(found, tuple) else found
-            x = x + self.dropout(attended)
+            x = x + self.dropout(
+                found[0] if isinstance(self.attention, CausalSelfAttention) else found
+            )
             x = x + self.convolution(x, axis=cast("Dim", axis))
         else:
             found, seen = attend(normed, axis=axis, state=state.attention)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from seqfront import align
 from seqfront.dim import Dim
 from seqfront.nn.attention import SelfAttention
 from seqfront.nn.containers import ModuleList
@@ -12,6 +13,7 @@ from seqfront.nn.feed_forward import Activation, FeedForward
 from seqfront.nn.module import Module
 from seqfront.nn.norm import LayerNorm
 from seqfront.nn.position import Position
+from seqfront.ops.mask import clean
 from seqfront.tensor import Tensor
 
 MakePosition = Callable[[Dim, Dim], Position]
@@ -48,6 +50,8 @@ class TransformerEncoderLayer(Module):
 
     def __call__(self, x: Tensor, *, axis: Dim) -> Tensor:
         """[batch..., axis, dim] -> the same dims; `axis` may be ragged."""
+        align.check("TransformerEncoderLayer", x, axis)
+        x = clean(x)  # once, as it is used twice
         x = x + self.dropout(self.attention(self.attention_norm(x), axis=axis))
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
