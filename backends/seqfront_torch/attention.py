@@ -66,7 +66,7 @@ def _has_kernel(
         query.ndim <= 4
         and query.shape[-1] == value.shape[-1]
         and query.dtype == key.dtype == value.dtype
-        and not (bias is not None and bias.requires_grad)
+        and not (bias is not None and (bias.requires_grad or torch.compiler.is_exporting()))
         and query.numel() > 0
         and key.numel() > 0
     )

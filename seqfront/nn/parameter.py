@@ -96,7 +96,8 @@ class Parameter(Tensor):
     def of_layer(cls, dims: tuple[Dim, ...], owner: Mapping[str, Raw], key: str) -> Self:
         """What stands for a variable that a layer of a framework keeps, in `owner[key]`."""
         parameter = cls.__new__(cls)
-        Tensor.__init__(parameter, None, dims, FULL, backend=backends.of(owner[key]))
+        parameter.dims, parameter.lengths_table = dims, FULL
+        parameter.sparse_dim, parameter.untrusted = None, False
         parameter.trainable = parameter.learned = parameter.bound = True
         parameter._own = {}
         parameter.owned_by(owner, key)

@@ -150,7 +150,7 @@ def _recurrent(cell: Any, x: sf.Tensor) -> Any:
     """A layer stepped by hand."""
     last, y = sf.scan(
         lambda state, x: cell(x, axis=None, state=state)[::-1],
-        cell.initial_state(x, time),
+        cell.initial_state((batch,), like=x),
         x,
         axis=time,
     )

@@ -57,6 +57,7 @@ NOISE = [
         {"x": _X, "seed": _SEED},
         RAGGED,
         covers=("random_integers",),
+        mixes_batch="the result has no batch",
         extent_matters=_EXTENT,
         no_gradient=_INT,
     ),
