@@ -6,7 +6,9 @@ operation raises it.
 """
 
 from seqfront.errors.attention import (
+    chunk_too_long,
     foreign_bias,
+    heads_do_not_divide,
     missing_source,
     shared_key_axis,
     unexpected_source,
@@ -180,12 +182,14 @@ __all__ = [
     "cannot_combine",
     "cannot_split",
     "checkpoint_misfit",
+    "chunk_too_long",
     "empty_band",
     "extra_missing",
     "foreign_bias",
     "foreign_gradient",
     "foreign_labels",
     "foreign_lengths",
+    "heads_do_not_divide",
     "index_out_of_range",
     "infeasible",
     "kernel_misfit",

@@ -46,3 +46,23 @@ def missing_source(x: Tensor) -> DimError:
         [("x", x)],
         "source=decoder.project(encoded, time); or make the decoder without a source_dim.",
     )
+
+
+def heads_do_not_divide(layer: str, dim: Dim, heads: int) -> DimError:
+    """Features that heads cannot share equally."""
+    return DimError(
+        f"{layer}: {heads} heads do not divide {dim.size} features.",
+        [("dim", repr(dim)), ("heads", heads)],
+        "heads cut the features into equal parts.",
+    )
+
+
+def chunk_too_long(x: Tensor, axis: Dim, size: int, segment: int, right: int) -> DimError:
+    """More frames at once than a segment and what lies ahead of it."""
+    return DimError(
+        f"Emformer.stream: the chunk has {size} frames, of which a segment and what lies ahead "
+        f"are {segment + right}.",
+        [("x", x), ("axis", repr(axis)), ("segment", segment), ("right", right)],
+        f"give {segment + right} frames, and go on from {segment} frames later; "
+        "or encoder(x, axis=...) for all at once.",
+    )

@@ -12,6 +12,7 @@ from cases import (
     creating,
     ctc,
     elementwise,
+    emformer,
     fused,
     indexing,
     lattices,
@@ -59,6 +60,7 @@ MODULES = (
     wrappers,
     attention,
     transformers,
+    emformer,
     metrics,
     alignments,
 )
