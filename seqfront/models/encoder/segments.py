@@ -16,6 +16,7 @@ within a group a mask says who sees what. Time and memory stay linear in the num
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import NamedTuple
 
 from seqfront.backend import Backend, BinaryName, Raw, Size
@@ -36,6 +37,16 @@ class Extent(NamedTuple):
     """Frames that came before the first; None: none."""
 
 
+class Sizes(NamedTuple):
+    """How segments are cut, and what they see; see `Segments`."""
+
+    length: int
+    left: int
+    right: int
+    memory: int
+    group: int
+
+
 class Segments:
     """Dims and masks of groups of segments.
 
@@ -51,15 +62,40 @@ class Segments:
     def __init__(
         self, length: int, left: int, right: int, memory: int, *, group: int, blocks: int | None
     ) -> None:
-        self.length, self.left, self.right, self.memory = length, left, right, memory
-        self.group = group
+        self.sizes = Sizes(length, left, right, memory, group)
         self.block = Dim("block", blocks)
         self.turn = Dim("turn", group)
         self.place = Dim("place", length + right)
         self.query = self.place + 1 if memory else self.place
-        self.memories = memory + group - 1 if memory else 0
-        self.views = _views(length, left, right, memory, group)
+        self.views = _views(self.sizes)
         self.key = Dim("key", len(self.views))
+
+    # `index` makes a constant of what a tracer (`dynamic=True`) would take for a variable
+
+    @property
+    def length(self) -> int:
+        """Frames of a segment."""
+        return index(self.sizes.length)
+
+    @property
+    def left(self) -> int:
+        """Frames before a segment that it sees."""
+        return index(self.sizes.left)
+
+    @property
+    def right(self) -> int:
+        """Frames after a segment that it sees."""
+        return index(self.sizes.right)
+
+    @property
+    def memory(self) -> int:
+        """Segments before it whose memories it sees."""
+        return index(self.sizes.memory)
+
+    @property
+    def group(self) -> int:
+        """Segments that share one past."""
+        return index(self.sizes.group)
 
     @property
     def span(self) -> int:
@@ -108,9 +144,9 @@ class Segments:
         memories, as the queries for new memories do not see old ones.
         """
         position, first, last = (
-            Tensor(x.backend.convert(list(column), "int32", x.device), (self.key,),
-                   backend=x.backend)
-            for column in zip(*self.views, strict=True)
+            Tensor(x.backend.convert([index(view[i]) for view in self.views], "int32", x.device),
+                   (self.key,), backend=x.backend)
+            for i in range(3)
         )  # fmt: skip
         turn = _numbers(self.turn, x)
         start = _sum(_numbers(self.block, x) * self.span, turn * 0)
@@ -123,7 +159,7 @@ class Segments:
         seen = _both(seen, _compared("ge", turn, first))
         seen = _both(seen, _compared("le", turn, last))
         if self.memory:
-            frames = _numbers(self.key, x) >= self.memories
+            frames = _numbers(self.key, x) >= self.memory + self.group - 1
             places = _numbers(self.query, x) < self.length + self.right
             seen = _both(seen, _compared("or", places, frames))
         return elementwise.where(seen, 0.0, hidden)
@@ -170,9 +206,10 @@ class _View(NamedTuple):
     last: int
 
 
-def _views(length: int, left: int, right: int, memory: int, group: int) -> tuple[_View, ...]:
+def _views(sizes: Sizes) -> tuple[_View, ...]:
     """Memories before the group, those in it, frames before it, its own, and those ahead of each
     segment."""
+    length, left, right, memory, group = sizes
     views = [_View((k - memory + 1) * length - 1, 0, k) for k in range(memory)]
     if memory:
         views += [_View((k + 1) * length - 1, k + 1, k + memory) for k in range(group - 1)]
