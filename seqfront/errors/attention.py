@@ -66,3 +66,21 @@ def chunk_too_long(x: Tensor, axis: Dim, size: int, segment: int, right: int) ->
         f"give {segment + right} frames, and go on from {segment} frames later; "
         "or encoder(x, axis=...) for all at once.",
     )
+
+
+def not_a_multiple(op: str, name: str, value: object, stride: int) -> DimError:
+    """Frames that time reduction would cut in two."""
+    return DimError(
+        f"{op}: {name} is {value}, no multiple of the stride {stride}.",
+        [(name, value), ("stride", stride)],
+        f"time reduction makes one frame of {stride}: give a multiple of {stride}.",
+    )
+
+
+def no_streaming(transcriber: str) -> DimError:
+    """A transcription network that sees whole utterances only."""
+    return DimError(
+        f"RNNT.transcribe_streaming: a {transcriber} does not stream.",
+        [("transcriber", transcriber)],
+        "use an EmformerTranscriber, or model.transcribe for whole utterances.",
+    )

@@ -8,7 +8,7 @@ import numpy as np
 from oracles.emformer import emformer
 
 import seqfront as sf
-from cases.dims import RAGGED, batch, feature, group, out, time
+from cases.dims import RAGGED, batch, feature, out, time
 from cases.transformers import feed_forward
 from seqfront import Dim
 from seqfront.lengths import FULL

@@ -235,7 +235,12 @@ class Emformer(Module):
         return Tensor(x.raw_in(dims), dims, x.lengths_table, backend=x.backend)
 
     def _extent(
-        self, x: Tensor, axis: Dim, context: int, limit: int | None = None, age: Tensor | None = None
+        self,
+        x: Tensor,
+        axis: Dim,
+        context: int,
+        limit: int | None = None,
+        age: Tensor | None = None,
     ) -> Extent:
         """How far segments go, and what lies ahead; of one segment up to `limit`."""
         there = x.lengths(axis).with_lengths(FULL)

@@ -131,7 +131,9 @@ class SegmentAttention(Module):
             parts.append(segments.before(backend, frames, past, at, segments.left))
         parts.append(frames)
         if segments.right:
-            ahead = backend.slice(own.raw, at + 2, segments.length, segments.length + segments.right)
+            ahead = backend.slice(
+                own.raw, at + 2, segments.length, segments.length + segments.right
+            )
             count = segments.group * segments.right
             parts.append(backend.reshape(ahead, (*shape[: at + 1], count, shape[-1])))
         raw = backend.concat(parts, at + 1) if len(parts) > 1 else parts[0]

@@ -49,12 +49,14 @@ class EmformerState(NamedTuple):
         align.check("EmformerState.reset", streams, name="streams")
         if streams.dtype != "bool":
             raise errors.wrong_dtype("EmformerState.reset", "streams", streams, "bool")
-        return nested_map(lambda x: elementwise.where(streams, 0, x), self)
+
+        def kept(x: Tensor) -> Tensor:
+            return elementwise.where(streams, 0, x)
+
+        return nested_map(kept, self)
 
 
-def concat_states(
-    states: Sequence[tuple[EmformerState, Dim]], *, out_dim: Dim
-) -> EmformerState:
+def concat_states(states: Sequence[tuple[EmformerState, Dim]], *, out_dim: Dim) -> EmformerState:
     """The streams of several states in one batch.
 
     Args:

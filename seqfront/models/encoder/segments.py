@@ -131,9 +131,7 @@ class Segments:
         at, shape = len(batch), backend.shape(x.raw)
         raw = backend.slice(x.raw, at + 2, 0, self.length)
         raw = backend.reshape(raw, (*shape[:at], shape[at] * self.span, shape[-1]))
-        return Tensor(
-            backend.slice(raw, at, 0, frames), (*batch, axis, feature), backend=backend
-        )
+        return Tensor(backend.slice(raw, at, 0, frames), (*batch, axis, feature), backend=backend)
 
     # -- who sees what ----------------------------------------------------------------------------
 
@@ -175,9 +173,7 @@ class Segments:
 
     # -- what a group sees of those before it -----------------------------------------------------
 
-    def before(
-        self, backend: Backend, own: Raw, past: Raw | None, at: int, size: int
-    ) -> Raw:
+    def before(self, backend: Backend, own: Raw, past: Raw | None, at: int, size: int) -> Raw:
         """The last `size` elements before each block: own [batch..., blocks, n, feature] and past
         [batch..., size, feature] or None for zeros -> [batch..., blocks, size, feature]."""
         if self.block.size == 1 and past is not None:
