@@ -11,8 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from seqfront import backends, checks, errors
-from seqfront.backend import Raw
+from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
+from seqfront.lengths import FULL
 from seqfront.models.encoder.emformer import Emformer as NamedEmformer
 from seqfront.models.encoder.emformer_state import EmformerLayerState, EmformerState
 from seqfront.models.factories import emformer_rnnt_base as named_emformer_rnnt_base
@@ -50,8 +51,11 @@ class FrameworkModel:
         def model(self) -> Any:
             """The model over named dims."""
 
-    def _wrapped(self, raw: Raw, dims: tuple[Dim, ...], lengths: dict[Dim, Any]) -> Tensor:
-        return wrap(raw, dims, lengths={dim: wrap(n, (self.batch,)) for dim, n in lengths.items()})
+    def _wrapped(self, raw: Raw, axis: Dim, features: Dim, lengths: Any, more: int = 0) -> Tensor:
+        """[batch, axis, features] with its lengths, and `more` positions after each."""
+        backend = backends.of(raw)
+        counts = backend.binary("add", _tensor(backend, lengths), more)
+        return wrap(raw, (self.batch, axis, features), lengths={axis: counts})
 
 
 def _package() -> str:
@@ -153,8 +157,7 @@ class Emformer(FrameworkModel):
             [batch, time, features], and `lengths`.
         """
         model: NamedEmformer = self.model
-        dims = (self.batch, self.time, model.dim)
-        x = self._wrapped(input, dims, {self.time: lengths + model.right})
+        x = self._wrapped(input, self.time, model.dim, lengths, model.right)
         y = model(x, axis=self.time, context=model.right)
         return y.raw_in((self.batch, self.time - model.right, model.dim)), lengths
 
@@ -231,11 +234,11 @@ class RNNT(FrameworkModel):
         [batch, time // stride, joint], lengths // stride."""
         transcriber: EmformerTranscriber = self.model.transcriber
         context, stride = transcriber.encoder.right * transcriber.stride, transcriber.stride
-        dims = (self.batch, self.time, transcriber.input.in_dim)
-        x = self._wrapped(sources, dims, {self.time: source_lengths + context})
+        x = self._wrapped(sources, self.time, transcriber.input.in_dim, source_lengths, context)
+        counts = _tensor(backends.of(sources), source_lengths) // stride
         y = transcriber(x, axis=self.time, context=context)
         axis = self.time // stride - transcriber.encoder.right
-        return y.raw_in((self.batch, axis, transcriber.norm.dim)), source_lengths // stride
+        return y.raw_in((self.batch, axis, transcriber.norm.dim)), counts
 
     def transcribe_streaming(
         self, sources: Raw, source_lengths: Raw, state: LayerStates | None
@@ -257,7 +260,7 @@ class RNNT(FrameworkModel):
         labels = wrap(
             targets,
             (self.batch, self.labels),
-            lengths={self.labels: wrap(target_lengths, (self.batch,))},
+            lengths={self.labels: target_lengths},
             sparse_dim=predictor.embedding.labels,
         )
         before = None
@@ -333,20 +336,24 @@ def _infer(
     if len(came) == 3 and came[1] not in (None, wanted):
         right = encoder.right * stride
         raise errors.wrong_chunk(type(outer).__name__, came, wanted - right, right)
-    table = {} if _all_full(raw, lengths, wanted) else {chunk: lengths}
-    x = outer._wrapped(raw, (outer.batch, chunk, features), table)  # pyright: ignore[reportPrivateUsage]
+    lengths = _tensor(backend, lengths)
+    x = outer._wrapped(raw, chunk, features, lengths)  # pyright: ignore[reportPrivateUsage]
+    if _all_full(backend, lengths, wanted):
+        x = x.with_lengths(FULL)
     state = None if states is None else _state(encoder, outer.batch, states)
     y, after = model.stream(x, state, axis=chunk, context=encoder.right * stride)
     counts = backend.binary("max", lengths // stride - encoder.right, 0)
     return y, counts, _layers(encoder, outer.batch, after)
 
 
-def _all_full(raw: Raw, lengths: Raw, size: int) -> bool:
+def _all_full(backend: Backend, lengths: Raw, size: int) -> bool:
     """Whether it is plain to see that no stream is at its end."""
-    backend = backends.of(raw)
-    if not backends.is_raw(lengths) or not checks.may_look(backend, lengths):
-        return False
-    return bool((backend.to_numpy(lengths) == size).all())
+    return checks.may_look(backend, lengths) and bool((backend.to_numpy(lengths) == size).all())
+
+
+def _tensor(backend: Backend, lengths: Any) -> Raw:
+    """Lengths that may be a list as what can be computed with."""
+    return lengths if backends.is_raw(lengths) else backend.convert(lengths)
 
 
 def _state(encoder: NamedEmformer, batch: Dim, states: LayerStates) -> EmformerState:
