@@ -58,6 +58,7 @@ the bridges and of the native ops raise."""
 
 ELSEWHERE = {
     "bad_metadata": "tests/test_checkpoint.py",
+    "unknown_parameter": "tests/compat/test_torchaudio_rnnt.py",
     "checkpoint_misfit": "tests/test_checkpoint.py",
     "not_a_checkpoint": "tests/test_checkpoint.py",
     "optimizer_misfit": "tests/training/test_optimizers.py",

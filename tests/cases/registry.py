@@ -27,6 +27,7 @@ from cases import (
     pruned,
     recurrent,
     reducing,
+    rnnt,
     scattering,
     selecting,
     transducers,
@@ -61,6 +62,7 @@ MODULES = (
     attention,
     transformers,
     emformer,
+    rnnt,
     metrics,
     alignments,
 )
