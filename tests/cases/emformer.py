@@ -76,8 +76,8 @@ STREAMS = [
         tolerance=4.0,  # float32 through many layers
     )
     for name, options in [
-        ("", {"segment": 3, "left": 4, "right": 1, "memory": 1, "layers": 2}),
-        ("-last-chunk-short", {"segment": 2, "left": 3, "right": 3, "activation": "gelu"}),
+        ("", {"segment": 4, "left": 5, "right": 1, "memory": 1}),
+        ("-last-chunk-short", {"segment": 5, "left": 3, "right": 7, "activation": "gelu"}),
     ]
 ]
 

@@ -13,8 +13,9 @@ from seqfront import align, errors
 from seqfront.backend import Raw, Size
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry
-from seqfront.models.encoder.emformer_layer import EmformerLayer, View, gains
+from seqfront.models.encoder.emformer_layer import EmformerLayer, gains
 from seqfront.models.encoder.emformer_state import EmformerLayerState, EmformerState
+from seqfront.models.encoder.segment_attention import View, view_of
 from seqfront.models.encoder.segments import Extent, Segments
 from seqfront.nn.containers import ModuleList
 from seqfront.nn.feed_forward import Activation
@@ -251,7 +252,7 @@ class Emformer(Module):
 
     def _view(self, segments: Segments, x: Tensor, extent: Extent) -> View:
         share = segments.share(x, extent) if segments.memory else None
-        return View(segments, segments.bias(x, extent, self.negative_inf), share)
+        return view_of(segments, x, segments.bias(x, extent, self.negative_inf), share)
 
     def _first_memory(self, x: Tensor, view: View) -> Tensor | None:
         """Memories that the first layer sees: means of segments."""

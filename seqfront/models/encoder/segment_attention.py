@@ -1,0 +1,180 @@
+"""Attention of segments, on plain tensors: it runs for every chunk of every stream."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from seqfront import align
+from seqfront.backend import Backend, Raw
+from seqfront.dim import Dim
+from seqfront.models.encoder.emformer_state import EmformerLayerState
+from seqfront.models.encoder.segments import Segments
+from seqfront.nn.init import GlorotUniform, Initializer, Uniform
+from seqfront.nn.linear import Linear
+from seqfront.nn.module import Module
+from seqfront.ops import elementwise, noise
+from seqfront.ops.contract import dot
+from seqfront.ops.index import gather
+from seqfront.ops.join import concat
+from seqfront.ops.shape import expand_dim
+from seqfront.ops.slicing import slice
+from seqfront.tensor import Tensor
+
+_ONE = Dim("one", 1)
+
+
+class View(NamedTuple):
+    """How the layers look at the segments of one call."""
+
+    segments: Segments
+    bias: Raw
+    """0 where a key is seen [count or 1, blocks, 1, queries, keys]."""
+    share: Tensor | None
+    """Weights of places in the mean of their segment; None: there are no memories."""
+
+
+def view_of(segments: Segments, x: Tensor, bias: Tensor, share: Tensor | None) -> View:
+    """The view of segments [batch..., block, turn, place, feature], with the bias of each query."""
+    backend, batch = x.backend, x.dims[:-4]
+    table, queries = [segments.block, segments.turn], [segments.query, segments.key]
+    dims = (*(batch if any(dim in bias.dims for dim in batch) else ()), *table, *queries)
+    sizes = [segments.key.size if d is segments.key else segments.query.size
+             if d is segments.query else x.size(d) for d in dims]  # fmt: skip
+    raw = align.moved(backend, bias.raw, align.move_to(bias.dims, dims))
+    raw = backend.broadcast_to(raw, sizes)
+    *lead, blocks, turns, places, keys = sizes
+    count = 1
+    for size in lead:
+        count = count * size
+    return View(segments, backend.reshape(raw, (count, blocks, 1, turns * places, keys)), share)
+
+
+class SegmentAttention(Module):
+    """Each segment looks at itself, ahead, back, and at memories (equations 4 to 9).
+
+    Args:
+        dim: Features of the input, and of the result; static.
+        heads: How many; the features divide into them.
+        gain: Of the initial projections to queries, keys and values (Glorot); None: uniform in
+            +-1 / sqrt(features), as PyTorch starts them.
+        dropout: Probability that a weight is dropped while training.
+        tanh_on_memory: New memories go through tanh; else they are kept within -10 and 10.
+    """
+
+    def __init__(
+        self, dim: Dim, heads: int, *, gain: float | None, dropout: float, tanh_on_memory: bool
+    ) -> None:
+        features = dim.size or 0
+        self.heads = Dim("heads", heads)
+        self.feature = Dim("head_feature", features // heads)
+        self.pair = Dim("key_value", 2)
+        joined = self.heads * self.feature
+        start: Initializer = Uniform(features**-0.5) if gain is None else GlorotUniform(gain)
+        self.query = Linear(dim, joined, weight_init=start)
+        self.key_value = Linear(dim, self.pair * joined, weight_init=start)
+        self.output = Linear(joined, dim)
+        self.dropout = dropout
+        self.tanh_on_memory = tanh_on_memory
+
+    def __call__(
+        self, x: Tensor, memory: Tensor | None, state: EmformerLayerState | None, view: View
+    ) -> tuple[Tensor, Tensor | None, Raw]:
+        """Run over segments.
+
+        Args:
+            x: Normalised frames [batch..., block, turn, place, dim].
+            memory: Memories of these segments [batch..., block, turn, dim], if there are any.
+            state: What came before.
+            view: Who sees what.
+
+        Returns:
+            What the frames found, the memories for the next layer, and the raw keys and values of
+            the frames [batch..., blocks, group, place, 2 * dim].
+        """
+        segments = view.segments
+        queries, share = x, view.share
+        if share is not None:
+            summary = expand_dim(dot(x, share, reduce=segments.place), _ONE)
+            queries = concat((x, segments.place), (summary, _ONE), out_dim=segments.query)
+        own = self.key_value(x)
+        query = self.query(queries)
+        source = self._source(own, memory, state, segments)
+        found = self._attend(x.backend, query.raw, source, view.bias)
+        y = self.output(Tensor(found, query.dims, backend=x.backend))
+        if share is None:
+            return y, None, own.raw
+        new = gather(y, indices=segments.length + segments.right, axis=segments.query)
+        return slice(y, axis=segments.query, end=-1), self._bounded(new), own.raw
+
+    def _attend(self, backend: Backend, query: Raw, source: Raw, bias: Raw) -> Raw:
+        """What queries find: scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762).
+
+        query [batch..., blocks, turns, places, features], source [batch..., blocks, keys, 2 *
+        features] -> as the query. The softmax is computed in float32 for half precision.
+        """
+        shape, dtype = backend.shape(query), backend.dtype(query)
+        heads, width = self.heads.size or 0, self.feature.size or 0
+        count, keys = 1, backend.size(source, len(shape) - 3)
+        for size in shape[:-4]:
+            count = count * size
+        rows = shape[-3] * shape[-2]
+        query = backend.reshape(query, (count, shape[-4], rows, heads, width))
+        source = backend.reshape(source, (count, shape[-4], keys, 2, heads, width))
+        key, value = (backend.squeeze(part, (3,)) for part in backend.split(source, (1, 1), 3))
+        query = backend.binary("mul", query, max(1, width) ** -0.5)
+        energy = backend.einsum("abqhd,abkhd->abhqk", query, key)
+        if dtype in ("float16", "bfloat16"):
+            energy = backend.cast(energy, "float32")
+        weight = backend.softmax(backend.binary("add", energy, _like(backend, bias, energy)), 4)
+        weight = self._dropped(backend, _like(backend, weight, value))
+        return backend.reshape(backend.einsum("abhqk,abkhd->abqhd", weight, value), shape)
+
+    def _dropped(self, backend: Backend, weight: Raw) -> Raw:
+        if not self.training or not self.dropout:
+            return weight
+        dims = tuple([Dim(name) for name in ("count", "block", "heads", "query", "key")])
+        return noise.dropout(Tensor(weight, dims, backend=backend), self.dropout).raw
+
+    def _bounded(self, memory: Tensor) -> Tensor:
+        if self.tanh_on_memory:
+            return elementwise.tanh(memory)
+        return elementwise.minimum(elementwise.maximum(memory, -10.0), 10.0)
+
+    def _source(
+        self,
+        own: Tensor,
+        memory: Tensor | None,
+        state: EmformerLayerState | None,
+        segments: Segments,
+    ) -> Raw:
+        """Keys and values of all that a group sees [batch..., blocks, keys, 2 * features]."""
+        backend, at = own.backend, len(own.dims) - 4
+        shape = backend.shape(own.raw)
+        parts: list[Raw] = []
+        if memory is not None:
+            new, old = self.key_value(memory).raw, None
+            if state is not None:
+                old = self.key_value(state.memory).raw
+            parts.append(segments.before(backend, new, old, at, segments.memory))
+            parts.append(backend.slice(new, at + 1, 0, segments.group - 1))
+        frames = backend.slice(own.raw, at + 2, 0, segments.length)
+        frames = backend.reshape(frames, (*shape[: at + 1], segments.span, shape[-1]))
+        if segments.left:
+            past = None
+            if state is not None:
+                past = backend.concat((state.keys.raw, state.values.raw), at + 1)
+            parts.append(segments.before(backend, frames, past, at, segments.left))
+        parts.append(frames)
+        if segments.right:
+            ahead = backend.slice(
+                own.raw, at + 2, segments.length, segments.length + segments.right
+            )
+            count = segments.group * segments.right
+            parts.append(backend.reshape(ahead, (*shape[: at + 1], count, shape[-1])))
+        return backend.concat(parts, at + 1) if len(parts) > 1 else parts[0]
+
+
+def _like(backend: Backend, x: Raw, other: Raw) -> Raw:
+    """`x` in the dtype of `other`."""
+    dtype = backend.dtype(other)
+    return x if backend.dtype(x) == dtype else backend.cast(x, dtype)
