@@ -5,16 +5,16 @@ five of a chunk it takes longer than the product. oneDNN can do so once:
 
     model.eval()
     seqfront_torch.pack(model)
-    y, state = model.stream(chunk, state, axis=model.chunk)
-
+    with torch.no_grad():
+        y, state = model.stream(chunk, state, axis=model.chunk)
 """
 
 from __future__ import annotations
 
+import weakref
 from typing import NamedTuple
 
 import torch
-from torch.utils.weak import WeakIdKeyDictionary
 
 import seqfront as sf
 from seqfront import errors
@@ -26,12 +26,13 @@ _MOST_ROWS = 32
 class _Packed(NamedTuple):
     weight: torch.Tensor
     """[out, in], in a layout of oneDNN."""
+    of: weakref.ref[torch.Tensor]
     version: int
     address: int
 
 
-_packed: WeakIdKeyDictionary = WeakIdKeyDictionary()
-"""Packed weights by the parameters that they are of."""
+_packed: dict[int, _Packed] = {}
+"""Packed weights by the ids of the parameters that they are of, for as long as these live."""
 
 
 def pack(model: sf.nn.Module) -> int:
@@ -63,20 +64,22 @@ def _pack(weight: torch.Tensor) -> bool:
         return False
     with torch.no_grad():
         laid_out = torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), None)
-    _packed[weight] = _Packed(laid_out, weight._version, weight.data_ptr())
+    key = id(weight)
+    reference = weakref.ref(weight, lambda _: _packed.pop(key, None))
+    _packed[key] = _Packed(laid_out, reference, weight._version, weight.data_ptr())
     return True
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor | None:
     """x weight + bias with the packed weight; None: there is none, or it is of no use here."""
-    if torch.compiler.is_compiling() or torch.is_grad_enabled() or weight not in _packed:
+    if not _packed or torch.compiler.is_compiling() or torch.is_grad_enabled():
         return None
-    found: _Packed = _packed[weight]
+    found = _packed.get(id(weight))
+    if found is None or found.of() is not weight:
+        return None
     if found.version != weight._version or found.address != weight.data_ptr():
         return None
     rows = x.numel() // max(x.shape[-1], 1)
     if not 0 < rows <= _MOST_ROWS or x.dtype != weight.dtype or torch.is_autocast_enabled("cpu"):
         return None
-    flat = x.reshape(rows, x.shape[-1])
-    y = torch.ops.mkldnn._linear_pointwise(flat, found.weight, bias, "none", [], "")
-    return y.reshape(*x.shape[:-1], y.shape[-1])
+    return torch.ops.mkldnn._linear_pointwise(x.contiguous(), found.weight, bias, "none", [], "")

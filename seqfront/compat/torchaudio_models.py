@@ -359,21 +359,20 @@ def _tensor(backend: Backend, lengths: Any) -> Raw:
 def _state(encoder: NamedEmformer, batch: Dim, states: LayerStates) -> EmformerState:
     if len(states) != len(encoder.layers) or any(len(layer) != 4 for layer in states):
         raise errors.wrong_states([len(layer) for layer in states], len(encoder.layers))
-    dims = (encoder.memory, encoder.past, encoder.past)
-    layers = tuple(
-        EmformerLayerState(
-            *(wrap(part, (dim, batch, encoder.dim)) for dim, part in zip(dims, layer, strict=False))
-        )
-        for layer in states
-    )
     backend = backends.of(states[0][3])
+    pair, memory = (encoder.past, batch, encoder.key_value), (encoder.memory, batch, encoder.dim)
+    layers = tuple(
+        EmformerLayerState(wrap(mems, memory), wrap(backend.concat((keys, values), 2), pair))
+        for mems, keys, values, _ in states
+    )
     return EmformerState(wrap(backend.squeeze(states[0][3], (0,)), (batch,)), layers)
 
 
 def _layers(encoder: NamedEmformer, batch: Dim, state: EmformerState) -> list[list[Raw]]:
-    age = state.age.backend.expand_dims(state.age.raw, (0,))
-    dims = [(dim, batch, encoder.dim) for dim in (encoder.memory, encoder.past, encoder.past)]
+    backend, size = state.age.backend, encoder.dim.size
+    age = backend.expand_dims(state.age.raw, (0,))
+    pair, memory = (encoder.past, batch, encoder.key_value), (encoder.memory, batch, encoder.dim)
     return [
-        [*(part.raw_in(over) for over, part in zip(dims, layer, strict=True)), age]
+        [layer.memory.raw_in(memory), *backend.split(layer.past.raw_in(pair), (size, size), 2), age]
         for layer in state.layers
     ]

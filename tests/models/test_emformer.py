@@ -195,5 +195,5 @@ def test_half_precision_streams(dtype: str) -> None:
     y, state = m.stream(sf.wrap(x, (batch, m.chunk, feature)), state.reset(sf.wrap(
         torch.tensor([True, True]), (batch,))), axis=m.chunk)  # fmt: skip
     assert y.dtype == dtype
-    assert state.layers[0].keys.dtype == dtype
+    assert state.layers[0].past.dtype == dtype
     torch.testing.assert_close(y.raw.float(), wanted.raw, rtol=0.1, atol=0.1)

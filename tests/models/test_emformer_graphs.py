@@ -48,28 +48,27 @@ class Step(sf.nn.Module):
 
     def state(self, raws: Any) -> sf.models.EmformerState:
         m = self.encoder
-        dims = (m.memory, m.past, m.past)
         layers = tuple(
             sf.models.EmformerLayerState(
-                *(sf.wrap(raws[i + k], (batch, d, feature)) for k, d in enumerate(dims))
+                sf.wrap(raws[i], (batch, m.memory, feature)),
+                sf.wrap(raws[i + 1], (batch, m.past, m.key_value)),
             )
-            for i in range(1, len(raws), 3)
+            for i in range(1, len(raws), 2)
         )
         return sf.models.EmformerState(sf.wrap(raws[0], (batch,)), layers)
 
     def raws(self, state: sf.models.EmformerState) -> tuple[Any, ...]:
         m = self.encoder
-        dims = (m.memory, m.past, m.past)
         parts = [
-            part.raw_in((batch, d, feature))
+            part.raw_in((batch, *dims))
             for layer in state.layers
-            for d, part in zip(dims, layer, strict=True)
+            for dims, part in zip(((m.memory, feature), (m.past, m.key_value)), layer, strict=True)
         ]
         return (state.age.raw, *parts)
 
 
 def _start(backend: str, rows: int) -> list[Any]:
-    shapes = [(rows, 2, 4), (rows, 4, 4), (rows, 4, 4)] * 2
+    shapes = [(rows, 2, 4), (rows, 4, 8)] * 2
     arrays = [np.zeros(rows, np.int32), *(np.zeros(shape, np.float32) for shape in shapes)]
     return [backends.get(backend).convert(array) for array in arrays]
 
@@ -139,7 +138,7 @@ def test_saved_by_tensorflow(tmp_path: Path) -> None:
         def __init__(self) -> None:
             super().__init__()
             self.net = seqfront_tensorflow.module(Step(_model("tensorflow")))
-            part = [tf.TensorSpec([None, n, 4]) for n in (2, 4, 4)]
+            part = [tf.TensorSpec([None, 2, 4]), tf.TensorSpec([None, 4, 8])]
             ints = tf.TensorSpec([None], tf.int32)
             signature = [tf.TensorSpec([None, 5, 4]), ints, ints, *part, *part]
             self.step = tf.function(self.net, input_signature=signature, autograph=False)

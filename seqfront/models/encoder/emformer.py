@@ -106,6 +106,7 @@ class Emformer(Module):
         self.chunk = Dim("chunk", segment + right)
         self.past = Dim("past", left)
         self.memory = Dim("memory", memory)
+        self.key_value = Dim("key_value", 2 * dim.size)
         group = -(-max(_SPAN, left) // segment)
         self.whole = Segments(segment, left, right, memory, group=group, blocks=None)
         self.single = Segments(segment, left, right, memory, group=1, blocks=1)
@@ -161,10 +162,9 @@ class Emformer(Module):
         dtype = self._dtype()
 
         def zeros(*dims: Dim) -> Tensor:
-            return create.zeros((*batch, *dims, self.dim), dtype=dtype, like=x).with_lengths(FULL)
+            return create.zeros((*batch, *dims), dtype=dtype, like=x).with_lengths(FULL)
 
-        past = zeros(self.past)
-        layer = EmformerLayerState(zeros(self.memory), past, past)
+        layer = EmformerLayerState(zeros(self.memory, self.dim), zeros(self.past, self.key_value))
         age = create.zeros(batch, dtype="int32", like=x).with_lengths(FULL)
         return EmformerState(age, (layer,) * len(self.layers))
 
@@ -209,9 +209,9 @@ class Emformer(Module):
         frames = None if full else extent.frames
         states: list[EmformerLayerState] = []
         for layer, before in zip(self.layers, state.layers, strict=True):
-            seen = memory
-            y, memory, own = layer(y, memory, before, view)
-            states.append(self._pushed(before, seen, own, frames))
+            new = memory
+            y, memory, seen = layer(y, memory, before, view)
+            states.append(self._pushed(before, new, seen, frames))
         y = self.single.joined(y, self.segment, self.single.length)
         table = x.lengths_table
         if frames is not None:
@@ -261,37 +261,35 @@ class Emformer(Module):
         return dot(x, view.share, reduce=view.segments.place)
 
     def _pushed(
-        self, state: EmformerLayerState, memory: Tensor | None, own: Raw, frames: Tensor | None
+        self, state: EmformerLayerState, memory: Tensor | None, seen: Raw, frames: Tensor | None
     ) -> EmformerLayerState:
-        """The state of a layer after a segment of so many frames; None: a whole one."""
-        backend, at = state.keys.backend, len(state.keys.dims) - 2
-        own = backend.squeeze(own, (at, at + 1))
-        new = backend.split(own, (self.dim.size,) * 2, at + 1)
-        keys, values = (
-            self._newest(old, backend.slice(x, at, 0, self.single.length), self.past, frames)
-            for old, x in zip((state.keys, state.values), new, strict=True)
-        )
-        if memory is None:
-            return EmformerLayerState(state.memory, keys, values)
-        seen = None if frames is None else elementwise.minimum(frames, 1)
-        latest = backend.squeeze(memory.raw, (at,))
-        return EmformerLayerState(
-            self._newest(state.memory, latest, self.memory, seen), keys, values
-        )
+        """The state of a layer after a segment of so many frames; None: a whole one.
 
-    def _newest(self, old: Tensor, new: Raw, axis: Dim, count: Tensor | None) -> Tensor:
-        """`old` moved on by the first `count` positions of `new`, or by all of it."""
+        In `seen` lie memories, the past and the segment one after another: the new past is there.
+        """
+        backend, at = state.past.backend, len(state.past.dims) - 2
+        row = backend.squeeze(seen, (at,))
+        start = self.single.memory
+        end = start + self.single.left + self.single.length
+        past = self._newest(state.past, backend.slice(row, at, start, end), self.past, frames)
+        if memory is None:
+            return EmformerLayerState(state.memory, past)
+        count = None if frames is None else elementwise.minimum(frames, 1)
+        memories = backend.concat((state.memory.raw, backend.squeeze(memory.raw, (at,))), at)
+        return EmformerLayerState(self._newest(state.memory, memories, self.memory, count), past)
+
+    def _newest(self, old: Tensor, row: Raw, axis: Dim, count: Tensor | None) -> Tensor:
+        """What is `old` at the start of `row`, `count` positions further on; None: at its end."""
         backend, at, kept = old.backend, len(old.dims) - 2, axis.size or 0
         if kept == 0:
             return old
-        row = backend.concat((old.raw, new), at)
         if count is None:
-            size = backend.static_shape(new)[at] or 0
-            return Tensor(backend.slice(row, at, size, size + kept), old.dims, backend=backend)
+            size = backend.static_shape(row)[at] or 0
+            return Tensor(backend.slice(row, at, size - kept, size), old.dims, backend=backend)
         joined = axis.clone("joined")
         position = Tensor(backend.arange(kept, "int32", old.device), (axis,), backend=backend)
         source = elementwise.add(count, position, allow_broadcast=True)
-        whole = Tensor(row, (*old.dims[:at], joined, self.dim), backend=backend)
+        whole = Tensor(row, (*old.dims[:at], joined, old.dims[-1]), backend=backend)
         moved = read_at(whole, joined, source, axis, FULL)
         return Tensor(moved.raw_in(old.dims), old.dims, backend=backend)
 
@@ -309,21 +307,20 @@ class Emformer(Module):
             )
 
         def ordered(name: str, part: Tensor, *dims: Dim) -> Tensor:
-            align.check("Emformer.stream", part, *batch, *dims, name=name)
-            if len(part.dims) != len(batch) + len(dims):
-                raise errors.wrong_dims("Emformer.stream", part, (*batch, *dims), name)
+            wanted = (*batch, *dims)
+            align.check("Emformer.stream", part, *wanted, name=name)
+            if len(part.dims) != len(wanted):
+                raise errors.wrong_dims("Emformer.stream", part, wanted, name)
             align.common_backend("Emformer.stream", (x, part))
             align.check_sizes("Emformer.stream", (x, part))
-            wanted = (*batch, *dims)
-            return part if part.dims == wanted else Tensor(
-                part.raw_in(wanted), wanted, backend=part.backend
-            )  # fmt: skip
+            if part.dims == wanted:
+                return part
+            return Tensor(part.raw_in(wanted), wanted, backend=part.backend)
 
         layers = tuple(
             EmformerLayerState(
                 ordered("memory", layer.memory, self.memory, self.dim),
-                ordered("keys", layer.keys, self.past, self.dim),
-                ordered("values", layer.values, self.past, self.dim),
+                ordered("past", layer.past, self.past, self.key_value),
             )
             for layer in state.layers
         )

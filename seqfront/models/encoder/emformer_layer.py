@@ -52,11 +52,11 @@ class EmformerLayer(Module):
         self, x: Tensor, memory: Tensor | None, state: EmformerLayerState | None, view: View
     ) -> tuple[Tensor, Tensor | None, Raw]:
         """Frames [batch..., block, turn, place, dim] and memories [batch..., block, turn, dim] ->
-        the same for the next layer, and the raw keys and values of the frames."""
-        found, new, own = self.attention(self.attention_norm(x), memory, state, view)
+        the same for the next layer, and the raw keys and values of all that was seen."""
+        found, new, seen = self.attention(self.attention_norm(x), memory, state, view)
         x = x + self.dropout(found)
         x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-        return self.norm(x), new, own
+        return self.norm(x), new, seen
 
 
 def gains(strategy: str | None, layers: int) -> list[float | None]:

@@ -21,10 +21,8 @@ class EmformerLayerState(NamedTuple):
 
     memory: Tensor
     """[batch..., memory, features]: memories of the segments before, as they came in."""
-    keys: Tensor
-    """[batch..., past, features]: keys of the frames before."""
-    values: Tensor
-    """[batch..., past, features]: their values."""
+    past: Tensor
+    """[batch..., past, key_value]: keys of the frames before, and beside them their values."""
 
 
 class EmformerState(NamedTuple):

@@ -89,22 +89,21 @@ class SegmentAttention(Module):
 
         Returns:
             What the frames found, the memories for the next layer, and the raw keys and values of
-            the frames [batch..., blocks, group, place, 2 * dim].
+            all that was seen [batch..., blocks, key, 2 * dim].
         """
         segments = view.segments
         queries, share = x, view.share
         if share is not None:
             summary = expand_dim(dot(x, share, reduce=segments.place), _ONE)
             queries = concat((x, segments.place), (summary, _ONE), out_dim=segments.query)
-        own = self.key_value(x)
         query = self.query(queries)
-        source = self._source(own, memory, state, segments)
+        source = self._source(self.key_value(x), memory, state, segments)
         found = self._attend(x.backend, query.raw, source, view.bias)
         y = self.output(Tensor(found, query.dims, backend=x.backend))
         if share is None:
-            return y, None, own.raw
+            return y, None, source
         new = gather(y, indices=segments.length + segments.right, axis=segments.query)
-        return slice(y, axis=segments.query, end=-1), self._bounded(new), own.raw
+        return slice(y, axis=segments.query, end=-1), self._bounded(new), source
 
     def _attend(self, backend: Backend, query: Raw, source: Raw, bias: Raw) -> Raw:
         """What queries find: scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762).
@@ -118,16 +117,21 @@ class SegmentAttention(Module):
         for size in shape[:-4]:
             count = count * size
         rows = shape[-3] * shape[-2]
-        query = backend.reshape(query, (count, shape[-4], rows, heads, width))
-        source = backend.reshape(source, (count, shape[-4], keys, 2, heads, width))
-        key, value = (backend.squeeze(part, (3,)) for part in backend.split(source, (1, 1), 3))
+        pair = backend.split(source, (heads * width,) * 2, len(shape) - 2)
+        query, key, value = (
+            backend.transpose(
+                backend.reshape(x, (count, shape[-4], size, heads, width)), (0, 1, 3, 2, 4)
+            )
+            for x, size in ((query, rows), (pair[0], keys), (pair[1], keys))
+        )
         query = backend.binary("mul", query, max(1, width) ** -0.5)
-        energy = backend.einsum("abqhd,abkhd->abhqk", query, key)
+        energy = backend.einsum("abhqd,abhkd->abhqk", query, key)
         if dtype in ("float16", "bfloat16"):
             energy = backend.cast(energy, "float32")
         weight = backend.softmax(backend.binary("add", energy, _like(backend, bias, energy)), 4)
         weight = self._dropped(backend, _like(backend, weight, value))
-        return backend.reshape(backend.einsum("abhqk,abkhd->abqhd", weight, value), shape)
+        found = backend.einsum("abhqk,abhkd->abhqd", weight, value)
+        return backend.reshape(backend.transpose(found, (0, 1, 3, 2, 4)), shape)
 
     def _dropped(self, backend: Backend, weight: Raw) -> Raw:
         if not self.training or not self.dropout:
@@ -160,9 +164,7 @@ class SegmentAttention(Module):
         frames = backend.slice(own.raw, at + 2, 0, segments.length)
         frames = backend.reshape(frames, (*shape[: at + 1], segments.span, shape[-1]))
         if segments.left:
-            past = None
-            if state is not None:
-                past = backend.concat((state.keys.raw, state.values.raw), at + 1)
+            past = None if state is None else state.past.raw
             parts.append(segments.before(backend, frames, past, at, segments.left))
         parts.append(frames)
         if segments.right:
