@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqfront.backend import Backend, Raw
+from seqfront.composed import ComposedOps
 from seqfront.dim import Dim
 from seqfront.nn.linear import Linear
 from seqfront.nn.norm import LayerNorm
@@ -82,4 +83,9 @@ class NormalizedLSTM(Recurrent[LSTMState]):
 
 
 def _normed(backend: Backend, x: Raw, norm: LayerNorm) -> Raw:
-    return backend.layer_norm(x, norm.scale.raw, norm.bias.raw, norm.epsilon)
+    """Layer normalisation; in a graph as it is composed, as PyTorch's own cannot stand in a loop
+    there."""
+    parameters = (norm.scale.raw, norm.bias.raw, norm.epsilon)
+    if backend.is_tracing():
+        return ComposedOps.layer_norm(backend, x, *parameters)
+    return backend.layer_norm(x, *parameters)

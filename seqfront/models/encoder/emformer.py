@@ -146,9 +146,9 @@ class Emformer(Module):
         x = self._checked("Emformer", x, axis, context)
         extent = self._extent(x, axis, context)
         frames = _less(x, axis, context)
-        cut = self.whole.cut(x, axis, frames)
-        y, view = cut, self._view(self.whole, cut, extent)
-        memory = self._first_memory(cut, view)
+        y = self.whole.cut(x, axis, frames)
+        view = self._view(self.whole, y, extent)
+        memory = self._first_memory(y, view)
         for layer in self.layers:
             y, memory, _ = layer(y, memory, None, view)
         return self.whole.joined(y, axis - context, frames).with_lengths(x.lengths_table)
@@ -202,9 +202,9 @@ class Emformer(Module):
             raise errors.chunk_too_long(x, axis, size, self.single.length, self.right)
         state = self._checked_state(state, x, batch)
         extent = self._extent(x, axis, context, self.single.length, state.age)
-        cut = self.single.cut(x, axis, self.single.length)
-        y, view = cut, self._view(self.single, cut, extent)
-        memory = self._first_memory(cut, view)
+        y = self.single.cut(x, axis, self.single.length)
+        view = self._view(self.single, y, extent)
+        memory = self._first_memory(y, view)
         full = own_lengths(x, axis) is None and size == self.single.length + self.right
         frames = None if full else extent.frames
         states: list[EmformerLayerState] = []

@@ -50,11 +50,13 @@ class EmformerLayer(Module):
 
     def __call__(
         self, x: Tensor, memory: Tensor | None, state: EmformerLayerState | None, view: View
-    ) -> tuple[Tensor, Tensor | None, Raw]:
+    ) -> tuple[Tensor, Tensor | None, Raw | None]:
         """Frames [batch..., block, turn, place, dim] and memories [batch..., block, turn, dim] ->
-        the same for the next layer, and the raw keys and values of all that was seen."""
+        the same for the next layer, and for a stream the raw keys and values of all that was
+        seen."""
         found, new, seen = self.attention(self.attention_norm(x), memory, state, view)
         x = x + self.dropout(found)
+        del found  # as large as x
         x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return self.norm(x), new, seen
 

@@ -78,7 +78,7 @@ class SegmentAttention(Module):
 
     def __call__(
         self, x: Tensor, memory: Tensor | None, state: EmformerLayerState | None, view: View
-    ) -> tuple[Tensor, Tensor | None, Raw]:
+    ) -> tuple[Tensor, Tensor | None, Raw | None]:
         """Run over segments.
 
         Args:
@@ -88,8 +88,8 @@ class SegmentAttention(Module):
             view: Who sees what.
 
         Returns:
-            What the frames found, the memories for the next layer, and the raw keys and values of
-            all that was seen [batch..., blocks, key, 2 * dim].
+            What the frames found, the memories for the next layer, and for a stream the raw keys
+            and values of all that was seen [batch..., blocks, key, 2 * dim].
         """
         segments = view.segments
         queries, share = x, view.share
@@ -100,6 +100,7 @@ class SegmentAttention(Module):
         source = self._source(self.key_value(x), memory, state, segments)
         found = self._attend(x.backend, query.raw, source, view.bias)
         y = self.output(Tensor(found, query.dims, backend=x.backend))
+        source = None if state is None else source  # much, for a whole utterance
         if share is None:
             return y, None, source
         new = gather(y, indices=segments.length + segments.right, axis=segments.query)
@@ -128,7 +129,9 @@ class SegmentAttention(Module):
         energy = backend.einsum("abhqd,abhkd->abhqk", query, key)
         if dtype in ("float16", "bfloat16"):
             energy = backend.cast(energy, "float32")
-        weight = backend.softmax(backend.binary("add", energy, _like(backend, bias, energy)), 4)
+        energy = backend.binary("add", energy, _like(backend, bias, energy))
+        weight = backend.softmax(energy, 4)
+        del energy, query, key
         weight = self._dropped(backend, _like(backend, weight, value))
         found = backend.einsum("abhqk,abhkd->abhqd", weight, value)
         return backend.reshape(backend.transpose(found, (0, 1, 3, 2, 4)), shape)
@@ -153,7 +156,7 @@ class SegmentAttention(Module):
     ) -> Raw:
         """Keys and values of all that a group sees [batch..., blocks, keys, 2 * features]."""
         backend, at = own.backend, len(own.dims) - 4
-        shape = backend.shape(own.raw)
+        shape, raw = backend.shape(own.raw), own.raw
         parts: list[Raw] = []
         if memory is not None:
             new, old = self.key_value(memory).raw, None
@@ -161,18 +164,16 @@ class SegmentAttention(Module):
                 old = self.key_value(state.memory).raw
             parts.append(segments.before(backend, new, old, at, segments.memory))
             parts.append(backend.slice(new, at + 1, 0, segments.group - 1))
-        frames = backend.slice(own.raw, at + 2, 0, segments.length)
+        frames = backend.slice(raw, at + 2, 0, segments.length)
         frames = backend.reshape(frames, (*shape[: at + 1], segments.span, shape[-1]))
+        ahead = backend.slice(raw, at + 2, segments.length, segments.length + segments.right)
+        count = segments.group * segments.right
+        ahead = backend.reshape(ahead, (*shape[: at + 1], count, shape[-1]))
+        del own, raw  # of a long utterance it is much
         if segments.left:
             past = None if state is None else state.past.raw
             parts.append(segments.before(backend, frames, past, at, segments.left))
-        parts.append(frames)
-        if segments.right:
-            ahead = backend.slice(
-                own.raw, at + 2, segments.length, segments.length + segments.right
-            )
-            count = segments.group * segments.right
-            parts.append(backend.reshape(ahead, (*shape[: at + 1], count, shape[-1])))
+        parts += [frames, ahead] if segments.right else [frames]
         return backend.concat(parts, at + 1) if len(parts) > 1 else parts[0]
 
 
