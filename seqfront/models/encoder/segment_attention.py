@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from seqfront import align
-from seqfront.backend import Backend, Raw
+from seqfront.backend import Backend, Raw, Size
 from seqfront.dim import Dim
 from seqfront.models.encoder.emformer_state import EmformerLayerState
 from seqfront.models.encoder.segments import Segments
@@ -36,14 +36,15 @@ class View(NamedTuple):
 def view_of(segments: Segments, x: Tensor, bias: Tensor, share: Tensor | None) -> View:
     """The view of segments [batch..., block, turn, place, feature], with the bias of each query."""
     backend, batch = x.backend, x.dims[:-4]
-    table, queries = [segments.block, segments.turn], [segments.query, segments.key]
-    dims = (*(batch if any(dim in bias.dims for dim in batch) else ()), *table, *queries)
-    sizes = [segments.key.size if d is segments.key else segments.query.size
-             if d is segments.query else x.size(d) for d in dims]  # fmt: skip
+    if not any(dim in bias.dims for dim in batch):
+        batch = ()
+    dims = (*batch, segments.block, segments.turn, segments.query, segments.key)
     raw = align.moved(backend, bias.raw, align.move_to(bias.dims, dims))
-    raw = backend.broadcast_to(raw, sizes)
-    *lead, blocks, turns, places, keys = sizes
-    count = 1
+    places, keys = segments.query.size or 0, segments.key.size or 0
+    blocks, turns = x.size(segments.block), segments.group
+    lead = [x.size(dim) for dim in batch]
+    raw = backend.broadcast_to(raw, (*lead, blocks, turns, places, keys))
+    count: Size = 1
     for size in lead:
         count = count * size
     return View(segments, backend.reshape(raw, (count, blocks, 1, turns * places, keys)), share)
@@ -114,7 +115,8 @@ class SegmentAttention(Module):
         """
         shape, dtype = backend.shape(query), backend.dtype(query)
         heads, width = self.heads.size or 0, self.feature.size or 0
-        count, keys = 1, backend.size(source, len(shape) - 3)
+        count: Size = 1
+        keys = backend.size(source, len(shape) - 3)
         for size in shape[:-4]:
             count = count * size
         rows = shape[-3] * shape[-2]
