@@ -54,7 +54,7 @@ def pack(model: sf.nn.Module) -> int:
     count = 0
     for module in model.named_modules().values():
         if isinstance(module, sf.nn.Linear):
-            count += _pack(module.weight.raw)
+            count += module.weight.backend.name == "torch" and _pack(module.weight.raw)
     return count
 
 
