@@ -86,4 +86,5 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, tuple[str, np.nda
 
 
 def _array(x: torch.Tensor) -> np.ndarray:
+    x = x.detach()
     return x.contiguous().view(torch.uint16).numpy() if x.dtype is torch.bfloat16 else x.numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 from typing import Any
 
 import numpy as np
@@ -252,3 +253,34 @@ def test_on_tensorflow() -> None:
         np.testing.assert_allclose(y, wanted.detach(), rtol=1e-5, atol=1e-5)
         assert [s.shape for s in states[0]] == [s.shape for s in others[0]]
     assert states[0][3].numpy().tolist() == [[8, 8]]
+
+
+def test_as_a_module_of_pytorch() -> None:
+    """Copied, pickled, compiled, under autocast."""
+    ours, _ = pair(4, 6, 2, 2, True)
+    x, lengths = torch.randn(2, 6, D), torch.tensor([6, 6])
+    with torch.no_grad():
+        wanted, _, states = ours.infer(x, lengths)
+        file = io.BytesIO()
+        torch.save(ours, file)
+        file.seek(0)
+        for copied in (copy.deepcopy(ours), torch.load(file, weights_only=False)):
+            assert isinstance(copied, Emformer)
+            assert torch.equal(copied.infer(x, lengths)[0], wanted)
+        later = ours.infer(x, lengths, states)[0]
+        torch._dynamo.reset()
+        compiled = torch.compile(ours.infer, backend="eager", fullgraph=True)
+        close(compiled(x, lengths, states)[0], later)
+        with torch.autocast("cpu", torch.bfloat16):
+            y, _, after = ours.infer(x, lengths, ours.infer(x, lengths)[2])
+        torch.testing.assert_close(y, later, rtol=0.1, atol=0.1)
+        assert after[0][3].tolist() == [[8, 8]]
+
+
+def test_no_frames_and_no_sequences() -> None:
+    """Where torchaudio has errors of concatenation."""
+    ours, _ = pair(4, 6, 2, 2, False)
+    assert ours(torch.randn(2, 2, D), torch.tensor([0, 0]))[0].shape == (2, 0, D)
+    none = torch.zeros(0, dtype=torch.int32)
+    assert ours(torch.randn(0, 9, D), none)[0].shape == (0, 7, D)
+    assert ours.infer(torch.randn(0, 6, D), none)[0].shape == (0, 4, D)
