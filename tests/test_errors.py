@@ -59,6 +59,7 @@ the bridges and of the native ops raise."""
 ELSEWHERE = {
     "bad_metadata": "tests/test_checkpoint.py",
     "branches_differ": "tests/test_control_flow.py",
+    "unknown_parameter": "tests/compat/test_torchaudio_rnnt.py",
     "checkpoint_misfit": "tests/test_checkpoint.py",
     "bound_parameter": "tests/backends/test_wrapped_torch.py",
     "foreign_framework": "tests/backends/test_wrapped_torch.py",

@@ -10,9 +10,10 @@ from seqfront import backends, dim
 from seqfront_torch import native, tree
 from seqfront_torch.backend import Backend
 from seqfront_torch.module import Mirror, module
+from seqfront_torch.packed import pack
 from seqfront_torch.wrapped import wrap_module
 
-__all__ = ["Backend", "Mirror", "module", "wrap_module"]
+__all__ = ["Backend", "Mirror", "module", "pack", "wrap_module"]
 
 for _function in dim.TRACE_CONSTANT_FUNCTIONS:
     torch.compiler.assume_constant_result(_function)

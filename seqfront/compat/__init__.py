@@ -1,4 +1,4 @@
-"""Losses under the names and signatures of other libraries, on plain tensors.
+"""Losses and models under the names and signatures of other libraries, on plain tensors.
 
     from seqfront.compat import torchaudio
 
@@ -8,7 +8,8 @@ One function takes tensors of PyTorch, TensorFlow and (values only) NumPy, by th
 argument. Arguments, defaults and reductions are those of the original; each docstring ends with
 what differs from it, and why. There is no mathematics here: all losses are the native ones.
 
-- `seqfront.compat.torchaudio`: `rnnt_loss`, `RNNTLoss`
+- `seqfront.compat.torchaudio`: `rnnt_loss`, `RNNTLoss`; the models `Emformer`, `RNNT`,
+  `emformer_rnnt_base`, `emformer_rnnt_model`, and `convert` for their checkpoints
 - `seqfront.compat.espnet`: `rnnt_loss`, `RNNTLossNumba` (NeMo has the same class)
 - `seqfront.compat.torch`: `ctc_loss`, `CTCLoss`
 

@@ -1,6 +1,6 @@
-"""Drop-ins for `torchaudio.functional` and `torchaudio.transforms`, on PyTorch and TensorFlow.
+"""Drop-ins for torchaudio's RNN-T loss and transducers, on PyTorch and TensorFlow.
 
-from seqfront.compat.torchaudio import rnnt_loss, RNNTLoss
+from seqfront.compat.torchaudio import rnnt_loss, RNNTLoss, Emformer, emformer_rnnt_base
 """
 
 from __future__ import annotations
@@ -11,6 +11,11 @@ from seqfront import backends
 from seqfront.backend import Raw
 from seqfront.compat import transducer
 from seqfront.compat.reduction import Reduction, check, reduced
+from seqfront.compat.torchaudio_convert import convert as convert
+from seqfront.compat.torchaudio_models import RNNT as RNNT
+from seqfront.compat.torchaudio_models import Emformer as Emformer
+from seqfront.compat.torchaudio_models import emformer_rnnt_base as emformer_rnnt_base
+from seqfront.compat.torchaudio_models import emformer_rnnt_model as emformer_rnnt_model
 
 _ARGUMENTS = transducer.specs("logits", "targets", "logit_lengths", "target_lengths")
 

@@ -55,3 +55,41 @@ def room_exceeded(op: str, place: Dim, count: int) -> DimError:
         [("capacity", repr(place)), ("needed", count)],
         "give initial_state a larger capacity, or none: the state grows then.",
     )
+
+
+def heads_do_not_divide(layer: str, dim: Dim, heads: int) -> DimError:
+    """Features that heads cannot share equally."""
+    return DimError(
+        f"{layer}: {heads} heads do not divide {dim.size} features.",
+        [("dim", repr(dim)), ("heads", heads)],
+        "heads cut the features into equal parts.",
+    )
+
+
+def chunk_too_long(x: Tensor, axis: Dim, size: int, segment: int, right: int) -> DimError:
+    """More frames at once than a segment and what lies ahead of it."""
+    return DimError(
+        f"Emformer.stream: the chunk has {size} frames, of which a segment and what lies ahead "
+        f"are {segment + right}.",
+        [("x", x), ("axis", repr(axis)), ("segment", segment), ("right", right)],
+        f"give {segment + right} frames, and go on from {segment} frames later; "
+        "or encoder(x, axis=...) for all at once.",
+    )
+
+
+def not_a_multiple(op: str, name: str, value: object, stride: int) -> DimError:
+    """Frames that time reduction would cut in two."""
+    return DimError(
+        f"{op}: {name} is {value}, no multiple of the stride {stride}.",
+        [(name, value), ("stride", stride)],
+        f"time reduction makes one frame of {stride}: give a multiple of {stride}.",
+    )
+
+
+def no_streaming(transcriber: str) -> DimError:
+    """A transcription network that sees whole utterances only."""
+    return DimError(
+        f"RNNT.transcribe_streaming: a {transcriber} does not stream.",
+        [("transcriber", transcriber)],
+        "use an EmformerTranscriber, or model.transcribe for whole utterances.",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from seqfront.errors.base import BackendError, DimError, DTypeError
+from seqfront.errors.base import BackendError, CheckpointError, DimError, DTypeError
 
 Described: TypeAlias = Sequence[tuple[str, str]]
 """Arguments by name: what came, and the layout that is read."""
@@ -55,3 +55,31 @@ def argument_value(
 
 def _axes(n: int) -> str:
     return f"{n} axis" if n == 1 else f"{n} axes"
+
+
+def wrong_chunk(op: str, shape: Sequence[int | None], segment: int, right: int) -> DimError:
+    """A chunk that is not a segment and its right context."""
+    sizes = ", ".join("?" if n is None else str(n) for n in shape)
+    return DimError(
+        f"{op}: the chunk has {shape[1]} frames, needed {segment + right}.",
+        [("input", f"[{sizes}]"), ("segment", segment), ("right context", right)],
+        "pad the last chunk to this size, and say in lengths how much of it there is.",
+    )
+
+
+def wrong_states(counts: Sequence[int], layers: int) -> DimError:
+    """States of another model."""
+    return DimError(
+        f"infer: there are states of {len(counts)} layers, needed {layers}, of 4 tensors each.",
+        [("tensors by layer", ", ".join(map(str, counts)) or "none"), ("layers", layers)],
+        "pass on what infer gave, or None to start.",
+    )
+
+
+def unknown_parameter(name: str) -> CheckpointError:
+    """A parameter that torchaudio's models do not have."""
+    return CheckpointError(
+        f"torchaudio's Emformer and RNNT have no parameter {name!r}.",
+        [("parameter", name)],
+        "names are those of state_dict() of torchaudio.models.Emformer or RNNT.",
+    )

@@ -19,7 +19,7 @@ _X = normal(batch, time, feature)
 
 ACTIVATIONS: dict[str, Any] = {
     "relu": lambda x: np.maximum(x, 0),
-    "gelu": lambda x: x * 0.5 * (1 + np.vectorize(math.erf)(x * math.sqrt(0.5))),
+    "gelu": lambda x: x * 0.5 * (1 + np.vectorize(math.erf, [float])(x * math.sqrt(0.5))),
     "silu": lambda x: x / (1 + np.exp(-x)),
     "tanh": np.tanh,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),

@@ -1,0 +1,107 @@
+"""Weights laid out for few rows: the same results, and never those of a weight that has changed."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+import torch
+
+import seqfront as sf
+import seqfront_torch
+from seqfront import errors
+from seqfront_torch import packed
+
+rows, wide = sf.Dim("rows"), sf.Dim("wide", 48)
+narrow = sf.Dim("narrow", 32)
+
+
+def _layer() -> sf.nn.Linear:
+    with sf.use_backend("torch"):
+        return sf.nn.Linear(narrow, wide)
+
+
+def _product(layer: sf.nn.Linear, count: int, *lead: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the layer gives, and what it should."""
+    x = torch.randn(*lead, count, 32, generator=torch.Generator().manual_seed(count))
+    x = x.to(layer.weight.raw.dtype)
+    found = layer.weight.backend.linear(x, layer.weight.raw, layer.bias.raw)  # type: ignore[union-attr]
+    return found, x @ layer.weight.raw + layer.bias.raw  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One entry for each product that a packed weight gave."""
+    seen, original = [], packed.linear
+
+    def counting(*arguments: torch.Tensor) -> torch.Tensor | None:
+        y = original(*arguments)
+        seen.extend([] if y is None else [1])
+        return y
+
+    monkeypatch.setattr(packed, "linear", counting)
+    return seen
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_same_products(calls: list[int], dtype: torch.dtype) -> None:
+    layer = _layer()
+    seqfront_torch.module(layer).to(dtype)
+    assert seqfront_torch.pack(layer) == 1
+    tolerance = 1e-5 if dtype is torch.float32 else 0.03
+    with torch.no_grad():
+        for count, lead in ((1, ()), (5, ()), (5, (2, 1)), (0, ()), (100, ())):
+            found, wanted = _product(layer, count, *lead)
+            torch.testing.assert_close(found, wanted, rtol=tolerance, atol=tolerance)
+    assert len(calls) == 3  # not of none, nor of many
+
+
+def test_gradients_do_without(calls: list[int]) -> None:
+    layer = _layer()
+    seqfront_torch.pack(layer)
+    found, _ = _product(layer, 5)
+    found.sum().backward()
+    assert layer.weight.raw.grad is not None
+    assert calls == []
+
+
+def test_a_weight_that_has_changed(calls: list[int]) -> None:
+    """By `assign`, by an optimizer, by another tensor in its place."""
+    layer = _layer()
+    net = seqfront_torch.module(layer)
+    seqfront_torch.pack(layer)
+    with torch.no_grad():
+        layer.weight.assign(torch.zeros(32, 48).numpy())
+        torch.testing.assert_close(*_product(layer, 5))
+    seqfront_torch.pack(layer)
+    optimizer = torch.optim.SGD(net.parameters(), 1.0)
+    _product(layer, 5)[0].sum().backward()
+    optimizer.step()
+    with torch.no_grad():
+        torch.testing.assert_close(*_product(layer, 5))
+        seqfront_torch.pack(layer)
+        net.load_state_dict({k: v + 1 for k, v in net.state_dict().items()}, assign=True)
+        torch.testing.assert_close(*_product(layer, 5))
+        assert calls == []
+        seqfront_torch.pack(layer)
+        torch.testing.assert_close(*_product(layer, 5))
+    assert calls == [1]
+
+
+def test_nothing_is_kept_of_a_model_that_is_gone() -> None:
+    layer = _layer()
+    seqfront_torch.pack(layer)
+    key = id(layer.weight.raw)
+    assert key in packed._packed
+    del layer
+    gc.collect()
+    assert key not in packed._packed
+
+
+def test_what_cannot_be_packed() -> None:
+    layer = _layer()
+    seqfront_torch.module(layer).double()
+    assert seqfront_torch.pack(layer) == 0
+    assert seqfront_torch.pack(sf.nn.Sequential(sf.nn.Linear(narrow, wide))) == 0  # NumPy
+    with pytest.raises(errors.BackendError):
+        seqfront_torch.pack(torch.nn.Linear(2, 2))  # type: ignore[arg-type]
