@@ -29,46 +29,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from seqfront.composed import ComposedOps
+from seqfront.tables import ArgReduceName as ArgReduceName
+from seqfront.tables import BinaryName as BinaryName
+from seqfront.tables import BitwiseName as BitwiseName
+from seqfront.tables import CumulativeName as CumulativeName
+from seqfront.tables import RandomName as RandomName
+from seqfront.tables import ReduceName as ReduceName
+from seqfront.tables import ScatterName as ScatterName
+from seqfront.tables import UnaryName as UnaryName
 
 Raw: TypeAlias = Any
 """A framework's own tensor: `numpy.ndarray`, `torch.Tensor`, `tf.Tensor`."""
 
 Size: TypeAlias = Any
 """The extent of an axis: an int, or while tracing a `torch.SymInt` or a scalar `tf.Tensor`."""
-
-UnaryName = Literal[
-    "neg", "abs", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "asin",
-    "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "relu", "erf",
-    "floor", "ceil", "round", "sign", "is_finite", "is_nan", "not",
-]  # fmt: skip
-"""`round` goes to the even neighbour; `sign(nan)` is nan; `relu(nan)` is nan."""
-
-BinaryName = Literal[
-    "add", "sub", "mul", "div", "floor_div", "mod", "pow", "atan2", "max", "min",
-    "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor",
-]  # fmt: skip
-"""`div` is true division of floats; `floor_div` and `mod` round towards minus infinity, as Python
-does; gradients of `pow` and `atan2` at (0, 0) are 0; `max` and `min` pass NaN on, and of two equal
-values each gets half the gradient; comparisons give bool; `and`, `or`, `xor` take bools."""
-
-BitwiseName = Literal["and", "or", "xor", "shift_left", "shift_right"]
-"""`shift_right` repeats the sign; shifts are by less than the dtype has bits."""
-
-ReduceName = Literal["sum", "mean", "max", "min", "prod", "any", "all"]
-"""Over no element, `sum` is 0, `mean` 0 (not NaN), `prod` 1, `max` -inf or the dtype's least value,
-`min` +inf or the greatest, `any` False, `all` True. `max` and `min` share the gradient equally
-among ties."""
-
-ArgReduceName = Literal["argmax", "argmin"]
-"""The first of equals; int64."""
-
-CumulativeName = Literal["sum", "prod", "max", "min", "logsumexp"]
-"""`max` and `min` pass NaN on; `logsumexp` is of floats, -inf of -inf only, with zero gradients
-there."""
-
-ScatterName = Literal["add", "max", "min", "update"]
-
-RandomName = Literal["uniform", "normal"]
 
 
 class Backend(ComposedOps, abc.ABC):

@@ -108,6 +108,14 @@ def _conv(x: Any, kernel: Any, axis: Any = time) -> Any:
     return sf.conv(x, kernel, spatial=[(axis, three)], in_dim=mel, out_dim=vocab)
 
 
+def _same(x: Any) -> Any:
+    return x
+
+
+def _pass_on(grad: Any, y: Any, x: Any) -> Any:
+    return [grad]
+
+
 PLAIN: dict[str, tuple[str, Call]] = {
     **PLAIN_OPS,
     **{
@@ -119,8 +127,12 @@ PLAIN: dict[str, tuple[str, Call]] = {
     },
     **{
         name: ("x", lambda w, raw, name=name: getattr(sf, name)(raw))
-        for name in ("stop_gradient", "mask_padding")
+        for name in ("stop_gradient", "mask_padding", "reverse_gradient")
     },
+    "scale_gradient": ("x", lambda w, raw: sf.scale_gradient(raw, 2.0)),
+    "clip_gradient": ("x", lambda w, raw: sf.clip_gradient(raw, value=1.0)),
+    "custom_gradient": ("x", lambda w, raw: sf.custom_gradient(_same, _pass_on, raw)),
+    "cond": ("predicate", lambda w, raw: sf.cond(raw, lambda: raw, lambda: raw)),
     "where": ("condition", lambda w, raw: sf.where(raw, 1.0, 0.0)),
     "logaddexp": ("b", lambda w, raw: sf.logaddexp(w.zeros(mel), raw)),
     "dot": ("b", lambda w, raw: sf.dot(w.zeros(mel), raw, reduce=mel)),
@@ -230,6 +242,7 @@ OPERANDS = [
 NO_TENSORS = {
     "wrap", "load", "save", "set_backend", "use_backend", "debug_checks", "set_seed", "autocast",
     "value_and_grad", "nested_gather", "nested_map", "checked",
+    "while_loop", "scan", "checkpoint",
 }  # fmt: skip
 """Functions that take none, or any structure, or none but plain ones; and one whose message is its
 own."""

@@ -12,6 +12,9 @@ rows, columns = sf.Dim("rows", 3), sf.Dim("columns", 3)
 
 CAUSAL, NET = sf.nn.Conv1d(mel, out, 3, padding="causal"), sf.nn.Sequential(sf.nn.Linear(mel, out))
 
+LOOKS_AHEAD = sf.nn.Sequential(sf.nn.SelfAttention(mel, 2))
+ATTENTION = sf.nn.CausalSelfAttention(mel, 2)
+
 MESSAGES = [
     Message(
         "bad_argument",
@@ -144,7 +147,7 @@ MESSAGES = [
     Message(
         "bad_argument",
         DimError,
-        lambda w: sf.nn.Sequential(sf.nn.SelfAttention(mel, 2)).initial_state(like=w.zeros(mel)),
+        lambda w: LOOKS_AHEAD.initial_state(like=w.zeros(mel)),
         (
             "Sequential: a layer with a state cannot be 'SelfAttention'.\n"
             "  needed  layers that look back only, with an initial_state\n"
@@ -164,7 +167,7 @@ MESSAGES = [
     Message(
         "bad_argument",
         DimError,
-        lambda w: sf.nn.CausalSelfAttention(mel, 2).initial_state(like=w.zeros(mel), capacity=0),
+        lambda w: ATTENTION.initial_state(like=w.zeros(mel), capacity=0),
         (
             "CausalSelfAttention: capacity cannot be 0.\n"
             "  needed  an int of at least 1, or a static dim\n"

@@ -38,7 +38,7 @@ def _wanted() -> np.ndarray:
 
 
 def test_torch_compiles_a_step_once() -> None:
-    counter = CompileCounterWithBackend("aot_eager")
+    counter = CompileCounterWithBackend("eager")
     torch._dynamo.reset()
     model = _decoder("torch")
     state = model.initial_state((batch,), like=_label("torch", 0), capacity=6)
