@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from seqfront.composed import ComposedOps
-from seqfront_torch import packed
+from seqfront_torch import weights
 
 
 def _may_look(x: torch.Tensor) -> bool:
@@ -85,7 +85,7 @@ class Fused(ComposedOps):
         self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
     ) -> torch.Tensor:
         """As composed."""
-        y = packed.linear(x, weight, bias)
+        y = weights.linear(x, weight, bias)
         if y is not None:
             return y
         if bias is None:

@@ -10,7 +10,7 @@ import torch
 import seqfront as sf
 import seqfront_torch
 from seqfront import errors
-from seqfront_torch import packed
+from seqfront_torch import weights
 
 rows, wide = sf.Dim("rows"), sf.Dim("wide", 48)
 narrow = sf.Dim("narrow", 32)
@@ -92,10 +92,10 @@ def test_nothing_is_kept_of_a_model_that_is_gone() -> None:
     layer = _layer()
     seqfront_torch.pack(layer)
     key = id(layer.weight.raw)
-    assert key in packed._packed
+    assert key in weights._packed
     del layer
     gc.collect()
-    assert key not in packed._packed
+    assert key not in weights._packed
 
 
 def test_what_cannot_be_packed() -> None:
