@@ -1,4 +1,4 @@
-"""Weights of linear maps laid out for few rows; `seqfront_torch.pack` says which models have them."""
+"""Weights laid out for products of few rows; `seqfront_torch.pack` says which models have them."""
 
 from __future__ import annotations
 

@@ -32,14 +32,14 @@ def _product(layer: sf.nn.Linear, count: int, *lead: int) -> tuple[torch.Tensor,
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each product that a packed weight gave."""
-    seen, original = [], packed.linear
+    seen, original = [], weights.linear
 
     def counting(*arguments: torch.Tensor) -> torch.Tensor | None:
         y = original(*arguments)
         seen.extend([] if y is None else [1])
         return y
 
-    monkeypatch.setattr(packed, "linear", counting)
+    monkeypatch.setattr(weights, "linear", counting)
     return seen
 
 
