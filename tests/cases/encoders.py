@@ -38,7 +38,8 @@ def _encoded(m: Any, x: np.ndarray) -> np.ndarray:
 
 def _norm(m: Any, x: np.ndarray) -> np.ndarray:
     if isinstance(m, sf.nn.BatchNorm):
-        x = (x - m.running_mean.numpy()) / np.sqrt(m.running_variance.numpy() + 1e-5)
+        variance = m.running_variance.numpy().astype(np.float64)
+        x = (x - m.running_mean.numpy()) / np.sqrt(variance + 1e-5)
     else:
         x = plain.layer_norm(x)
     return x * m.scale.numpy() + m.bias.numpy()
