@@ -42,7 +42,12 @@ def _case(
     return Case(
         f"{name}-{where}",
         lambda x: tuple(
-            getattr(sf, name)(x, axis=time, exclusive=exclusive, reverse=reverse)
+            getattr(sf, name)(
+                sf.cast(x, "int32") if x.dtype == "int64" else x,  # whose least number is another
+                axis=time,
+                exclusive=exclusive,
+                reverse=reverse,
+            )
             for exclusive, reverse in ways
         ),
         {"x": x},

@@ -137,6 +137,7 @@ CHOICES = [
         lambda p, seed: sf.random_bernoulli((time, batch), p, seed=seed),
         {"p": _P},
         "random_bernoulli",
+        no_half="a draw near the probability falls to the other side",
     ),
     *_choice(
         "random-categorical-ragged",
