@@ -23,7 +23,7 @@ class StreamState(NamedTuple):
 
 
 class Transducer(sf.nn.Module):
-    """A transducer (Graves 2012): encoder, prediction network, joiner, and a CTC head to train with.
+    """A transducer (Graves 2012): encoder, prediction network, joiner; and a CTC head to train it.
 
     Args:
         encoder: From features over an axis to `joint` over frames: `encoder(x, axis=...)`.

@@ -57,7 +57,7 @@ def _raw_stream(w: Any, frames: int, states: Any = None) -> Any:
 
 def _state_of(w: Any, rows: int) -> Any:
     x = w(np.zeros((rows, 5, 4)), batch, short, mel)
-    return ENCODER.initial_state(x, short)
+    return ENCODER.initial_state((batch,), like=x)
 
 
 ENCODER = _emformer()

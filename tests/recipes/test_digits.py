@@ -55,6 +55,24 @@ def test_training_lowers_the_loss_and_all_backends_read_alike(backend: str, tmp_
     assert evaluate.largest_difference(readings) < 1e-4
 
 
+def test_an_emformer_reads_streams_as_it_reads_whole_lines(tmp_path: Path) -> None:
+    run = train.Run(tmp_path)
+    history = train.train(
+        run, backend="torch", steps=40, seed=3, resume=False, encoder="emformer",
+        on_step=lambda step, values: None,
+    )  # fmt: skip
+    assert history[-1]["loss"] < 0.8 * history[0]["loss"]
+    lines = _lines(8)
+    found: list[list[str]] = []
+    for name in ("numpy", "torch", "tensorflow"):
+        reader = evaluate.load_reader(run.model, name, "emformer")
+        reading = evaluate.read(reader, lines, name)
+        assert evaluate.read_as_streams(reader, lines, name) == reading.transcripts
+        found.append(reading.transcripts)
+    assert found[0] == found[1] == found[2]
+    assert any(found[0])
+
+
 @pytest.mark.parametrize("backend", ["torch", "tensorflow"])
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(backend: str, tmp_path: Path) -> None:
     whole = _train(tmp_path / "whole", backend, 6)

@@ -67,7 +67,7 @@ def encoder_of(name: str, out_dim: sf.Dim) -> sf.nn.Module:
     """One of `ENCODERS`."""
     if name == "lstm":
         return LSTMEncoder(out_dim)
-    return StreamingEncoder(pixel, out_dim, stride=2, segment=4, right=2, left=8)
+    return StreamingEncoder(pixel, out_dim, stride=2, segment=4, right=2, left=8, width=64)
 
 
 class DigitReader(Transducer):

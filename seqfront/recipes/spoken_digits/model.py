@@ -21,7 +21,7 @@ class Listener(Transducer):
         layers: Of the Emformer.
     """
 
-    def __init__(self, width: int = 128, layers: int = 3) -> None:
+    def __init__(self, width: int = 96, layers: int = 2) -> None:
         joint = sf.Dim("joint", width)
         encoder = StreamingEncoder(
             mel, joint, stride=4, segment=4, right=1, left=12, layers=layers, width=width

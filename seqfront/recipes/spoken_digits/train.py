@@ -29,6 +29,7 @@ def train(
     minutes: float,
     seed: int,
     on_step: Callable[[int, dict[str, float]], None],
+    clock: Callable[[], float] = time.perf_counter,
 ) -> int:
     """Train, and write the parameters; every batch is composed afresh.
 
@@ -40,14 +41,15 @@ def train(
         minutes: How long, the time to compile included.
         seed: Of data and dropout.
         on_step: Called after each step with its number and losses.
+        clock: Seconds.
 
     Returns:
         How many steps there were.
     """
-    started = time.perf_counter()
+    started = clock()
 
     def share() -> float:
-        return min(1.0, (time.perf_counter() - started) / (60.0 * minutes))
+        return min(1.0, (clock() - started) / (60.0 * minutes))
 
     def rate(step: int) -> float:
         return PEAK_RATE * min(1.0, (step + 1) / WARMUP) * (1 + math.cos(math.pi * share())) / 2
