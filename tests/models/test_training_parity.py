@@ -1,7 +1,7 @@
 """One transducer, one seed, two frameworks: the learning curves of an Emformer agree.
 
-float64 shows that the mathematics is one: what is left is rounding, which training amplifies.
-float32 shows what users see.
+float64 shows that the mathematics is one, float32 what users see. Losses are compared, and not
+parameters: biases of keys have no influence, and Adam makes steps of the rounding of zero.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Model(sf.nn.Module):
         return {"loss": sf.mean(loss, axis=batch)}
 
 
-def _curve(backend: str, dtype: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _curve(backend: str, dtype: str) -> np.ndarray:
     model = _Model(dtype)
     trainer = sf.training.trainer(
         backend, model.train(), model.losses, learning_rate=5e-3,
@@ -53,17 +53,12 @@ def _curve(backend: str, dtype: str) -> tuple[np.ndarray, dict[str, np.ndarray]]
         frames = np.repeat(table[labels], 4, 1) + 0.1 * rng.standard_normal((6, 16, 6))
         counts = rng.integers(2, 5, 6).astype(np.int32)
         values.append(trainer.step(frames.astype(dtype), 4 * counts, labels, counts)["loss"])
-    return np.array(values), {n: p.numpy() for n, p in model.named_parameters().items()}
+    return np.array(values)
 
 
-@pytest.mark.parametrize(("dtype", "noise"), [("float64", 1e-8), ("float32", 1e-3)])
+@pytest.mark.parametrize(("dtype", "noise"), [("float64", 1e-11), ("float32", 1e-5)])
 def test_curves_agree_on_both_frameworks(dtype: str, noise: float) -> None:
-    (torch_curve, torch_end), (tf_curve, tf_end) = (
-        _curve(backend, dtype) for backend in ("torch", "tensorflow")
-    )
-    assert torch_curve[-1] < 0.7 * torch_curve[0]
-    difference = np.abs(torch_curve / tf_curve - 1)
-    print(dtype, difference[0], difference.max(), torch_curve[[0, -1]])
-    assert torch_end.keys() == tf_end.keys()
-    print(max(float(np.abs(value - tf_end[name]).max()) for name, value in torch_end.items()))
-    np.testing.assert_allclose(torch_curve, tf_curve, rtol=noise)
+    """Measured: relative differences of at most 5e-16 and 2e-7 over all steps."""
+    first, second = (_curve(backend, dtype) for backend in ("torch", "tensorflow"))
+    assert first[-1] < 0.3 * first[0]
+    np.testing.assert_allclose(first, second, rtol=noise)

@@ -86,10 +86,10 @@ def test_training_by_the_clock_and_streams_on_all_backends(tones: Path, tmp_path
     ticks = itertools.count()  # a step looks at the clock twice
     steps = train.train(
         Listener(**SMALL), training, tmp_path / "model.safetensors", backend="torch",
-        minutes=0.5, seed=1, on_step=lambda step, values: losses.append(values["loss"]),
+        minutes=1.0, seed=1, on_step=lambda step, values: losses.append(values["loss"]),
         clock=lambda: float(next(ticks)),
     )  # fmt: skip
-    assert steps == len(losses) == 15
+    assert steps == len(losses) == 30
     assert losses[-1] < 0.8 * losses[0]
     strings = _strings(held_out, 4)
     hearings = [

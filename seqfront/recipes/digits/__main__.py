@@ -138,7 +138,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--backend", choices=("torch", "tensorflow"), default="torch",
                         help="framework to train on (default: torch)")  # fmt: skip
     parser.add_argument("--model", choices=model.ENCODERS, default="lstm",
-                        help="encoder: the Emformer also reads streams (default: lstm)")  # fmt: skip
+                        help="encoder; the Emformer also reads streams")  # fmt: skip
     parser.add_argument("--steps", type=int, default=1000, help="training steps in all")
     parser.add_argument("--seed", type=int, default=1, help="of parameters and data")
     parser.add_argument("--out", type=Path, default=Path("runs/digits"), help="folder for files")
