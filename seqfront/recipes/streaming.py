@@ -116,7 +116,8 @@ def chunks(encoder: StreamingEncoder, frames: Any, counts: Any) -> Iterator[tupl
     for start in range(0, int(np.max(counts)), encoder.hop):
         part = frames[:, start : start + size]
         part = np.pad(part, [(0, 0), (0, size - part.shape[1]), (0, 0)])
-        yield part, np.clip(counts - start, 0, size).astype(np.int32)
+        there: Any = np.minimum(np.maximum(counts - start, 0), size)
+        yield part, there.astype(np.int32)
 
 
 class StreamReading(NamedTuple):

@@ -96,7 +96,8 @@ def compose(takes: Sequence[Take], strings: int, stream: np.random.Generator) ->
     for _ in range(strings):
         choice = by_speaker[speakers[stream.integers(len(speakers))]]
         count = int(stream.integers(FEWEST, MOST + 1))
-        chosen = [choice[i] for i in stream.integers(0, len(choice), count)]
+        indices: Any = stream.integers(0, len(choice), count)
+        chosen = [choice[i] for i in indices]
         rows.append(features.log_mel(_joined(chosen, stream)))
         digits.append([take.digit for take in chosen])
     return Strings(*_padded(rows, np.float32), *_padded(digits, np.int32))

@@ -58,7 +58,8 @@ def hear(listener: Listener, strings: data.Strings, backend: str, alone: int = 1
 def encode(listener: Listener, strings: data.Strings, backend: str) -> Any:
     """What the encoder gives, chunk by chunk: NumPy [string, frame, joint]."""
     convert, encoder = backends.get(backend).convert, listener.encoder
-    state, parts = None, []
+    state: Any = None
+    parts: list[Any] = []
     for part, there in chunks(encoder, strings.frames, strings.frame_counts):
         x = sf.wrap(convert(part), (string, encoder.chunk, mel), {encoder.chunk: convert(there)})
         y, state = encoder.stream(x, state, axis=encoder.chunk)

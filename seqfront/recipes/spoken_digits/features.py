@@ -38,8 +38,8 @@ def read_wave(data: bytes, name: str) -> Any:
         raise errors.unreadable_recording(name, str(error)) from None
     if width != 2:
         raise errors.unreadable_recording(name, f"{8 * width} bits a sample")
-    samples = np.frombuffer(raw, "<i2").reshape(-1, channels).mean(1) / 32768.0
-    return resample(samples, rate).astype(np.float32)
+    samples: Any = np.frombuffer(raw, "<i2")
+    return resample(samples.reshape(-1, channels).mean(1) / 32768.0, rate).astype(np.float32)
 
 
 def resample(samples: Any, rate: int) -> Any:
@@ -62,7 +62,7 @@ def log_mel(samples: Any) -> Any:
     count = max(0, (len(samples) - WINDOW) // HOP + 1)
     if not count:
         return np.zeros((0, MELS), np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP][:count]
+    frames: Any = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP][:count]
     frames = frames - frames.mean(1, keepdims=True)
     power = np.abs(np.fft.rfft(frames * np.hanning(WINDOW), _BINS)) ** 2
     return ((np.log(power @ _filters() + 1e-3) + 2.0) / 3.0).astype(np.float32)
@@ -72,8 +72,8 @@ def log_mel(samples: Any) -> Any:
 def _filters() -> Any:
     """Triangles over the bins, evenly spaced in mels (2595 log10(1 + hertz / 700))."""
     top = 2595 * np.log10(1 + RATE / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, top, MELS + 2) / 2595) - 1)
+    edges: Any = 700 * (10 ** (np.linspace(0, top, MELS + 2) / 2595) - 1)
     hertz = np.arange(_BINS // 2 + 1)[:, None] * RATE / _BINS
-    rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
+    rising: Any = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling: Any = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
     return np.maximum(0.0, np.minimum(rising, falling))
