@@ -42,6 +42,30 @@ DIRECT: dict[str, tuple[Callable[[], Exception], str]] = {
         "the recipe needs the module 'soundfile', which is not installed.\n"
         '  fix: pip install "seqfront[audio]".',
     ),
+    "recordings_missing": (
+        lambda: errors.recordings_missing(None, "--data is not given"),
+        "spoken_digits: it needs recordings, and --data is not given.\n"
+        "  --data  not given\n"
+        "  wanted  16-bit wave files called {digit}_{speaker}_{take}.wav\n"
+        "  fix: clone https://github.com/Jakobovski/free-spoken-digit-dataset (CC BY-SA 4.0), "
+        "and pass --data that folder, or a tar archive of it.",
+    ),
+    "unreadable_recording": (
+        lambda: errors.unreadable_recording("7_ann_3.wav", "8 bits a sample"),
+        "spoken_digits: a recording is no 16-bit wave file.\n"
+        "  file    7_ann_3.wav\n"
+        "  reason  8 bits a sample\n"
+        "  fix: convert it, or take it away.",
+    ),
+    "nothing_held_out": (
+        lambda: errors.nothing_held_out("eve", "ann, bo", 60, 0),
+        "spoken_digits: takes must be left to train on, and others to be held out.\n"
+        "  to train on  60\n"
+        "  held out     0\n"
+        "  --speaker    eve\n"
+        "  speakers     ann, bo\n"
+        "  fix: hold out one of several speakers, or have more than ten takes of each.",
+    ),
     "not_a_module": (
         lambda: errors.not_a_module("module", 3),
         "module: this is no seqfront module.\n  model  builtins.int\n  fix: pass an sf.nn.Module.",

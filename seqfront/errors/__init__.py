@@ -189,6 +189,11 @@ from seqfront.errors.randomness import (
     nothing_to_replay,
     recorded_while_tracing,
 )
+from seqfront.errors.recordings import (
+    nothing_held_out,
+    recordings_missing,
+    unreadable_recording,
+)
 from seqfront.errors.transducers import (
     bad_big_blank,
     big_blank_among_labels,
@@ -318,6 +323,7 @@ __all__ = [
     "not_trainable",
     "not_windows",
     "not_wrapped",
+    "nothing_held_out",
     "nothing_to_carry",
     "nothing_to_differentiate",
     "nothing_to_join",
@@ -329,6 +335,7 @@ __all__ = [
     "ragged_dim",
     "recomputed_differently",
     "recorded_while_tracing",
+    "recordings_missing",
     "repeated_dim",
     "room_exceeded",
     "shared_key_axis",
@@ -349,6 +356,7 @@ __all__ = [
     "unknown_dtype",
     "unknown_parameter",
     "unreadable_annotation",
+    "unreadable_recording",
     "unresolved_annotation",
     "unsupported_dtype",
     "vocabularies_differ",

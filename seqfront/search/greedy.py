@@ -1,7 +1,8 @@
 """Greedy transducer search: the best label at every step, for a whole batch at once.
 
 Frame by frame, every sequence emits labels until the blank is best or it has emitted `max_symbols`.
-Sequences that emit nothing at a step keep their state, so that each gets what it gets alone.
+Sequences that emit nothing at a step keep their state, so that each gets what it gets alone. Frames
+may come in parts: the state after one part is where the next goes on.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import numpy as np
 from seqfront import align, errors
 from seqfront.dim import Dim
 from seqfront.nn.recurrent import LSTMState
+from seqfront.nn.stateful import kept
 from seqfront.ops import create, elementwise
 from seqfront.ops.index import gather
-from seqfront.ops.nested import nested_where
+from seqfront.ops.nested import nested_map, nested_where
 from seqfront.ops.reduce import argmax
 from seqfront.tensor import Tensor
 
@@ -31,15 +33,26 @@ class PredictionNetwork(Protocol):
         ...
 
 
+class GreedyState(NamedTuple):
+    """Where the search is, after the labels so far."""
+
+    predicted: Tensor
+    """What the prediction network gives after the last label: [batch, features]."""
+    prediction: Any
+    """State of the prediction network."""
+
+
 class Transcript(NamedTuple):
     """What was recognised."""
 
     labels: Tensor
     """Over [batch, label]; ragged."""
     frames: Tensor
-    """The frame at which each label was emitted, over the same dims."""
+    """The frame of `encoded` at which each label was emitted, over the same dims."""
     label_dim: Dim
     """Positions of the labels."""
+    state: GreedyState
+    """To go on from, when more frames come."""
 
 
 def greedy_transducer(
@@ -51,6 +64,7 @@ def greedy_transducer(
     classes: Dim,
     blank_index: int,
     max_symbols: int = 4,
+    state: GreedyState | None = None,
 ) -> Transcript:
     """Transcribe a batch greedily. Eager only.
 
@@ -62,9 +76,10 @@ def greedy_transducer(
         classes: Labels and the blank.
         blank_index: Class of the blank, which also is the start symbol.
         max_symbols: Most labels at one frame.
+        state: That of the transcript of the frames before; default: there were none.
 
     Returns:
-        Labels and their frames, as tensors of the same backend.
+        New labels and their frames, as tensors of the same backend, and the state to go on from.
     """
     align.check("greedy_transducer", encoded, axis, name="encoded")
     batch = next((dim for dim in encoded.dims if dim in encoded.lengths(axis).dims), None)
@@ -73,7 +88,7 @@ def greedy_transducer(
     count, frames = int(encoded.size(batch)), int(encoded.size(axis))
     lengths = encoded.lengths(axis)
     labels = create.full((batch,), blank_index, dtype="int32", like=encoded).labels_of(classes)
-    predicted, state = predict(labels, axis=None)
+    predicted, memory = state or predict(labels, axis=None)
     found: list[list[tuple[int, int]]] = [[] for _ in range(count)]
     for frame in range(frames):
         at_frame = gather(encoded, indices=frame, axis=axis)
@@ -88,14 +103,19 @@ def greedy_transducer(
             for row in emitting:
                 found[row].append((int(values[row]), frame))
             labels = elementwise.where(active, best, labels).labels_of(classes)
-            next_predicted, next_state = predict(labels, axis=None, state=state)
+            next_predicted, next_memory = predict(labels, axis=None, state=memory)
             predicted = elementwise.where(active, next_predicted, predicted)
-            state = nested_where(active, next_state, state)
-    return _transcript(found, batch, classes, encoded)
+            memory = nested_where(active, next_memory, memory)
+    after = nested_map(kept, GreedyState(predicted, memory))  # lengths of these frames are past
+    return _transcript(found, batch, classes, encoded, after)
 
 
 def _transcript(
-    found: list[list[tuple[int, int]]], batch: Dim, classes: Dim, like: Tensor
+    found: list[list[tuple[int, int]]],
+    batch: Dim,
+    classes: Dim,
+    like: Tensor,
+    state: GreedyState,
 ) -> Transcript:
     lengths = np.array([len(row) for row in found], np.int32)
     table: Any = np.zeros((2, len(found), max([0, *lengths.tolist()])), np.int32)
@@ -105,4 +125,4 @@ def _transcript(
     dim, backend = Dim("label"), like.backend
     raws = [backend.convert(part, "int32", like.device) for part in table]
     labels, frames = (create.wrap(raw, (batch, dim), {dim: lengths}) for raw in raws)
-    return Transcript(labels.labels_of(classes), frames, dim)
+    return Transcript(labels.labels_of(classes), frames, dim, state)

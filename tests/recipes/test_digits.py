@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import seqfront as sf
 from seqfront.recipes.digits import data, evaluate, report, train
+from seqfront.recipes.digits.model import BLANK
 
 
 def _train(folder: Path, backend: str, steps: int, resume: bool = False) -> Any:
@@ -53,6 +55,36 @@ def test_training_lowers_the_loss_and_all_backends_read_alike(backend: str, tmp_
     ]
     assert readings[0].transcripts == readings[1].transcripts == readings[2].transcripts
     assert evaluate.largest_difference(readings) < 1e-4
+
+
+def test_an_emformer_reads_streams_as_it_reads_whole_lines(tmp_path: Path) -> None:
+    run = train.Run(tmp_path)
+    history = train.train(
+        run, backend="torch", steps=20, seed=3, resume=False, encoder="emformer",
+        on_step=lambda step, values: None,
+    )  # fmt: skip
+    assert history[-1]["loss"] < 0.8 * history[0]["loss"]
+    _without_hesitation(run)
+    lines = _lines(8)
+    found: list[list[str]] = []
+    for name in ("numpy", "torch", "tensorflow"):
+        reader = evaluate.load_reader(run.model, name, "emformer")
+        reading = evaluate.read(reader, lines, name)
+        assert evaluate.read_as_streams(reader, lines, name) == reading.transcripts
+        found.append(reading.transcripts)
+    assert found[0] == found[1] == found[2]
+    assert all(found[0])
+
+
+def _without_hesitation(run: train.Run) -> None:
+    """Make the blank of a barely trained model less likely, for it to read something."""
+    reader = evaluate.load_reader(run.model, "numpy", "emformer")
+    bias = reader.joiner.output.bias
+    assert bias is not None
+    values = bias.numpy().copy()
+    values[BLANK] -= 6.0
+    bias.owned_by({"value": values}, "value")
+    sf.save(reader, run.model)
 
 
 @pytest.mark.parametrize("backend", ["torch", "tensorflow"])

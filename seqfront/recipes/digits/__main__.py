@@ -14,7 +14,7 @@ import numpy as np
 
 import seqfront as sf
 from seqfront import errors
-from seqfront.recipes.digits import data, evaluate, report, train
+from seqfront.recipes.digits import data, evaluate, model, report, train
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # without TensorFlow's start-up notes,
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # and with sums in one order
@@ -39,13 +39,13 @@ def main() -> int:
     trained = time.perf_counter() - started
     _, held_out = data.load()
     lines = data.compose(held_out, 300, np.random.Generator(np.random.Philox(key=[7, 7])))
-    readings = [
-        evaluate.read(evaluate.load_reader(run.model, backend), lines, backend)
-        for backend in READERS
-    ]
+    readers = {name: evaluate.load_reader(run.model, name, options.model) for name in READERS}
+    readings = [evaluate.read(reader, lines, name) for name, reader in readers.items()]
     _print_readings(readings, lines, trained, options.backend)
+    if options.model == "emformer":
+        _print_streams(readers, readings, lines)
     if options.pictures:
-        _draw(run, history, lines, readings[0])
+        _draw(run, history, lines, readers[READERS[0]], READERS[0])
     return 0
 
 
@@ -71,6 +71,7 @@ def _train(run: train.Run, options: argparse.Namespace) -> list[dict[str, float]
             steps=options.steps,
             seed=options.seed,
             resume=options.resume,
+            encoder=options.model,
             on_step=on_step,
         )
 
@@ -96,14 +97,34 @@ def _print_readings(
     console.print(f"largest difference of logits: {evaluate.largest_difference(readings):.2e}")
 
 
+def _print_streams(
+    readers: dict[str, model.DigitReader], readings: list[evaluate.Reading], lines: data.Lines
+) -> None:
+    """Read the same lines again as streams: what is read must not change."""
+    truth = evaluate.texts_of(lines.labels, lines.counts)
+    for (backend, reader), whole in zip(readers.items(), readings, strict=True):
+        started = time.perf_counter()
+        transcripts = evaluate.read_as_streams(reader, lines, backend)
+        seconds = time.perf_counter() - started
+        same = "the same as" if transcripts == whole.transcripts else "DIFFERENT from"
+        rate = f"{100 * sf.metrics.character_error_rate(transcripts, truth).rate:.2f} %"
+        print(
+            f"as streams, {reader.encoder.hop} columns at a time, on {backend}: "
+            f"{same} whole lines, label error rate {rate} ({seconds:.2f} s)"
+        )
+
+
 def _draw(
-    run: train.Run, history: list[dict[str, float]], lines: data.Lines, reading: evaluate.Reading
+    run: train.Run,
+    history: list[dict[str, float]],
+    lines: data.Lines,
+    reader: model.DigitReader,
+    backend: str,
 ) -> None:
     started = time.perf_counter()
     report.draw_curve(history, run.folder / "curve.png")
     row = int(np.argmax(lines.counts))
-    reader = evaluate.load_reader(run.model, reading.backend)
-    batch = evaluate.raw_batch(lines, reading.backend)
+    batch = evaluate.raw_batch(lines, backend)
     report.draw_lattice(reader, batch, row, run.folder / "lattice.png")
     seconds = time.perf_counter() - started
     print(f"pictures: {run.folder / 'curve.png'}, {run.folder / 'lattice.png'} ({seconds:.1f} s)")
@@ -116,6 +137,8 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--backend", choices=("torch", "tensorflow"), default="torch",
                         help="framework to train on (default: torch)")  # fmt: skip
+    parser.add_argument("--model", choices=model.ENCODERS, default="lstm",
+                        help="encoder; the Emformer also reads streams")  # fmt: skip
     parser.add_argument("--steps", type=int, default=1000, help="training steps in all")
     parser.add_argument("--seed", type=int, default=1, help="of parameters and data")
     parser.add_argument("--out", type=Path, default=Path("runs/digits"), help="folder for files")

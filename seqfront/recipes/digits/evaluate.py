@@ -12,7 +12,8 @@ import numpy as np
 import seqfront as sf
 from seqfront import backends
 from seqfront.recipes.digits import data
-from seqfront.recipes.digits.model import Batch, DigitReader, batch_of, line, position
+from seqfront.recipes.digits.model import Batch, DigitReader, batch_of, line, pixel, position
+from seqfront.recipes.streaming import read_streams
 
 
 class Reading(NamedTuple):
@@ -27,9 +28,9 @@ class Reading(NamedTuple):
     """NumPy [line, frame, 1 + position, symbol], in the padding zero."""
 
 
-def load_reader(checkpoint: Path, backend: str) -> DigitReader:
+def load_reader(checkpoint: Path, backend: str, encoder: str = "lstm") -> DigitReader:
     """The model of a checkpoint, for inference on a backend."""
-    reader = DigitReader()
+    reader = DigitReader(encoder)
     sf.load(reader, checkpoint)
     return reader.to_backend(backend).eval()
 
@@ -48,6 +49,12 @@ def read(reader: DigitReader, lines: data.Lines, backend: str) -> Reading:
     texts = texts_of(transcript.labels.numpy(line, transcript.label_dim),
                      transcript.labels.lengths(transcript.label_dim).numpy())  # fmt: skip
     return Reading(backend, error_rate, seconds, texts, values)
+
+
+def read_as_streams(reader: DigitReader, lines: data.Lines, backend: str) -> list[str]:
+    """Transcribe lines side by side, a few columns at a time."""
+    found = read_streams(reader, backend, lines.pixels, lines.columns, batch=line, feature=pixel)
+    return ["".join(map(str, labels)) for labels in found.labels]
 
 
 def raw_batch(lines: data.Lines, backend: str) -> Batch:

@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import seqfront as sf
+from seqfront.recipes.streaming import StreamingEncoder
+from seqfront.recipes.transducer import Transducer
+
+ENCODERS = ("lstm", "emformer")
+"""Encoders to choose from. That of convolutions and an LSTM sees whole lines only, the Emformer
+also reads them as streams: 8 columns at a time, and 4 ahead."""
 
 BLANK = 10
 """Class of the blank, after the ten digits; it also starts the prediction network."""
-
-CTC_WEIGHT = 0.3
-"""Share of the auxiliary CTC loss (Watanabe et al. 2017): it shows the encoder early on where the
-digits are, and saves the transducer the plateau of predicting blanks only."""
 
 line, column, position = sf.Dim("line"), sf.Dim("column"), sf.Dim("position")
 pixel, symbol = sf.Dim("pixel", 8), sf.Dim("symbol", 11)
@@ -37,7 +39,7 @@ def batch_of(pixels: Any, columns: Any, labels: Any, counts: Any) -> Batch:
     )
 
 
-class Encoder(sf.nn.Module):
+class LSTMEncoder(sf.nn.Module):
     """Three convolutions, the second halving the columns, and an LSTM."""
 
     def __init__(self, out_dim: sf.Dim) -> None:
@@ -61,48 +63,32 @@ class Encoder(sf.nn.Module):
         return self.output(x), frame
 
 
-class DigitReader(sf.nn.Module):
-    """A transducer (Graves 2012): encoder, prediction network, joiner."""
+def encoder_of(name: str, out_dim: sf.Dim) -> sf.nn.Module:
+    """One of `ENCODERS`."""
+    if name == "lstm":
+        return LSTMEncoder(out_dim)
+    return StreamingEncoder(pixel, out_dim, stride=2, segment=4, right=2, left=8, width=64)
 
-    def __init__(self) -> None:
+
+class DigitReader(Transducer):
+    """A transducer over lines; the encoder is one of `ENCODERS`."""
+
+    def __init__(self, encoder: str = "lstm") -> None:
         joint = sf.Dim("joint", 128)
-        embedding, memory = sf.Dim("embedding", 32), sf.Dim("memory", 64)
-        self.encoder = Encoder(joint)
-        self.prediction = sf.models.LSTMPrediction(symbol, embedding, memory, joint)
-        self.joiner = sf.models.Joiner(joint, symbol)
-        self.ctc_head = sf.nn.Linear(joint, symbol)
+        super().__init__(encoder_of(encoder, joint), joint, symbol)
 
     def logits(self, batch: Batch) -> tuple[sf.Tensor, sf.Tensor, sf.Dim]:
         """Logits of the joiner [line, frame, 1 + position, symbol], those of the CTC head
         [line, frame, symbol], and the dim of the frames."""
-        encoded, frame = self.encoder(batch.pixels, axis=column)
-        started = sf.pad(batch.labels, axis=position, left=1, value=BLANK)
-        predicted, _ = self.prediction(started, axis=1 + position)
-        return self.joiner(encoded, predicted), self.ctc_head(encoded), frame
+        return self.scores(batch.pixels, batch.labels, axis=column, position=position)
 
     def losses(self, *arrays: Any) -> dict[str, sf.Tensor]:
         """Mean losses for each label, from the plain arrays of `batch_of`."""
         batch = batch_of(*arrays)
-        joint, ctc, frame = self.logits(batch)
-        common: dict[str, Any] = {
-            "targets": batch.labels,
-            "input_spatial_dim": frame,
-            "targets_spatial_dim": position,
-            "blank_index": BLANK,
-        }
-        labels = sf.sum(sf.cast(batch.labels.lengths(position), "float32"), axis=line)
-        rnnt = sf.sum(sf.rnnt_loss(logits=joint, **common), axis=line) / labels
-        aux = sf.sum(sf.ctc_loss(logits=ctc, infeasible="zero", **common), axis=line) / labels
-        return {"loss": rnnt + CTC_WEIGHT * aux, "rnnt": rnnt, "ctc": aux}
+        return self.mean_losses(
+            batch.pixels, batch.labels, batch=line, axis=column, position=position
+        )
 
     def transcribe(self, pixels: sf.Tensor) -> sf.search.Transcript:
         """Read lines [line, column, pixel] greedily."""
-        encoded, frame = self.encoder(pixels, axis=column)
-        return sf.search.greedy_transducer(
-            encoded,
-            axis=frame,
-            predict=self.prediction,
-            join=self.joiner,
-            classes=symbol,
-            blank_index=BLANK,
-        )
+        return self.read(pixels, axis=column)

@@ -43,6 +43,7 @@ def train(
     seed: int,
     resume: bool,
     on_step: Callable[[int, dict[str, float]], None],
+    encoder: str = "lstm",
     save_every: int = 200,
 ) -> list[dict[str, float]]:
     """Train, and keep a checkpoint every so often, at the end, and when interrupted.
@@ -54,6 +55,7 @@ def train(
         seed: Of parameters, data and dropout. A resumed run is the uninterrupted one, bit for bit.
         resume: Continue from the checkpoint of the run.
         on_step: Called after each step with its number and losses.
+        encoder: One of `model.ENCODERS`.
         save_every: Steps between checkpoints.
 
     Returns:
@@ -61,7 +63,7 @@ def train(
     """
     run.folder.mkdir(parents=True, exist_ok=True)
     sf.set_seed(seed)
-    reader = DigitReader().train()
+    reader = DigitReader(encoder).train()
     schedule = sf.training.warmup_cosine(PEAK_RATE, min(100, steps // 4 + 1), steps)
     trainer = sf.training.trainer(
         backend,
