@@ -66,6 +66,7 @@ NOISE = [
         _short,
         {"x": _X},
         RAGGED,
+        mixes_batch="what is drawn has no batch",
         covers=("random_uniform", "random_normal"),
         extent_matters=_EXTENT,
         no_gradient="numbers drawn have none",
