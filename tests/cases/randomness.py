@@ -12,6 +12,7 @@ from seqfront.testing import Case, constant, normal, uniform
 
 _X = normal(batch, time, feature)
 _EXTENT = "other draws are made for another extent"
+_WHOLE = "a draw follows from its place in the whole batch"
 _ORDER = "draws go to positions in physical order"
 _NOT_REPLAYED = "TorchDynamo does not read the context variable that draws are replayed from"
 _INT = "integers have none"
@@ -28,6 +29,7 @@ def _noise(name: str, **options: Any) -> Case:
         {"x": _X, "seed": _SEED},
         RAGGED,
         covers=(name,),
+        mixes_batch=_WHOLE,
         extent_matters=_EXTENT,
         no_finite_difference="float32 moves in steps",
         not_compiled=_SLOW if name in ("random_gumbel", "random_truncated_normal") else {},
@@ -97,6 +99,7 @@ NOISE = [
         RAGGED,
         covers=("dropout",),
         order_matters=_ORDER,
+        mixes_batch=_WHOLE,
         extent_matters=_EXTENT,
     ),
 ]
@@ -114,6 +117,7 @@ def _choice(
             {**inputs, "seed": _SEED},
             RAGGED,
             covers=(covers,),
+            mixes_batch=_WHOLE,
             **reason,
         ),
         Case(
@@ -160,6 +164,7 @@ CHOICES = [
         {"x": _POSSIBLE, "seed": _SEED},
         PLAIN,
         covers=("random_categorical",),
+        mixes_batch=_WHOLE,
         order_matters=_ORDER,
         not_compiled=_SLOW,
         no_gradient=_INT,
