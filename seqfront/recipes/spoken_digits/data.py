@@ -94,10 +94,9 @@ def compose(takes: Sequence[Take], strings: int, stream: np.random.Generator) ->
     rows: list[Any] = []
     digits: list[list[int]] = []
     for _ in range(strings):
-        choice = by_speaker[speakers[stream.integers(len(speakers))]]
+        choice = by_speaker[speakers[int(stream.integers(len(speakers)))]]
         count = int(stream.integers(FEWEST, MOST + 1))
-        indices: Any = stream.integers(0, len(choice), count)
-        chosen = [choice[i] for i in indices]
+        chosen = [choice[int(stream.integers(len(choice)))] for _ in range(count)]
         rows.append(features.log_mel(_joined(chosen, stream)))
         digits.append([take.digit for take in chosen])
     return Strings(*_padded(rows, np.float32), *_padded(digits, np.int32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import wave
 from functools import lru_cache
 from typing import Any
@@ -53,7 +54,7 @@ def resample(samples: Any, rate: int) -> Any:
 
 def level(samples: Any, target: float = 0.08) -> Any:
     """Scale to a root mean square: speakers differ by 20 dB. Silence stays."""
-    power = float(np.sqrt(np.mean(np.square(samples)))) if len(samples) else 0.0
+    power = float(np.square(samples).mean()) ** 0.5 if len(samples) else 0.0
     return samples if power < 1e-6 else samples * np.float32(target / power)
 
 
@@ -68,12 +69,16 @@ def log_mel(samples: Any) -> Any:
     return ((np.log(power @ _filters() + 1e-3) + 2.0) / 3.0).astype(np.float32)
 
 
+def _edges() -> Any:
+    """Hertz where triangles begin and end."""
+    step = math.log10(1 + RATE / 2 / 700) / (MELS + 1)
+    return 700.0 * (10.0 ** (step * np.arange(MELS + 2)) - 1.0)
+
+
 @lru_cache(maxsize=1)
 def _filters() -> Any:
     """Triangles over the bins, evenly spaced in mels (2595 log10(1 + hertz / 700))."""
-    top = 2595 * np.log10(1 + RATE / 2 / 700)
-    edges: Any = 700 * (10 ** (np.linspace(0, top, MELS + 2) / 2595) - 1)
-    hertz = np.arange(_BINS // 2 + 1)[:, None] * RATE / _BINS
-    rising: Any = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling: Any = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
+    edges, hertz = _edges(), np.arange(_BINS // 2 + 1)[:, None] * RATE / _BINS
+    rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
     return np.maximum(0.0, np.minimum(rising, falling))
