@@ -7,13 +7,16 @@ READY := $(VENV)/.ready
 NATIVE := build/native-tests
 JOBS ?= 2
 
-.PHONY: demo test test-fast test-native sanitize lint format bench docs clean
+.PHONY: demo test test-all test-fast test-native sanitize lint format bench docs clean
 
 demo: $(READY)  ## train on one framework, read with all
 	$(BIN)/python -m seqfront.recipes.digits $(ARGS)
 
-test: $(READY) test-native  ## everything
+test: $(READY) test-native  ## everything, but two in three of the cases compiled by PyTorch
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-all: $(READY) test-native  ## everything
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --every-slow $(ARGS)
 
 test-fast: $(READY)  ## what takes no more than seconds each
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" $(ARGS)

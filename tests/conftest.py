@@ -1,8 +1,10 @@
-"""For all tests: quiet frameworks, and as many threads as there are cores for the workers."""
+"""For all tests: quiet frameworks, as many threads as there are cores for the workers, and how many
+of the slow cases run."""
 
 from __future__ import annotations
 
 import os
+import zlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -19,6 +21,32 @@ import pytest
 from frameworks import INSTALLED
 
 from seqfront import backends, randomness
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--every-slow`, as in `make test-all`."""
+    text = "run every case compiled by PyTorch, not just one in three"
+    parser.addoption("--every-slow", action="store_true", help=text)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the cases that PyTorch compiles one in three runs, always the same: all of them take as
+    long as everything else. The other slow tests all run."""
+    if config.getoption("--every-slow"):
+        return
+    left_out = [item for item in items if _is_compiled_case(item) and _third(item) != 0]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
+
+
+def _is_compiled_case(item: pytest.Item) -> bool:
+    return item.nodeid.startswith("tests/cases/") and item.get_closest_marker("slow") is not None
+
+
+def _third(item: pytest.Item) -> int:
+    return zlib.crc32(item.name.encode()) % 3
 
 
 @pytest.fixture(params=INSTALLED)
