@@ -66,10 +66,17 @@ def _has_kernel(
         query.ndim <= 4
         and query.shape[-1] == value.shape[-1]
         and query.dtype == key.dtype == value.dtype
-        and not (bias is not None and (bias.requires_grad or torch.compiler.is_exporting()))
+        and (bias is None or _can_be_added(bias, query.dtype))
         and query.numel() > 0
         and key.numel() > 0
     )
+
+
+def _can_be_added(bias: torch.Tensor, dtype: torch.dtype) -> bool:
+    """The kernels have no gradient for a bias, and read one of another dtype as if it were theirs.
+    (What is exported may run with a gradient later.)"""
+    alike = bias.dtype == dtype or (bias.dtype == torch.float32 and dtype.itemsize == 2)
+    return alike and not bias.requires_grad and not torch.compiler.is_exporting()
 
 
 def _dense(x: torch.Tensor) -> torch.Tensor:

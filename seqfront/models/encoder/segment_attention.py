@@ -28,7 +28,7 @@ class View(NamedTuple):
 
     segments: Segments
     bias: Raw
-    """0 where a key is seen [count or 1, blocks, 1, queries, keys]."""
+    """0 where a key is seen [count * blocks, 1, queries, keys], or of all alike [1, ...]."""
     share: Tensor | None
     """Weights of places in the mean of their segment; None: there are no memories."""
 
@@ -40,14 +40,18 @@ def view_of(segments: Segments, x: Tensor, bias: Tensor, share: Tensor | None) -
         batch = ()
     dims = (*batch, segments.block, segments.turn, segments.query, segments.key)
     raw = align.moved(backend, bias.raw, align.move_to(bias.dims, dims))
+    dtype = "float64" if x.dtype == "float64" else "float32"
+    raw = raw if backend.dtype(raw) == dtype else backend.cast(raw, dtype)
     places, keys = segments.query.size or 0, segments.key.size or 0
     blocks, turns = x.size(segments.block), segments.group
+    if backend.static_shape(x.raw)[len(x.dims) - 4] != 1:
+        batch = x.dims[:-4]  # each block sees otherwise
     lead = [x.size(dim) for dim in batch]
     raw = backend.broadcast_to(raw, (*lead, blocks, turns, places, keys))
-    count: Size = 1
+    count: Size = blocks
     for size in lead:
         count = count * size
-    return View(segments, backend.reshape(raw, (count, blocks, 1, turns * places, keys)), share)
+    return View(segments, backend.reshape(raw, (count, 1, turns * places, keys)), share)
 
 
 class SegmentAttention(Module):
@@ -113,36 +117,34 @@ class SegmentAttention(Module):
         query [batch..., blocks, turns, places, features], source [batch..., blocks, keys, 2 *
         features] -> as the query. The softmax is computed in float32 for half precision.
         """
-        shape, dtype = backend.shape(query), backend.dtype(query)
+        shape = backend.shape(query)
         heads, width = self.heads.size or 0, self.feature.size or 0
-        count: Size = 1
-        keys = backend.size(source, len(shape) - 3)
+        count: Size = shape[-4]
         for size in shape[:-4]:
             count = count * size
-        rows = shape[-3] * shape[-2]
+        rows, keys = shape[-3] * shape[-2], backend.size(source, len(shape) - 3)
         pair = backend.split(source, (heads * width,) * 2, len(shape) - 2)
         query, key, value = (
-            backend.transpose(
-                backend.reshape(x, (count, shape[-4], size, heads, width)), (0, 1, 3, 2, 4)
-            )
+            backend.transpose(backend.reshape(x, (count, size, heads, width)), (0, 2, 1, 3))
             for x, size in ((query, rows), (pair[0], keys), (pair[1], keys))
         )
-        query = backend.binary("mul", query, max(1, width) ** -0.5)
-        energy = backend.einsum("abhqd,abhkd->abhqk", query, key)
-        if dtype in ("float16", "bfloat16"):
-            energy = backend.cast(energy, "float32")
-        energy = backend.binary("add", energy, _like(backend, bias, energy))
-        weight = backend.softmax(energy, 4)
-        del energy, query, key
-        weight = self._dropped(backend, _like(backend, weight, value))
-        found = backend.einsum("abhqk,abhkd->abhqd", weight, value)
-        return backend.reshape(backend.transpose(found, (0, 1, 3, 2, 4)), shape)
+        scale = max(1, width) ** -0.5
+        if self.training and self.dropout:
+            found = self._with_dropout(backend, query, key, value, bias, scale)
+        else:
+            found = backend.attention(query, key, value, None, bias, scale)
+        return backend.reshape(backend.transpose(found, (0, 2, 1, 3)), shape)
 
-    def _dropped(self, backend: Backend, weight: Raw) -> Raw:
-        if not self.training or not self.dropout:
-            return weight
-        dims = tuple([Dim(name) for name in ("count", "block", "heads", "query", "key")])
-        return noise.dropout(Tensor(weight, dims, backend=backend), self.dropout).raw
+    def _with_dropout(
+        self, backend: Backend, query: Raw, key: Raw, value: Raw, bias: Raw, scale: float
+    ) -> Raw:
+        """The same with weights of their own, of which some are dropped."""
+        energy = backend.einsum("bhqd,bhkd->bhqk", backend.binary("mul", query, scale), key)
+        energy = backend.binary("add", _like(backend, energy, bias), bias)
+        weight = _like(backend, backend.softmax(energy, 3), value)
+        dims = tuple([Dim(name) for name in ("count", "heads", "query", "key")])
+        weight = noise.dropout(Tensor(weight, dims, backend=backend), self.dropout).raw
+        return backend.einsum("bhqk,bhkd->bhqd", weight, value)
 
     def _bounded(self, memory: Tensor) -> Tensor:
         if self.tanh_on_memory:
