@@ -135,6 +135,7 @@ class Elementwise:
         a, b = (a, like(b, a)) if isinstance(a, np.ndarray) else (like(a, b), b)
         return np.where(condition, a, b)
 
+    @np.errstate(all="ignore")
     def reduce(
         self, name: ReduceName, x: np.ndarray, axes: Sequence[int], keepdims: bool = False
     ) -> np.ndarray:
@@ -160,6 +161,7 @@ class Elementwise:
         run = np.argmax if name == "argmax" else np.argmin
         return np.asarray(run(x, axis=axis)).astype(np.int64, copy=False)
 
+    @np.errstate(all="ignore")
     def cumulative(self, name: CumulativeName, x: np.ndarray, axis: int) -> np.ndarray:
         """One of `CumulativeName`."""
         return _CUMULATIVE[name].accumulate(x, axis=axis, dtype=x.dtype)

@@ -46,7 +46,7 @@ def test_in_a_module_under_autocast() -> None:
         assert model.output(_torch_problem()[0]).dtype == torch.bfloat16
         loss = model(*_torch_problem())
     assert loss.dtype == torch.float32
-    assert float(loss) == pytest.approx(float(exact), rel=0.01)
+    assert loss.item() == pytest.approx(exact.item(), rel=0.01)
     loss.backward()
     assert model.output.weight.grad.dtype == torch.float32
     assert model.output.weight.grad.any()
