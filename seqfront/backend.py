@@ -25,7 +25,7 @@ What every primitive keeps to:
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from seqfront.composed import ComposedOps
@@ -43,6 +43,14 @@ Raw: TypeAlias = Any
 
 Size: TypeAlias = Any
 """The extent of an axis: an int, or while tracing a `torch.SymInt` or a scalar `tf.Tensor`."""
+
+
+def product(sizes: Iterable[Size]) -> Size:
+    """The extent of axes that become one; 1 for none. (A loop, which every tracer can follow.)"""
+    count: Size = 1
+    for size in sizes:
+        count = count * size
+    return count
 
 
 class Backend(ComposedOps, abc.ABC):

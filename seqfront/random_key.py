@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from seqfront import backends, dtypes, errors, philox
-from seqfront.backend import Backend, RandomName, Raw, Size
+from seqfront.backend import Backend, RandomName, Raw, Size, product
 from seqfront.philox import MASK, Word
 from seqfront.tensor import Tensor
 
@@ -146,9 +146,7 @@ def draw(
     key: RandomKey,
 ) -> Raw:
     """What `Backend.random` gives, but by a key; in row-major order over the shape."""
-    size: Size = 1
-    for extent in shape:
-        size = size * extent
+    size = product(shape)
     run = _normal if kind == "normal" else _uniform
     wide = "float32" if kind == "normal" and dtype in ("float16", "bfloat16") else dtype
     values = run(backend, size, wide, device, key.words_on(backend, device))

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from seqfront import align, checks, dtypes, errors
-from seqfront.backend import Backend, Raw
+from seqfront.backend import Backend, Raw, product
 from seqfront.dim import Dim
 from seqfront.lengths import Lengths
 from seqfront.tensor import Tensor
@@ -160,10 +160,7 @@ def flattened(x: Tensor, batch: tuple[Dim, ...], rest: tuple[Dim, ...]) -> Raw:
     if len(batch) == 1:
         return raw
     shape = backend.shape(raw)
-    count: Any = 1
-    for size in shape[: len(batch)]:
-        count = count * size
-    return backend.reshape(raw, (count, *shape[len(batch) :]))
+    return backend.reshape(raw, (product(shape[: len(batch)]), *shape[len(batch) :]))
 
 
 def flattened_over(

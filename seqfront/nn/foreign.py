@@ -13,7 +13,7 @@ from types import EllipsisType
 from typing import Any, ClassVar, TypeAlias, cast
 
 from seqfront import align, backends, dtypes, errors
-from seqfront.backend import Backend, Raw, Size
+from seqfront.backend import Backend, Raw, Size, product
 from seqfront.dim import Dim
 from seqfront.lengths import Entry, Lengths
 from seqfront.nn.module import Module
@@ -134,9 +134,7 @@ class Foreign(Module, abc.ABC):
         if Ellipsis not in axes or len(rest) == 1:
             return raw
         shape, at = x.backend.shape(raw), axes.index(...)
-        count: Size = 1
-        for size in shape[at : at + len(rest)]:
-            count = count * size
+        count = product(shape[at : at + len(rest)])
         return x.backend.reshape(raw, (*shape[:at], count, *shape[at + len(rest) :]))
 
     # -- the way out -------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from seqfront import align, errors
-from seqfront.backend import Backend, Raw
+from seqfront.backend import Backend, Raw, product
 from seqfront.dim import Dim
 from seqfront.nn.init import GlorotUniform, LSTMBias
 from seqfront.nn.parameter import Parameter
@@ -118,10 +118,7 @@ class Recurrent(Stateful, Generic[State]):
         if len(batch) == 1:
             return raw
         shape = x.backend.shape(raw)
-        count = 1
-        for size in shape[:-1]:
-            count = count * size
-        return x.backend.reshape(raw, (count, shape[-1]))
+        return x.backend.reshape(raw, (product(shape[:-1]), shape[-1]))
 
     def _mask(self, x: Tensor, axis: Dim, batch: tuple[Dim, ...]) -> Raw | None:
         """bool [time, count]: which steps are data; None if all are."""
@@ -135,10 +132,7 @@ class Recurrent(Stateful, Generic[State]):
         raw = backend.broadcast_to(raw, shape)
         if len(batch) == 1:
             return raw
-        count = 1
-        for size in shape[1:]:
-            count = count * size
-        return backend.reshape(raw, (shape[0], count))
+        return backend.reshape(raw, (shape[0], product(shape[1:])))
 
 
 class LSTMState(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from seqfront import align, dtypes, errors, precision
+from seqfront.backend import product
 from seqfront.dim import Dim
 from seqfront.ops.mask import masked
 from seqfront.ops.window_geometry import (
@@ -78,9 +79,7 @@ def conv(
         ]
         raw = backend.pad(raw, [(0, 0)] * len(batch) + zeros + [(0, 0)], 0.0)
     flat = backend.shape(raw)
-    count = 1
-    for size in shape[: len(batch)]:
-        count = count * size
+    count = product(shape[: len(batch)])
     raw = backend.reshape(raw, (count, *flat[len(batch) :])) if len(batch) != 1 else raw
     weight = backend.cast(kernel.raw_in(weight_dims), dtype)
     try:

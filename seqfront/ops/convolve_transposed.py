@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from seqfront import align, dtypes, errors, precision
+from seqfront.backend import product
 from seqfront.dim import Dim
 from seqfront.ops.convolve import counts, spatial_dims
 from seqfront.ops.mask import masked
@@ -60,10 +61,7 @@ def conv_transpose(
     raw = backend.cast(masked(x, 0.0, x.dims).raw_in((*batch, *dims, in_dim)), dtype)
     weight = backend.cast(kernel.raw_in((*windows, out_dim, features[0])), dtype)
     shape = backend.shape(raw)
-    count = 1
-    for size in shape[: len(batch)]:
-        count = count * size
-    raw = backend.reshape(raw, (count, *shape[len(batch) :]))
+    raw = backend.reshape(raw, (product(shape[: len(batch)]), *shape[len(batch) :]))
     # one position more, so that there is something to cut where there was none
     raw = backend.pad(raw, [(0, 0), *[(0, 1)] * len(dims), (0, 0)], 0.0)
     y = backend.conv_transpose(raw, weight, steps)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from seqfront import align, dtypes, errors
-from seqfront.backend import Raw
+from seqfront.backend import Raw, product
 from seqfront.dim import Dim
 from seqfront.ops.mask import clean, masked, own_lengths, padding_mask
 from seqfront.ops.reduce import greatest, least
@@ -132,9 +132,7 @@ def search_sorted(
     rest = tuple(dim for dim in values.dims if dim not in lead)
     sought = backend.cast(clean(values).raw_in((*lead, *rest)), dtype)
     shape = backend.shape(sought)
-    count = 1
-    for size in shape[len(lead) :]:
-        count = count * size
+    count = product(shape[len(lead) :])
     found = backend.search_sorted(
         backend.cast(clean(row).raw_in((*lead, axis)), dtype),
         backend.reshape(sought, (*shape[: len(lead)], count)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqfront import align, checks, errors
-from seqfront.backend import Raw, Size
+from seqfront.backend import Raw, product
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Lengths
 from seqfront.ops.mask import clean, data_mask, masked, own_lengths
@@ -43,7 +43,7 @@ def pack_padded(x: Tensor, *, dims: Sequence[Dim], out_dim: Dim) -> Tensor:
     _check_packed("pack_padded", x, dims, out_dim)
     backend, rest = x.backend, tuple(dim for dim in x.dims if dim not in dims)
     align.distinct("pack_padded", (out_dim, *rest))
-    shape = [_count(x, dims), *(x.size(dim) for dim in rest)]
+    shape = [product([x.size(dim) for dim in dims]), *(x.size(dim) for dim in rest)]
     rows = backend.reshape(clean(x).raw_in((*dims, *rest)), shape)
     raw = backend.masked_select(rows, _flat_mask(x, dims))
     table = _without(x.lengths_table, dims)
@@ -116,16 +116,9 @@ def _check_packed(op: str, x: Tensor, dims: Sequence[Dim], packed: Dim) -> None:
             raise errors.torn_sequences(op, x, over[0], dim)
 
 
-def _count(x: Tensor, dims: Sequence[Dim]) -> Size:
-    count: Size = 1
-    for dim in dims:
-        count = count * x.size(dim)
-    return count
-
-
 def _flat_mask(x: Tensor, dims: tuple[Dim, ...]) -> Raw:
     """bool over all positions of the dims, in their order: where there is data."""
-    backend, count = x.backend, _count(x, dims)
+    backend, count = x.backend, product([x.size(dim) for dim in dims])
     data = data_mask(x, dims)
     if data is None:
         return backend.full((count,), True, "bool", x.device)

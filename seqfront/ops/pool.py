@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from seqfront import align, dtypes, errors
-from seqfront.backend import Size
+from seqfront.backend import product
 from seqfront.dim import Dim
 from seqfront.ops import elementwise
 from seqfront.ops.dtype import cast, widened
@@ -147,7 +147,7 @@ def _pooled(name: Literal["max", "mean"], x: Tensor, slide: _Slide, value: float
     dims = align.distinct(f"{name}_pool", [out_dim if d is axis else d for d in x.dims])
     shape, size = backend.shape(x.raw), x.size(axis)
     before, after = shape[:at], shape[at + 1 :]
-    raw = backend.reshape(x.raw, (_product(before), size, _product(after)))
+    raw = backend.reshape(x.raw, (product(before), size, product(after)))
     short = lacking(size, left + right, window)
     if left or right or short:
         raw = backend.pad(raw, [(0, 0), (left, right + short), (0, 0)], value)
@@ -156,10 +156,3 @@ def _pooled(name: Literal["max", "mean"], x: Tensor, slide: _Slide, value: float
         y = backend.slice(y, 1, 0, 0)
     y = backend.reshape(y, (*before, backend.size(y, 1), *after))
     return Tensor(y, dims, x.lengths_table, backend=backend)
-
-
-def _product(sizes: Sequence[Size]) -> Size:
-    count: Size = 1
-    for size in sizes:
-        count = count * size
-    return count

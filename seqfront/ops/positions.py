@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqfront import align
-from seqfront.backend import Backend, Raw, Size
+from seqfront.backend import Backend, Raw, Size, product
 from seqfront.dim import Dim
 from seqfront.lengths import Lengths
 from seqfront.tensor import Tensor
@@ -52,10 +52,9 @@ def aligned(raw: Raw, dims: tuple[Dim, ...], x: Tensor) -> Raw:
 def flat(backend: Backend, raw: Raw, rank: int) -> Raw:
     """The axes from `rank` on as one."""
     shape = backend.shape(raw)
-    count: Size = 1
-    for size in shape[rank:]:
-        count = count * size
-    return raw if len(shape) == rank + 1 else backend.reshape(raw, (*shape[:rank], count))
+    if len(shape) == rank + 1:
+        return raw
+    return backend.reshape(raw, (*shape[:rank], product(shape[rank:])))
 
 
 def at_least(backend: Backend, rows: Raw, count: int, fill: float) -> Raw:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from seqfront import align
-from seqfront.backend import Backend, Raw, Size
+from seqfront.backend import Backend, Raw, product
 from seqfront.dim import Dim
 from seqfront.models.encoder.emformer_state import EmformerLayerState
 from seqfront.models.encoder.segments import Segments
@@ -48,10 +48,9 @@ def view_of(segments: Segments, x: Tensor, bias: Tensor, share: Tensor | None) -
         batch = x.dims[:-4]  # each block sees otherwise
     lead = [x.size(dim) for dim in batch]
     raw = backend.broadcast_to(raw, (*lead, blocks, turns, places, keys))
-    count: Size = blocks
-    for size in lead:
-        count = count * size
-    return View(segments, backend.reshape(raw, (count, 1, turns * places, keys)), share)
+    return View(
+        segments, backend.reshape(raw, (product((*lead, blocks)), 1, turns * places, keys)), share
+    )
 
 
 class SegmentAttention(Module):
@@ -119,9 +118,7 @@ class SegmentAttention(Module):
         """
         shape = backend.shape(query)
         heads, width = self.heads.size or 0, self.feature.size or 0
-        count: Size = shape[-4]
-        for size in shape[:-4]:
-            count = count * size
+        count = product(shape[:-3])
         rows, keys = shape[-3] * shape[-2], backend.size(source, len(shape) - 3)
         pair = backend.split(source, (heads * width,) * 2, len(shape) - 2)
         query, key, value = (
