@@ -164,6 +164,7 @@ from seqfront.ops.moments import standard_deviation as standard_deviation
 from seqfront.ops.moments import variance as variance
 from seqfront.ops.moving import reverse as reverse
 from seqfront.ops.moving import shift as shift
+from seqfront.ops.nested import nested_concat as nested_concat
 from seqfront.ops.nested import nested_gather as nested_gather
 from seqfront.ops.nested import nested_map as nested_map
 from seqfront.ops.nested import nested_mask as nested_mask

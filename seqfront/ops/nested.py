@@ -12,6 +12,7 @@ from seqfront.dim import Dim
 from seqfront.lengths import Entry, Lengths, merged
 from seqfront.ops.elementwise import where
 from seqfront.ops.index import gather
+from seqfront.ops.join import concat
 from seqfront.ops.mask import clean
 from seqfront.tensor import Tensor
 
@@ -214,6 +215,55 @@ def nested_gather(state: Any, *, indices: Tensor | int, axis: Dim) -> Any:
         return gather(x, indices=indices, axis=axis) if axis in x.dims else x
 
     return nested_map(picked, state)
+
+
+def nested_concat(*states: tuple[Any, Dim], out_dim: Dim) -> Any:
+    """Structures one after another along a dim, as streams of several batches go on in one.
+
+    Args:
+        states: Pairs of a structure and the dim to join; of one form. Of tensors without that dim,
+            those of the first stay.
+        out_dim: The dim of all; one of the others may serve.
+
+    Returns:
+        A structure of the same form. A ragged dim may be padded more in one than in another.
+
+    Raises:
+        DimError: Structures differ, or other dims than those to join.
+
+    Example:
+        >>> import seqfront as sf
+        >>> old, new, streams = sf.Dim("old", 2), sf.Dim("new", 1), sf.Dim("streams", 3)
+        >>> a, b = {"n": sf.wrap([1, 2], (old,))}, {"n": sf.wrap([3], (new,))}
+        >>> sf.nested_concat((a, old), (b, new), out_dim=streams)["n"].raw
+        array([1, 2, 3], dtype=int32)
+    """
+    if not states:
+        raise errors.nothing_to_join("nested_concat")
+    dims = [dim for _, dim in states]
+    apart = [dim.clone() if dim in dims[:i] else dim for i, dim in enumerate(dims)]
+
+    def joined(*parts: Tensor) -> Tensor:
+        if not any(dim in x.dims for x, dim in zip(parts, dims, strict=True)):
+            return parts[0]
+        pairs = zip(parts, dims, apart, strict=True)
+        xs = [x if dim is own else x.rename(dim, own) for x, dim, own in pairs]
+        whole = _of_one_extent(list(zip(xs, apart, strict=True)))
+        return concat(*zip(whole, apart, strict=True), out_dim=out_dim)
+
+    first, *others = [state for state, _ in states]
+    return nested_map(joined, first, *others)
+
+
+def _of_one_extent(pairs: Sequence[tuple[Tensor, Dim]]) -> list[Tensor]:
+    """Tensors padded to common extents of their ragged dims, but for those to join."""
+    sizes: dict[Dim, Size] = {}
+    for x, joined in pairs:
+        for dim in x.lengths_table.entries:
+            if dim in x.dims and dim is not joined and dim.size is None:
+                size = x.size(dim)
+                sizes[dim] = _larger(x.backend, sizes[dim], size) if dim in sizes else size
+    return [_extended(clean(x), sizes, x.lengths_table) for x, _ in pairs]
 
 
 def _check_form(state: object, others: tuple[Any, ...], same: bool) -> None:

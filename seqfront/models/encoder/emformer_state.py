@@ -11,8 +11,8 @@ from typing import NamedTuple, cast
 
 from seqfront import align, errors
 from seqfront.dim import Dim
-from seqfront.ops import elementwise, join
-from seqfront.ops.nested import nested_gather, nested_map
+from seqfront.ops import elementwise
+from seqfront.ops.nested import nested_concat, nested_gather, nested_map
 from seqfront.tensor import Tensor
 
 
@@ -66,10 +66,4 @@ def concat_states(states: Sequence[tuple[EmformerState, Dim]], *, out_dim: Dim) 
     """
     if not states:
         raise errors.nothing_to_join("concat_states")
-    dims = [dim for _, dim in states]
-
-    def joined(*parts: Tensor) -> Tensor:
-        return join.concat(*zip(parts, dims, strict=True), out_dim=out_dim)
-
-    first, *others = [state for state, _ in states]
-    return cast(EmformerState, nested_map(joined, first, *others))
+    return cast(EmformerState, nested_concat(*states, out_dim=out_dim))

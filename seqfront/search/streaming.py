@@ -1,0 +1,143 @@
+"""What all searches share: frames come in parts, and streams come and go.
+
+    search = sf.search.TransducerBeam(model.predictor, model.joiner, blank_index=0, beam=8)
+    hypotheses, state = search(encoded, axis=frames)                       # all frames at once
+    hypotheses, state = search(part, axis=frames, state=state, is_last=False)   # or part by part
+
+The parts of an utterance give what the whole gives: offline is streaming with one part. A state is
+an immutable tuple of tensors over [batch..., beam]; streams of different age go in one batch, and
+`select`, `concat` and `reset` let them join and leave it. What all hypotheses agree on can be taken
+out with `commit`, so that a stream without end needs no memory without end.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from seqfront import align, errors
+from seqfront.dim import Dim
+from seqfront.ops import elementwise
+from seqfront.ops.index import gather
+from seqfront.ops.nested import nested_concat, nested_gather, nested_map, nested_where
+from seqfront.search.history import Said, parted, stable_lengths
+from seqfront.search.hypotheses import Hypotheses
+from seqfront.tensor import Tensor
+
+
+class BeamState(Protocol):
+    """What the state of any search has; more is its own."""
+
+    @property
+    def score(self) -> Tensor:
+        """[batch..., beam]: what hypotheses are ranked by; -inf where there is none."""
+        ...
+
+    @property
+    def said(self) -> Said:
+        """Labels that are not committed yet."""
+        ...
+
+    @property
+    def frames(self) -> Tensor:
+        """int32 [batch...]: frames so far."""
+        ...
+
+    def with_said(self, said: Said) -> Any:
+        """The same with other labels."""
+        ...
+
+
+State = TypeVar("State", bound=BeamState)
+
+
+class Search(abc.ABC, Generic[State]):
+    """A beam search over frames."""
+
+    beam_dim: Dim
+    """Hypotheses of an utterance; static."""
+    label_dim: Dim
+    """Positions of the labels of the results."""
+    classes: Dim
+    """What labels are labels of."""
+
+    @abc.abstractmethod
+    def initial_state(self, batch: Sequence[Dim], *, like: Tensor) -> State:
+        """The state before the first frame: one hypothesis, without labels.
+
+        Args:
+            batch: The dims of the streams.
+            like: Frames such as come in: sizes of batch dims, float dtype, backend and device.
+        """
+
+    @abc.abstractmethod
+    def __call__(
+        self,
+        encoded: Tensor,
+        *,
+        axis: Dim,
+        state: State | None = None,
+        is_last: bool | Tensor = True,
+    ) -> tuple[Hypotheses, State]:
+        """Read frames.
+
+        Args:
+            encoded: [batch..., axis, features], ragged: each stream may bring any number of
+                frames, also none.
+            axis: The frames.
+            state: Of the frames before; default: there were none.
+            is_last: Whether these are the last frames: then what scorers say of ending there
+                counts. A bool, or bool over [batch...] for each stream.
+
+        Returns:
+            What was found, all labels that are not committed; and the state to go on from.
+        """
+
+    def reset(self, state: State, streams: Tensor) -> State:
+        """Streams anew where `streams`, bool over [batch...], is true; the others go on."""
+        align.check("reset", streams, name="streams")
+        if streams.dtype != "bool":
+            raise errors.wrong_dtype("reset", "streams", streams, "bool")
+        batch = [dim for dim in state.score.dims if dim is not self.beam_dim]
+        return nested_where(streams, self.initial_state(batch, like=state.score), state)
+
+    @staticmethod
+    def select(state: State, indices: Tensor, *, axis: Dim) -> State:
+        """Some of the streams, in any order.
+
+        Args:
+            state: Of all.
+            indices: Integers over a dim (a new one, or `axis` itself): which stream.
+            axis: The dim of the streams.
+        """
+        return nested_gather(state, indices=indices, axis=axis)
+
+    @staticmethod
+    def concat(*states: tuple[State, Dim], out_dim: Dim) -> State:
+        """The streams of several states in one batch.
+
+        Args:
+            states: Pairs of a state and the dim of its streams.
+            out_dim: The dim of all streams; one of the others may serve.
+        """
+        return nested_concat(*states, out_dim=out_dim)
+
+    def commit(self, state: State) -> tuple[Said, State]:
+        """Take out what is settled: the labels that all hypotheses of a stream begin with.
+
+        No frame to come can change them. Hypotheses of later calls are without them.
+
+        Returns:
+            Labels [batch..., label], ragged, maybe none, with what belongs to them; and the state
+            without them.
+        """
+        valid = elementwise.binary("gt", state.score, float("-inf"))
+        beam, label = self.beam_dim, self.label_dim
+        count = stable_lengths(state.said, valid, beam=beam, label=label)
+        settled, rest = parted(state.said, count, label=label)
+
+        def first(x: Tensor) -> Tensor:
+            return gather(x, indices=0, axis=beam)
+
+        return nested_map(first, settled), state.with_said(rest)

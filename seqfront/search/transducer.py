@@ -1,0 +1,103 @@
+"""A transducer, as searches use it: log-probabilities of what comes next at a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from seqfront import align, errors
+from seqfront.dim import Dim
+from seqfront.models.decoder.joiner import Joiner
+from seqfront.nn.stateful import kept
+from seqfront.ops import create
+from seqfront.ops.nested import nested_map
+from seqfront.ops.softmax import log_softmax
+from seqfront.tensor import Tensor
+
+
+class PredictionNetwork(Protocol):
+    """What a search needs of a prediction network."""
+
+    def __call__(
+        self, labels: Tensor, *, axis: Dim | None, state: Any = None
+    ) -> tuple[Tensor, Any]:
+        """One step (`axis=None`): features after `labels`, and the new state."""
+        ...
+
+
+class Prediction(NamedTuple):
+    """What the prediction network makes of the labels of hypotheses."""
+
+    features: Tensor
+    """[batch..., features]: what goes to the joiner."""
+    memory: Any
+    """The state of the prediction network."""
+
+
+class Transducer:
+    """Prediction network and joiner, and what of the classes is the blank.
+
+    Args:
+        op: The search, as messages name it.
+        predict: The prediction network; the blank starts it.
+        join: A `sf.models.Joiner`, or any function from one frame and one prediction to logits.
+        blank_index: Class of the blank, which is the start symbol, too; negative: from the end.
+        classes: Labels and the blank. Default: the classes of the joiner.
+        in_dim: Features of a frame. Default: those that the joiner takes.
+    """
+
+    def __init__(
+        self,
+        op: str,
+        predict: PredictionNetwork,
+        join: Callable[[Tensor, Tensor], Tensor],
+        *,
+        blank_index: int,
+        classes: Dim | None = None,
+        in_dim: Dim | None = None,
+    ) -> None:
+        self.op = op
+        self.predict = predict
+        self.join = join
+        own = join.output if isinstance(join, Joiner) else None
+        self.classes = _given(op, "classes", classes, own and own.out_dim)
+        self.in_dim = _given(op, "in_dim", in_dim, own and own.in_dim)
+        size = self.classes.size
+        if size is None:
+            raise errors.size_unknown(op, self.classes)
+        if type(blank_index) is not int or not -size <= blank_index < size:
+            needed, fix = f"an int in {-size} .. {size - 1}", "negative counts from the end."
+            raise errors.bad_argument(op, "blank_index", blank_index, needed, fix)
+        self.blank = blank_index % size
+
+    def batch_of(self, encoded: Tensor, axis: Dim) -> tuple[Dim, ...]:
+        """The dims of the streams."""
+        align.check(self.op, encoded, axis, self.in_dim, name="encoded")
+        return tuple([dim for dim in encoded.dims if dim not in (axis, self.in_dim)])
+
+    def start(self, batch: Sequence[Dim], *, like: Tensor) -> Prediction:
+        """Before the first label. Sizes of dynamic dims are those of `like`."""
+        labels = create.full(tuple(batch), self.blank, dtype="int32", like=like)
+        return self.advance(None, labels)
+
+    def advance(self, prediction: Prediction | None, labels: Tensor) -> Prediction:
+        """After one label more, int32 over the dims of the hypotheses."""
+        memory = None if prediction is None else prediction.memory
+        found = self.predict(labels.labels_of(self.classes), axis=None, state=memory)
+        return nested_map(kept, Prediction(*found))
+
+    def log_probs(self, frame: Tensor, features: Tensor, temperature: float = 1.0) -> Tensor:
+        """[batch..., classes]: of each class as the next, at a frame [batch..., in]."""
+        logits = self.join(frame, features)
+        align.check(self.op, logits, self.classes, name="what join gave")
+        return log_softmax(
+            logits if temperature == 1.0 else logits / temperature, axis=self.classes
+        )
+
+
+def _given(op: str, name: str, dim: Dim | None, own: Dim | None) -> Dim:
+    dim = dim or own
+    if not isinstance(dim, Dim):
+        fix = f"{name}=vocab; a sf.models.Joiner knows its own."
+        raise errors.bad_argument(op, name, dim, "a Dim, as join is no sf.models.Joiner", fix)
+    return dim
