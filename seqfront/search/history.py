@@ -208,6 +208,7 @@ def a_valid_one(valid: Tensor, beam: Dim) -> Tensor:
 
 def parted(said: Said, count: Tensor, *, label: Dim) -> tuple[Said, Said]:
     """The first labels of each, and the rest; both no wider than they need, but in a trace."""
+    count = count.with_lengths(FULL)
 
     def head(x: Tensor) -> Tensor:
         return kept(slice(x.rename(label, _WHOLE), axis=_WHOLE, end=count, out_dim=label))
