@@ -21,7 +21,7 @@ class PredictionNetwork(Protocol):
     def __call__(
         self, labels: Tensor, *, axis: Dim | None, state: Any = None
     ) -> tuple[Tensor, Any]:
-        """One step (`axis=None`): features after `labels`, and the new state."""
+        """Features after each label along `axis`, and the new state; None: one step."""
         ...
 
 
