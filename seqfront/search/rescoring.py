@@ -12,18 +12,26 @@ true log p(labels | frames), an honest posterior, and maybe another best:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from seqfront.dim import Dim
 from seqfront.loss.ctc import ctc_loss
 from seqfront.loss.transducer import rnnt_loss
-from seqfront.models.decoder.joiner import Joiner
 from seqfront.ops import elementwise
 from seqfront.ops.padding import pad
 from seqfront.ops.shape import expand_dim
 from seqfront.search.hypotheses import Hypotheses
 from seqfront.search.transducer import PredictionNetwork, Transducer
 from seqfront.tensor import Tensor
+
+
+@runtime_checkable
+class Fused(Protocol):
+    """A joint network that gives the loss without making all logits, as `sf.models.Joiner`."""
+
+    def loss(self, encoded: Tensor, predicted: Tensor, targets: Tensor, **options: Any) -> Tensor:
+        """`rnnt_loss` of its logits."""
+        ...
 
 
 def transducer_log_probs(
@@ -68,7 +76,7 @@ def transducer_log_probs(
         "targets_spatial_dim": label,
         "blank_index": model.blank,
     }
-    if isinstance(join, Joiner):
+    if isinstance(join, Fused):
         loss = join.loss(source, predicted, **options)
     else:
         loss = rnnt_loss(logits=join(source, predicted), **options)
