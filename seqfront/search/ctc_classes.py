@@ -36,12 +36,12 @@ class CtcClasses:
         self.size = size
         self.blank = blank_index % size
 
-    def batch_of(self, logits: Tensor, axis: Dim) -> tuple[Dim, ...]:
+    def batch_of(self, encoded: Tensor, axis: Dim) -> tuple[Dim, ...]:
         """The dims of the streams, once the logits are such."""
-        align.check(self.op, logits, axis, self.dim, name="logits")
-        if not dtypes.is_float(logits.dtype):
-            raise errors.wrong_dtype(self.op, "logits", logits, "floating point")
-        return tuple([dim for dim in logits.dims if dim not in (axis, self.dim)])
+        align.check(self.op, encoded, axis, self.dim, name="encoded")
+        if not dtypes.is_float(encoded.dtype):
+            raise errors.wrong_dtype(self.op, "encoded", encoded, "floating point")
+        return tuple([dim for dim in encoded.dims if dim not in (axis, self.dim)])
 
     def log_probs(self, logits: Tensor, normalized: bool, temperature: float = 1.0) -> Tensor:
         """Of the same dims; float64 of float64, else float32.

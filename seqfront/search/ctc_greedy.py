@@ -70,7 +70,7 @@ class CtcGreedy:
 
     def __call__(
         self,
-        logits: Tensor,
+        encoded: Tensor,
         *,
         axis: Dim,
         state: CtcGreedyState | None = None,
@@ -79,7 +79,7 @@ class CtcGreedy:
         """Read frames.
 
         Args:
-            logits: float [batch..., axis, classes], in any order; ragged or not.
+            encoded: float [batch..., axis, classes], in any order; ragged or not.
             axis: The frames.
             state: Of the frames before; default: there were none.
             is_last: Whether these are the last frames. If not, a label that the last frame has is
@@ -92,15 +92,15 @@ class CtcGreedy:
             DimError: Dims do not fit.
             DTypeError: The logits are no floats.
         """
-        batch = self._classes.batch_of(logits, axis)
-        backend, shape = logits.backend, [logits.size(dim) for dim in batch]
-        before = state or self.initial_state(batch, like=logits)
-        ended = flags("CtcGreedy", "is_last", is_last, batch, like=logits)
-        log_probs = self._classes.log_probs(logits, self.logits_normalized)
+        batch = self._classes.batch_of(encoded, axis)
+        backend, shape = encoded.backend, [encoded.size(dim) for dim in batch]
+        before = state or self.initial_state(batch, like=encoded)
+        ended = flags("CtcGreedy", "is_last", is_last, batch, like=encoded)
+        log_probs = self._classes.log_probs(encoded, self.logits_normalized)
         lengths, columns, after = _read(
             backend,
             flattened(log_probs, batch, (axis, self.classes)),
-            lengths_of(logits, axis, batch),
+            lengths_of(encoded, axis, batch),
             CtcGreedyState(*[flattened(x, batch, ()) for x in before]),
             flattened(ended, batch, ()),
             self._classes.blank,
