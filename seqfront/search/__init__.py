@@ -1,5 +1,7 @@
 """Search: from scores to labels."""
 
+from seqfront.search.ctc_greedy import CtcGreedy as CtcGreedy
+from seqfront.search.ctc_prefix_beam import CtcPrefixBeam as CtcPrefixBeam
 from seqfront.search.greedy import GreedyState as GreedyState
 from seqfront.search.greedy import Transcript as Transcript
 from seqfront.search.greedy import greedy_transducer as greedy_transducer
