@@ -13,3 +13,5 @@ from seqfront.search.scorer import Scorer as Scorer
 from seqfront.search.streaming import Search as Search
 from seqfront.search.view import draw as draw
 from seqfront.search.view import text_view as text_view
+from seqfront.search.transducer_beam import TransducerBeam as TransducerBeam
+from seqfront.search.transducer_beam import TransducerBeamState as TransducerBeamState
