@@ -12,6 +12,7 @@ from seqfront.nn.stateful import kept
 from seqfront.ops import create
 from seqfront.ops.nested import nested_map
 from seqfront.ops.softmax import log_softmax
+from seqfront.search.calls import Calls
 from seqfront.tensor import Tensor
 
 
@@ -57,6 +58,7 @@ class Transducer:
         in_dim: Dim | None = None,
     ) -> None:
         self.op = op
+        self.calls = Calls()
         self.predict = predict
         self.join = join
         own = join.output if isinstance(join, Joiner) else None
@@ -82,17 +84,28 @@ class Transducer:
 
     def advance(self, prediction: Prediction | None, labels: Tensor) -> Prediction:
         """After one label more, int32 over the dims of the hypotheses."""
+        self._count(labels, predictor=1)
         memory = None if prediction is None else prediction.memory
         found = self.predict(labels.labels_of(self.classes), axis=None, state=memory)
         return nested_map(kept, Prediction(*found))
 
-    def log_probs(self, frame: Tensor, features: Tensor, temperature: float = 1.0) -> Tensor:
-        """[batch..., classes]: of each class as the next, at a frame [batch..., in]."""
+    def logits(self, frame: Tensor, features: Tensor) -> Tensor:
+        """[batch..., classes]: what the joiner gives at a frame [batch..., in]."""
+        self._count(frame, joiner=1)
         logits = self.join(frame, features)
         align.check(self.op, logits, self.classes, name="what join gave")
+        return logits
+
+    def log_probs(self, frame: Tensor, features: Tensor, temperature: float = 1.0) -> Tensor:
+        """[batch..., classes]: of each class as the next, at a frame [batch..., in]."""
+        logits = self.logits(frame, features)
         return log_softmax(
             logits if temperature == 1.0 else logits / temperature, axis=self.classes
         )
+
+    def _count(self, x: Tensor, *, predictor: int = 0, joiner: int = 0) -> None:
+        if not x.backend.is_tracing():
+            self.calls = Calls(self.calls.predictor + predictor, self.calls.joiner + joiner)
 
 
 def _given(op: str, name: str, dim: Dim | None, own: Dim | None) -> Dim:
