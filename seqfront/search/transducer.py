@@ -91,8 +91,15 @@ class Transducer:
 
     def logits(self, frame: Tensor, features: Tensor) -> Tensor:
         """[batch..., classes]: what the joiner gives at a frame [batch..., in]."""
+        return self.checked(self.joined(frame, features))
+
+    def joined(self, frame: Tensor, features: Tensor) -> Any:
+        """Whatever the joiner gives, which may be more than logits."""
         self._count(frame, joiner=1)
-        logits = self.join(frame, features)
+        return self.join(frame, features)
+
+    def checked(self, logits: Any) -> Tensor:
+        """What has to be logits over the classes."""
         align.check(self.op, logits, self.classes, name="what join gave")
         return logits
 
