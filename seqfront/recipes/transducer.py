@@ -83,7 +83,5 @@ class Transducer(sf.nn.Module):
     def _search(
         self, encoded: sf.Tensor, axis: sf.Dim, state: sf.search.GreedyState | None
     ) -> tuple[sf.search.Transcript, sf.search.GreedyState]:
-        search = sf.search.TransducerGreedy(
-            self.prediction, self.joiner, blank_index=self.blank
-        )
+        search = sf.search.TransducerGreedy(self.prediction, self.joiner, blank_index=self.blank)
         return search(encoded, axis=axis, state=state)

@@ -84,7 +84,9 @@ class Emission:
         """The temperature as a tensor, as loops of graphs want it; None: it changes nothing."""
         if self.temperature is None:
             return None
-        return create.full((), self.temperature, dtype=score_dtype(like.dtype), like=like)
+        return create.full(
+            (), self.temperature, dtype=dtypes.promote(like.dtype, "float32"), like=like
+        )
 
     def __call__(self, frame: Tensor, features: Tensor, divisor: Tensor | None) -> Choice:
         """The best class at frames [..., in], after what gave features."""
@@ -136,7 +138,8 @@ class Emission:
                 "join gives logits of the classes, and logits of the durations.",
             )
         align.check(self.transducer.op, pair[1], name="duration_logits")
-        return self.transducer.checked(pair[0]), pair[1]
+        logits = self.transducer.checked(pair[0])
+        return logits, to_dtype(pair[1], logits.dtype)
 
     def _duration_dim(self, logits: Tensor, x: Tensor) -> Dim:
         left = [dim for dim in x.dims if dim not in logits.dims]
@@ -147,10 +150,4 @@ class Emission:
 
 
 def _scaled(logits: Tensor, divisor: Tensor | None) -> Tensor:
-    logits = to_dtype(logits, score_dtype(logits.dtype))
     return logits if divisor is None else logits / divisor
-
-
-def score_dtype(dtype: str) -> str:
-    """Scores are float64 of float64 logits, else float32."""
-    return "float64" if dtypes.to_float(dtype) == "float64" else "float32"

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from seqfront import align, errors
+from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
 from seqfront.ops import create, elementwise
 from seqfront.ops.gradient import stop_gradient
 from seqfront.ops.nested import nested_concat, nested_gather, nested_map, nested_where
 from seqfront.search.calls import Calls
-from seqfront.search.emission import Emission, score_dtype
+from seqfront.search.emission import Emission
 from seqfront.search.label_blocks import Blocks
 from seqfront.search.label_looping import Loops
 from seqfront.search.transcript import Emitted, GreedyState, Transcript
@@ -92,7 +92,7 @@ class TransducerGreedy:
             like: Frames such as come in: sizes of batch dims, float dtype, backend and device.
         """
         zero = create.zeros(tuple(batch), dtype="int32", like=like)
-        score = create.zeros(tuple(batch), dtype=score_dtype(like.dtype), like=like)
+        score = create.zeros(tuple(batch), dtype=dtypes.promote(like.dtype, "float32"), like=like)
         return nested_map(
             stop_gradient, GreedyState(self.transducer.start(batch, like=like), zero, zero, score)
         )
