@@ -6,10 +6,7 @@ from seqfront.search.history import Said as Said
 from seqfront.search.hypotheses import Hypotheses as Hypotheses
 from seqfront.search.scorer import Scorer as Scorer
 from seqfront.search.streaming import Search as Search
-<<<<<<< HEAD
 from seqfront.search.transcript import GreedyState as GreedyState
 from seqfront.search.transcript import Transcript as Transcript
-=======
 from seqfront.search.transducer_beam import TransducerBeam as TransducerBeam
 from seqfront.search.transducer_beam import TransducerBeamState as TransducerBeamState
->>>>>>> frame6

@@ -15,6 +15,7 @@ from typing import Any
 
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
+from seqfront.nn.stateful import kept
 from seqfront.ops import create, elementwise
 from seqfront.ops.gradient import stop_gradient
 from seqfront.ops.nested import nested_concat, nested_gather, nested_map, nested_where
@@ -134,7 +135,7 @@ class TransducerGreedy:
             run()
         else:
             backend.no_grad(run)
-        return self._result(*found[0], encoded.lengths(axis))
+        return self._result(*found[0], kept(encoded.lengths(axis)))
 
     def _result(
         self, before: GreedyState, found: Emitted, lengths: Tensor
