@@ -1,9 +1,11 @@
 """Search: from scores to labels."""
 
+from seqfront.search.calls import Calls as Calls
 from seqfront.search.ctc_greedy import CtcGreedy as CtcGreedy
 from seqfront.search.ctc_prefix_beam import CtcPrefixBeam as CtcPrefixBeam
 from seqfront.search.greedy import GreedyState as GreedyState
 from seqfront.search.greedy import Transcript as Transcript
+from seqfront.search.greedy import TransducerGreedy as TransducerGreedy
 from seqfront.search.greedy import greedy_transducer as greedy_transducer
 from seqfront.search.history import Said as Said
 from seqfront.search.hypotheses import Hypotheses as Hypotheses
@@ -11,7 +13,9 @@ from seqfront.search.rescoring import ctc_log_probs as ctc_log_probs
 from seqfront.search.rescoring import transducer_log_probs as transducer_log_probs
 from seqfront.search.scorer import Scorer as Scorer
 from seqfront.search.streaming import Search as Search
-from seqfront.search.view import draw as draw
-from seqfront.search.view import text_view as text_view
+from seqfront.search.transcript import GreedyState as GreedyState
+from seqfront.search.transcript import Transcript as Transcript
 from seqfront.search.transducer_beam import TransducerBeam as TransducerBeam
 from seqfront.search.transducer_beam import TransducerBeamState as TransducerBeamState
+from seqfront.search.view import draw as draw
+from seqfront.search.view import text_view as text_view
