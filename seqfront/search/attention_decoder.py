@@ -38,8 +38,8 @@ class AttentionDecoder(LanguageModel):
         >>> scorer = sf.search.AttentionDecoder(
         ...     decoder, encoded, time, start_index=0, end_index=0)
         >>> search = sf.search.LabelBeam(classes=vocab, end_index=0, beam=4, max_labels=5)
-        >>> search({"attention": (scorer, 1.0)}, (batch,), like=encoded).labels
-        int32[batch:2, beam:4, label≤5] labels of vocab:7 numpy:cpu
+        >>> search({"attention": (scorer, 1.0)}, (batch,), like=encoded).score
+        float32[batch≤2, beam:4] numpy:cpu
     """
 
     def __init__(

@@ -23,7 +23,7 @@ class LengthBonus(Scorer):
         >>> import seqfront as sf
         >>> vocab, beam = sf.Dim("vocab", 3), sf.Dim("beam", 2)
         >>> bonus = sf.search.LengthBonus(vocab)
-        >>> bonus.score(bonus.initial_state((beam,), like=sf.ones(()))).raw
+        >>> bonus.score(bonus.initial_state((beam,), like=sf.ones(()))).numpy(beam, vocab)
         array([[1., 1., 1.],
                [1., 1., 1.]], dtype=float32)
     """
