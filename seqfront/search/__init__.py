@@ -15,3 +15,5 @@ from seqfront.search.language_model import LanguageModel as LanguageModel
 from seqfront.search.length_bonus import LengthBonus as LengthBonus
 from seqfront.search.scorer import Scorer as Scorer
 from seqfront.search.streaming import Search as Search
+from seqfront.search.transducer_beam import TransducerBeam as TransducerBeam
+from seqfront.search.transducer_beam import TransducerBeamState as TransducerBeamState
