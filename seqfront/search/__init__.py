@@ -5,5 +5,6 @@ from seqfront.search.greedy import Transcript as Transcript
 from seqfront.search.greedy import greedy_transducer as greedy_transducer
 from seqfront.search.history import Said as Said
 from seqfront.search.hypotheses import Hypotheses as Hypotheses
+from seqfront.search.ngram import NGram as NGram
 from seqfront.search.scorer import Scorer as Scorer
 from seqfront.search.streaming import Search as Search
