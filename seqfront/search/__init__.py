@@ -4,6 +4,7 @@ from seqfront.search.greedy import GreedyState as GreedyState
 from seqfront.search.greedy import Transcript as Transcript
 from seqfront.search.greedy import greedy_transducer as greedy_transducer
 from seqfront.search.history import Said as Said
+from seqfront.search.hotwords import Hotwords as Hotwords
 from seqfront.search.hypotheses import Hypotheses as Hypotheses
 from seqfront.search.ngram import NGram as NGram
 from seqfront.search.scorer import Scorer as Scorer

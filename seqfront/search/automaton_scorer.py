@@ -34,7 +34,7 @@ class AutomatonScorer(Scorer):
         op: What it is called in messages.
         automaton: Over the labels of `classes`.
         classes: What is scored; static.
-        start: The state before the first label.
+        start: The state of the automaton before the first label.
         implementation: "native" (CPUs), "composed", or None: whichever the device has.
     """
 
@@ -58,8 +58,7 @@ class AutomatonScorer(Scorer):
 
     def initial_state(self, batch: Sequence[Dim], *, like: Tensor) -> AutomatonState:
         """Before the first label."""
-        node = create.full(tuple(batch), self._start, dtype="int32", like=like)
-        return self._state(node, lattice_dtype(like.dtype))
+        return self._state(self._first(batch, like), lattice_dtype(like.dtype))
 
     def score(self, state: AutomatonState) -> Tensor:
         """[batch..., classes]: of each label as the next."""
@@ -85,6 +84,9 @@ class AutomatonScorer(Scorer):
     def final(self, state: AutomatonState) -> Tensor:
         """[batch...]: of ending here."""
         return state.final
+
+    def _first(self, batch: Sequence[Dim], like: Tensor) -> Tensor:
+        return create.full(tuple(batch), self._start, dtype="int32", like=like)
 
     def _state(self, node: Tensor, dtype: str) -> AutomatonState:
         backend = node.backend

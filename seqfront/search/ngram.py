@@ -87,9 +87,12 @@ def _given(labels: Mapping[str, int] | Sequence[str | None], size: int) -> dict[
         fix = "give each class at most one word, each word one class."
         if type(label) is not int or not 0 <= label < size:
             raise errors.bad_argument(_OP, f"labels[{word!r}]", label, f"0 to {size - 1}", fix)
-        if label in words or word in found:
-            came = f"{words.get(label, word)!r} and {word!r}"
-            raise errors.bad_argument(_OP, f"the word of class {label}", came, "one", fix)
+        if label in words:
+            came = (words[label], word)
+            raise errors.bad_argument(_OP, f"the word of class {label}", came, "one word", fix)
+        if word in found:
+            both = (found[word], label)
+            raise errors.bad_argument(_OP, f"the class of {word!r}", both, "one class", fix)
         words[label] = word
         found[word] = label
     return found

@@ -88,7 +88,8 @@ def _wrong(
     model: ArpaModel, rows: Order, row: int, wrong: str, needed: str
 ) -> errors.CheckpointError:
     words = list(model.words)
-    text = " ".join([words[number] for number in rows.words[row].tolist()])
+    numbers: list[int] = rows.words[row].tolist()
+    text = " ".join([words[number] for number in numbers])
     return errors.malformed_arpa(model.file, int(rows.lines[row]), text, wrong, needed)
 
 
@@ -148,8 +149,8 @@ def _arcs(
     parts: list[tuple[Any, ...]] = []
     for level, source in zip(levels, sources, strict=True):
         last = level.order.words[:, -1]
-        begin: Any = np.searchsorted(words, last)
-        count: Any = np.searchsorted(words, last, "right") - begin
+        begin = words.searchsorted(last)
+        count = words.searchsorted(last, "right") - begin
         row = np.repeat(np.arange(len(last)), count)  # once for each class of its word
         nth = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
         target = histories.longest(level.order.words, 0)
