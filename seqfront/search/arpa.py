@@ -152,7 +152,7 @@ def _values(source: _Lines, fields: list[bytes], order: int) -> tuple[float, flo
         if not order + 1 <= len(fields) <= order + 2:
             raise ValueError
         numbers = [float(fields[0]), *map(float, fields[order + 1 :])]
-        if any(math.isnan(x) or x == math.inf for x in numbers):
+        if numbers[0] > 0 or any(math.isnan(x) or x == math.inf for x in numbers):
             raise ValueError
     except ValueError:
         needed = f"a log10 probability, {order} {'word' if order == 1 else 'words'}, and at most "

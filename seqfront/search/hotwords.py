@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -119,23 +119,27 @@ def _phrases(given: Any, classes: int, bonus: float) -> tuple[Phrase, ...]:
 
 
 def _phrase(given: Any, classes: int, bonus: float) -> Phrase:
-    labels = given
-    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], (tuple, list)):  # pyright: ignore
-        labels, bonus = given  # pyright: ignore
-    found = _items(labels, "a phrase")
+    pair: Any = given
+    if isinstance(given, tuple) and len(pair) == 2 and isinstance(pair[0], (tuple, list)):
+        given, bonus = pair
+    found = _items(given, "a phrase")
     for label in found:
-        if not isinstance(label, (int, np.integer)) or not 0 <= label < classes:
+        if not _is_label(label, classes):
             fix = "a phrase is a sequence of labels, or a pair of that and its bonus."
             raise errors.bad_argument(_OP, "a label", label, f"0 to {classes - 1}", fix)
     if not found:
-        raise errors.bad_argument(_OP, "a phrase", given, "at least one label", "leave it out.")
-    if not isinstance(bonus, (int, float)) or not math.isfinite(bonus):  # pyright: ignore
+        raise errors.bad_argument(_OP, "a phrase", found, "at least one label", "leave it out.")
+    if type(bonus) not in (int, float) or not math.isfinite(bonus):
         raise errors.bad_argument(_OP, "a bonus", bonus, "a finite number", "bonus=1.0.")
     return tuple([int(label) for label in found]), float(bonus)
 
 
+def _is_label(value: Any, classes: int) -> bool:
+    return isinstance(value, (int, np.integer)) and 0 <= value < classes
+
+
 def _items(given: Any, name: str) -> list[Any]:
-    if isinstance(given, str) or not isinstance(given, (Iterable, np.ndarray)):
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
         fix = "texts are labels first: Hotwords([tokenize(text) for text in texts], ...)."
         raise errors.bad_argument(_OP, name, given, "a sequence", fix)
-    return list(given)  # pyright: ignore
+    return list(given)

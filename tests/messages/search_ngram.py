@@ -116,6 +116,13 @@ DAMAGED = [
         "needed  a log10 probability, 1 word, and at most a backoff weight",
     ),
     _damaged(
+        {11: "0.5 <s> a"},
+        "this is no 2-gram",
+        "file     an open file",
+        "line 11  '0.5 <s> a'",
+        "needed   a log10 probability, 2 words, and at most a backoff weight",
+    ),
+    _damaged(
         {8: "-1 <s>"},
         "a word is there twice",
         "file    an open file",
