@@ -9,3 +9,5 @@ from seqfront.search.hypotheses import Hypotheses as Hypotheses
 from seqfront.search.ngram import NGram as NGram
 from seqfront.search.scorer import Scorer as Scorer
 from seqfront.search.streaming import Search as Search
+from seqfront.search.transducer_beam import TransducerBeam as TransducerBeam
+from seqfront.search.transducer_beam import TransducerBeamState as TransducerBeamState

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from seqfront import align, errors
+from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
 from seqfront.models.decoder.joiner import Joiner
 from seqfront.nn.stateful import kept
 from seqfront.ops import create
+from seqfront.ops.dtype import cast
+from seqfront.ops.index import one_hot
 from seqfront.ops.nested import nested_map
 from seqfront.ops.softmax import log_softmax
 from seqfront.tensor import Tensor
@@ -86,13 +88,24 @@ class Transducer:
         found = self.predict(labels.labels_of(self.classes), axis=None, state=memory)
         return nested_map(kept, Prediction(*found))
 
-    def log_probs(self, frame: Tensor, features: Tensor, temperature: float = 1.0) -> Tensor:
-        """[batch..., classes]: of each class as the next, at a frame [batch..., in]."""
+    def log_probs(
+        self,
+        frame: Tensor,
+        features: Tensor,
+        temperature: float = 1.0,
+        blank_penalty: float = 0.0,
+    ) -> Tensor:
+        """[batch..., classes]: of each class as the next, at a frame [batch..., in]; at least in
+        single precision. The blank's logit is divided as the others', then the penalty taken."""
         logits = self.join(frame, features)
         align.check(self.op, logits, self.classes, name="what join gave")
-        return log_softmax(
-            logits if temperature == 1.0 else logits / temperature, axis=self.classes
-        )
+        logits = cast(logits, dtypes.promote(logits.dtype, "float32"))
+        if temperature != 1.0:
+            logits = logits / temperature
+        if blank_penalty != 0.0:
+            blank = create.full((), self.blank, dtype="int32", like=logits).labels_of(self.classes)
+            logits = logits - one_hot(blank, dtype=logits.dtype) * blank_penalty
+        return log_softmax(logits, axis=self.classes)
 
 
 def _given(op: str, name: str, dim: Dim | None, own: Dim | None) -> Dim:
