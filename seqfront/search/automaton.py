@@ -99,6 +99,16 @@ class Automaton:
         """[states]: of ending in them."""
         return self._once("final", at, lambda: (self.final.astype(at.dtype),))[0]
 
+    def bounds(self) -> tuple[float, float]:
+        """What no score, of a label or of ending, lies below or above; read off state by state."""
+        low, high = [0.0] * len(self.failure), [0.0] * len(self.failure)
+        for state, failure in enumerate(self.failure.tolist()):  # which is a lower number
+            own = self.arc_weight[self.first_arc[state] : self.first_arc[state + 1]].tolist()
+            paid = float(self.failure_weight[state])
+            others = [paid + low[failure], paid + high[failure]] if failure >= 0 else self.missing
+            low[state], high[state] = min([*own, *others]), max([*own, *others])
+        return min([*low, *self.final.tolist()]), max([*high, *self.final.tolist()])
+
     def _walk(self, state: Raw, label: Raw, at: Place) -> tuple[Raw, Raw]:
         """All rows search for an arc, and fail together, as often as any of them may."""
         backend, binary, where = at.backend, at.backend.binary, at.backend.where

@@ -75,6 +75,7 @@ class Hotwords(AutomatonScorer):
         known = [_phrases(each, size, bonus) for each in lists]
         automaton, roots = phrase_graph(known, size)
         super().__init__(_OP, automaton, classes, start=0, implementation=implementation)
+        self.bounds = automaton.bounds()
         self._roots = np.array(roots, np.int32)
         self._lists = Dim("phrase_lists", len(roots))
         self._streams = _checked(streams)
@@ -135,7 +136,7 @@ def _phrase(given: Any, classes: int, bonus: float) -> Phrase:
 
 
 def _is_label(value: Any, classes: int) -> bool:
-    return isinstance(value, (int, np.integer)) and 0 <= value < classes
+    return isinstance(value, (int, np.integer)) and bool(0 <= value < classes)
 
 
 def _items(given: Any, name: str) -> list[Any]:

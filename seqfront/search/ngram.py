@@ -28,6 +28,7 @@ class NGram(AutomatonScorer):
     Made by `from_arpa`; searches of several threads may share one.
     """
 
+    bounds = (-math.inf, 0.0)
     order: int
     """Words of the longest n-grams."""
 

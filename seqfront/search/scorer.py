@@ -14,12 +14,13 @@ never sees a fused score.
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from seqfront import errors
 from seqfront.dim import Dim
-from seqfront.ops import create
+from seqfront.ops import create, elementwise
 from seqfront.ops.index import gather
 from seqfront.ops.nested import nested_gather, nested_where
 from seqfront.tensor import Tensor
@@ -30,6 +31,9 @@ class Scorer(abc.ABC):
 
     classes: Dim
     """What is scored; a search has the same."""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    """What no score, of a label or of ending, lies below or above: (-inf, 0) of log-probabilities.
+    A search may stop once nothing can overtake what it has."""
 
     @abc.abstractmethod
     def initial_state(self, batch: Sequence[Dim], *, like: Tensor) -> Any:
@@ -92,11 +96,12 @@ class Fusion:
         return tuple([scorer.score(inner) for (scorer, _), inner in pairs])
 
     def total(self, parts: Sequence[Tensor]) -> Tensor:
-        """Weighted sum of what belongs to the scorers, in their order."""
+        """Weighted sum of what belongs to the scorers, in their order. What one of them rules out,
+        with -inf, is ruled out whatever its weight."""
         weights = [weight for _, weight in self.scorers.values()]
-        whole = parts[0] * weights[0]
+        whole = _weighted(parts[0], weights[0])
         for part, weight in zip(parts[1:], weights[1:], strict=True):
-            whole = whole + part * weight
+            whole = whole + _weighted(part, weight)
         return whole
 
     def gathered(self, state: FusionState, source: Tensor, beam: Dim) -> FusionState:
@@ -104,7 +109,11 @@ class Fusion:
         return nested_gather(state, indices=source, axis=beam)
 
     def advance(
-        self, state: FusionState, labels: Tensor, rows: Sequence[Tensor], where: Tensor
+        self,
+        state: FusionState,
+        labels: Tensor,
+        rows: Sequence[Tensor],
+        where: Tensor | None = None,
     ) -> FusionState:
         """After one label more, for the hypotheses that have one.
 
@@ -112,7 +121,7 @@ class Fusion:
             state: Of the hypotheses that labels were added to.
             labels: int32 over [batch..., beam]; any label where there is none.
             rows: What `rows` gave for them, gathered like the state.
-            where: bool over [batch..., beam]: which have a label more.
+            where: bool over [batch..., beam]: which have a label more; default: all.
         """
         scores = {
             name: state.scores[name] + gather(row, indices=labels, axis=self.classes)
@@ -124,7 +133,8 @@ class Fusion:
                 for (scorer, _), inner in zip(self.scorers.values(), state.states, strict=True)
             ]
         )
-        return nested_where(where, FusionState(scores, states), state)
+        after = FusionState(scores, states)
+        return after if where is None else nested_where(where, after, state)
 
     def end(self, state: FusionState) -> dict[str, Tensor]:
         """The scores so far, and of ending here."""
@@ -134,6 +144,13 @@ class Fusion:
             so_far = state.scores[name]
             found[name] = so_far if final is None else so_far + final
         return found
+
+
+def _weighted(part: Tensor, weight: float) -> Tensor:
+    if weight > 0:
+        return part * weight
+    ruled_out = part == -math.inf
+    return elementwise.where(ruled_out, -math.inf, elementwise.where(ruled_out, 0.0, part) * weight)
 
 
 def _check(op: str, name: str, pair: object, classes: Dim) -> None:
