@@ -18,8 +18,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from seqfront import align, errors
 from seqfront.dim import Dim
 from seqfront.ops.control import while_loop
@@ -140,10 +138,7 @@ def _not_negative(name: str, value: float, fix: str) -> None:
         raise errors.bad_argument(OP, name, value, "at least 0", fix)
 
 
-def _labels(classes: Dim, others: Mapping[str, int | None]) -> np.ndarray:
-    """bool [classes]: which of them are labels."""
-    found = np.ones(classes.size or 0, np.bool_)
-    for name, index in others.items():
-        if index is not None:
-            found[class_index(OP, name, index, classes)] = False
-    return found
+def _labels(classes: Dim, others: Mapping[str, int | None]) -> list[bool]:
+    """Of each class, whether it is a label."""
+    found = [class_index(OP, name, i, classes) for name, i in others.items() if i is not None]
+    return [index not in found for index in range(classes.size or 0)]

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-
 from seqfront import align, errors
 from seqfront.dim import Dim
 from seqfront.nn.linear import Linear
@@ -109,7 +107,7 @@ class LanguageModel(Scorer):
         if self.labels is None:
             return state.log_probs
         row = gather(state.log_probs, indices=self._own_labels(state.log_probs), axis=self.own)
-        known = row.backend.convert(self.labels >= 0, "bool", row.device)
+        known = row.backend.convert([label >= 0 for label in self.labels], "bool", row.device)
         known = Tensor(known, (self.classes,), backend=row.backend)
         return where(known, row, -math.inf)
 
@@ -139,7 +137,7 @@ class LanguageModel(Scorer):
 
     def _own_labels(self, like: Tensor) -> Tensor:
         """int32 [classes of the search]: labels of the model."""
-        labels = np.maximum(np.asarray(self.labels), 0)
+        labels = [max(label, 0) for label in self.labels or ()]
         raw = like.backend.convert(labels, "int32", like.device)
         return Tensor(raw, (self.classes,), sparse_dim=self.own, backend=like.backend)
 
@@ -173,12 +171,12 @@ def _classes(op: str, model: object, classes: Dim | None) -> Dim:
     return classes
 
 
-def _labels(op: str, labels: Sequence[int] | None, own: Dim, classes: Dim) -> np.ndarray | None:
+def _labels(op: str, labels: Sequence[int] | None, own: Dim, classes: Dim) -> list[int] | None:
     if labels is None and classes is own:
         return None
-    found = np.asarray(() if labels is None else labels)
-    whole = found.dtype.kind in "iu" and found.shape == (classes.size,)
-    if not whole or found.min() < -1 or found.max() >= (own.size or 0):
+    found = list(() if labels is None else labels)
+    known = all(isinstance(label, int) and -1 <= label < (own.size or 0) for label in found)  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not known or len(found) != classes.size:
         needed = f"a label of {own!r}, or -1, for each class of {classes!r}"
         fix = "labels[i] is what the model calls class i of the search."
         raise errors.bad_argument(op, "labels", labels, needed, fix)
