@@ -72,6 +72,7 @@ class Automaton:
         self.final = _kept(final, "float64")
         self.depth = _longest_chain(self.failure)
         """States on the longest way to a root, both counted."""
+        self._searched: tuple[Any, ...] | None = None
         self._moved: dict[tuple[str, str, str, str], tuple[Raw, ...]] = {}
 
     def scores(self, state: Raw, at: Place) -> Raw:
@@ -97,7 +98,7 @@ class Automaton:
 
     def final_weights(self, at: Place) -> Raw:
         """[states]: of ending in them."""
-        return self._once("final", at, lambda: (self.final.astype(at.dtype),))[0]
+        return self._once("final", at, lambda: (self.final,))[0]
 
     def bounds(self) -> tuple[float, float]:
         """What no score, of a label or of ending, lies below or above; read off state by state."""
@@ -138,42 +139,44 @@ class Automaton:
     def _tables(self, at: Place) -> tuple[Raw, ...]:
         """As the native ops take them, in their order."""
 
-        def arrays() -> Sequence[np.ndarray]:
+        def arrays() -> Sequence[Any]:
             return (
                 self.first_arc,
                 self.arc_label,
-                self.arc_weight.astype(at.dtype),
+                self.arc_weight,
                 self.failure,
-                self.failure_weight.astype(at.dtype),
-                self.missing.astype(at.dtype),
+                self.failure_weight,
+                self.missing,
                 self.arc_target,
             )
 
         return self._once("tables", at, arrays)
 
     def _searchable(self, at: Place) -> tuple[Raw, ...]:
-        """Arcs by ascending state * classes + label, with weights and targets; at the end stands
-        one that nothing is."""
+        return self._once("searchable", at, self.searchable)
 
-        def arrays() -> Sequence[np.ndarray]:
+    def searchable(self) -> Sequence[Any]:
+        """Arcs by ascending state * classes + label, with weights and targets; at the end stands
+        one that nothing is. Made the first time, which cannot be in a graph."""
+        if self._searched is None:
             states = np.arange(len(self.failure), dtype=np.int64)
             sources = np.repeat(states, np.diff(self.first_arc))
-            return (
-                np.append(sources * len(self.missing) + self.arc_label, np.iinfo(np.int64).max),
-                np.append(self.arc_weight, 0.0).astype(at.dtype),
-                np.append(self.arc_target, 0).astype(np.int32),
-            )
+            keys = np.append(sources * len(self.missing) + self.arc_label, np.iinfo(np.int64).max)
+            weights, targets = np.append(self.arc_weight, 0.0), np.append(self.arc_target, 0)
+            self._searched = (keys, weights, targets.astype(np.int32))
+        return self._searched
 
-        return self._once("searchable", at, arrays)
-
-    def _once(
-        self, what: str, at: Place, arrays: Callable[[], Sequence[np.ndarray]]
-    ) -> tuple[Raw, ...]:
+    def _once(self, what: str, at: Place, arrays: Callable[[], Sequence[Any]]) -> tuple[Raw, ...]:
+        """Arrays on a device, floats in the precision wanted."""
         key = (what, at.backend.name, at.device, at.dtype)
         found = self._moved.get(key)
         if found is None:
-            found = tuple([at.backend.convert(array, None, at.device) for array in arrays()])
-            if not at.backend.is_tracing():  # else they belong to that graph
+            backend = at.backend
+            raws = [backend.convert(array, None, at.device) for array in arrays()]
+            found = tuple(
+                [backend.cast(x, at.dtype) if backend.dtype(x) == "float64" else x for x in raws]
+            )
+            if not backend.is_tracing():  # else they belong to that graph
                 self._moved[key] = found
         return found
 

@@ -50,6 +50,8 @@ class AutomatonScorer(Scorer):
         if implementation not in (None, "native", "composed"):
             known = ("native", "composed")
             raise errors.unknown_choice(op, "implementation", implementation, known)
+        if implementation == "composed":
+            automaton.searchable()
         self.automaton = automaton
         self.classes = classes
         self._op = op
