@@ -163,7 +163,7 @@ _DTYPE_NAMES = {dtype: key for key, dtype in _SEALS.items()}
 def _traced(
     body: Callable[[Any, Any], tuple[Any, Any]], state: Any, xs: Any, reverse: bool
 ) -> tuple[Any, Any]:
-    columns = leaves(xs)
+    columns = [x.contiguous() for x in leaves(xs)]  # as their slices are while they are traced
     sealed = _sealed(state)
     start = leaves(sealed) or [columns[0].new_zeros((), dtype=torch.float32)]  # PyTorch wants some
 

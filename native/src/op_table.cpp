@@ -1,48 +1,39 @@
 // The list of all ops.
 #include "op.hpp"
 
+// clang-format off
+#define SEQFRONT_OPS(OP) \
+    OP(automaton_advance) \
+    OP(automaton_scores) \
+    OP(ctc) \
+    OP(ctc_align) \
+    OP(ctc_posteriors) \
+    OP(ctc_prefix_beam) \
+    OP(edit_alignment) \
+    OP(edit_distance) \
+    OP(head_log_probs) \
+    OP(joint_rnnt) \
+    OP(optimal_completion) \
+    OP(rnnt) \
+    OP(rnnt_align) \
+    OP(rnnt_packed) \
+    OP(rnnt_posteriors) \
+    OP(rnnt_pruned) \
+    OP(rnnt_simple) \
+    OP(tdt) \
+    OP(tdt_align) \
+    OP(tdt_posteriors)
+// clang-format on
+
 namespace seqfront {
 
-const Op& ctc_align_op();
-const Op& ctc_op();
-const Op& ctc_posteriors_op();
-const Op& ctc_prefix_beam_op();
-const Op& edit_alignment_op();
-const Op& edit_distance_op();
-const Op& head_log_probs_op();
-const Op& joint_rnnt_op();
-const Op& optimal_completion_op();
-const Op& rnnt_align_op();
-const Op& rnnt_op();
-const Op& rnnt_packed_op();
-const Op& rnnt_posteriors_op();
-const Op& rnnt_pruned_op();
-const Op& rnnt_simple_op();
-const Op& tdt_align_op();
-const Op& tdt_op();
-const Op& tdt_posteriors_op();
+#define DECLARED(name) const Op& name##_op();
+#define ADDRESS(name) &name##_op(),
+
+SEQFRONT_OPS(DECLARED)
 
 const std::vector<const Op*>& all_ops() {
-    static const std::vector<const Op*> ops = {
-        &ctc_align_op(),
-        &ctc_op(),
-        &ctc_posteriors_op(),
-        &ctc_prefix_beam_op(),
-        &edit_alignment_op(),
-        &edit_distance_op(),
-        &head_log_probs_op(),
-        &joint_rnnt_op(),
-        &optimal_completion_op(),
-        &rnnt_align_op(),
-        &rnnt_op(),
-        &rnnt_packed_op(),
-        &rnnt_posteriors_op(),
-        &rnnt_pruned_op(),
-        &rnnt_simple_op(),
-        &tdt_align_op(),
-        &tdt_op(),
-        &tdt_posteriors_op(),
-    };
+    static const std::vector<const Op*> ops = {SEQFRONT_OPS(ADDRESS)};
     return ops;
 }
 

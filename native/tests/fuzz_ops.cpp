@@ -6,6 +6,7 @@
 //     clang++ -fsanitize=fuzzer,address -DSEQFRONT_LIBFUZZER ...  bytes that libFuzzer makes
 //
 // Arrays are exactly as large as they say, so that the sanitizer sees the first byte too many.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -166,14 +167,25 @@ class Scenario {
                               : name == "label_lengths"  ? size("labels") + 1
                               : name == "prefix_lengths" ? size("labels") + 1
                               : is_label(name)           ? size("classes") - 1
+                              : name == "state"          ? size("states")
+                              : name == "arc_target"     ? size("states")
+                              : name == "label"          ? size("classes")
+                              : name == "arc_label"      ? size("classes")
                                                          : 7;
         const int64_t least = is_label(name);  // the blank is mostly class 0
         auto* values = reinterpret_cast<int32_t*>(memory.bytes.get());
         for (int64_t k = 0; k < memory.size / 4; ++k) {
             values[k] = static_cast<int32_t>(least + bytes_.below(limit));
             if (name == "durations") values[k] = static_cast<int32_t>(k);
+            if (name == "failure") values[k] = static_cast<int32_t>(bytes_.below(k + 1)) - 1;
+            if (name == "first_arc") values[k] = arcs_before(k);
             if (bytes_.one_in(255)) values[k] = static_cast<int32_t>(bytes_.below(9)) - 4;
         }
+    }
+
+    // The arcs of an automaton, spread over its states.
+    int32_t arcs_before(int64_t state) {
+        return static_cast<int32_t>(state * size("arcs") / std::max<int64_t>(size("states"), 1));
     }
 
     void fill_floats(Memory& memory) {

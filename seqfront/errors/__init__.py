@@ -22,6 +22,11 @@ from seqfront.errors.annotations import (
     unreadable_annotation,
     unresolved_annotation,
 )
+from seqfront.errors.arpa import (
+    malformed_arpa,
+    no_label_known,
+    no_such_word,
+)
 from seqfront.errors.attention import (
     chunk_too_long,
     foreign_bias,
@@ -279,6 +284,7 @@ __all__ = [
     "lengths_differ",
     "lengths_out_of_range",
     "logits_or_probs",
+    "malformed_arpa",
     "missing_dim",
     "missing_label_states",
     "missing_prediction_states",
@@ -298,11 +304,13 @@ __all__ = [
     "no_gradients",
     "no_growing_array",
     "no_indexing",
+    "no_label_known",
     "no_labels",
     "no_second_derivative",
     "no_steps",
     "no_streaming",
     "no_such_result",
+    "no_such_word",
     "not_a_checkpoint",
     "not_a_dim",
     "not_a_draw",

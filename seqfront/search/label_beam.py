@@ -126,7 +126,6 @@ class LabelBeam:
         return run.hypotheses(state)
 
 
-
 def _at_least(name: str, value: object, least: int) -> None:
     if type(value) is not int or value < least:
         fix = "LabelBeam(classes=vocab, end_index=0, beam=8, max_labels=100)."

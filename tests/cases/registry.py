@@ -39,6 +39,7 @@ from cases import (
     reducing,
     rnnt,
     scattering,
+    search_graphs,
     search_labels,
     selecting,
     spatial,
@@ -95,6 +96,7 @@ MODULES = (
     rnnt,
     metrics,
     alignments,
+    search_graphs,
     search_labels,
 )
 
