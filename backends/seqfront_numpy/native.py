@@ -13,7 +13,18 @@ from seqfront.native import ArraySpec, Buffer
 def buffer(x: np.ndarray) -> Buffer:
     """Where the elements of an array lie."""
     strides = tuple(stride // x.itemsize for stride in x.strides)
-    return Buffer(x.ctypes.data, x.shape, strides, x.dtype.name)
+    return Buffer(x.ctypes.data, x.shape, strides, _name(x.dtype))
+
+
+_NAMES: dict[np.dtype, str] = {}
+"""Of dtypes met so far: NumPy puts a name together anew each time."""
+
+
+def _name(dtype: np.dtype) -> str:
+    name = _NAMES.get(dtype)
+    if name is None:
+        name = _NAMES[dtype] = dtype.name
+    return name
 
 
 def _readable(x: np.ndarray | None, spec: ArraySpec) -> np.ndarray | None:
@@ -30,7 +41,7 @@ def call(
     attributes = {key: value for key, value in attributes.items() if key != "reuse"}
     given = zip(op.completed(inputs), op.inputs, strict=True)
     arrays = [_readable(x, spec) for x, spec in given]
-    element = op.element_dtype([None if x is None else x.dtype.name for x in arrays])
+    element = op.element_dtype([None if x is None else _name(x.dtype) for x in arrays])
     shapes = op.output_shapes([None if x is None else x.shape for x in arrays])
     outputs = [
         np.empty(shape, spec.dtype(element)) for shape, spec in zip(shapes, op.outputs, strict=True)

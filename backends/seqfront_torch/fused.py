@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from seqfront.composed import ComposedOps
-from seqfront_torch import weights
+from seqfront_torch import few_rows, weights
 
 
 def _may_look(x: torch.Tensor) -> bool:
@@ -86,6 +86,8 @@ class Fused(ComposedOps):
     ) -> torch.Tensor:
         """As composed."""
         y = weights.linear(x, weight, bias)
+        if y is None:
+            y = few_rows.linear(x, weight, bias)
         if y is not None:
             return y
         if bias is None:

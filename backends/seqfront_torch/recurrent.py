@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 
 from seqfront.composed import ComposedOps
-from seqfront_torch import lstm_operator
+from seqfront_torch import few_rows, lstm_operator
 
 
 class Recurrent(ComposedOps):
@@ -43,6 +43,24 @@ class Recurrent(ComposedOps):
         y, _, cell = run(x, input_weight, hidden_weight, bias, hidden, cell)
         y = _repeat_last(y, hidden, mask)
         return y, y[-1], cell
+
+    def normalized_lstm_cell(
+        self,
+        gates: torch.Tensor,
+        hidden_weight: torch.Tensor,
+        gates_norm: tuple[torch.Tensor, torch.Tensor],
+        cell_norm: tuple[torch.Tensor, torch.Tensor],
+        epsilon: float,
+        hidden: torch.Tensor,
+        cell: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As composed. (Attributes of native ops have the precision of float32.)"""
+        tensors = (gates, hidden, cell, hidden_weight, *gates_norm, *cell_norm)
+        if gates.dtype is torch.float32 and few_rows.serves(hidden, hidden_weight, *tensors):
+            return torch.ops.seqfront.normalized_lstm(*tensors, epsilon=epsilon)
+        return super().normalized_lstm_cell(
+            gates, hidden_weight, gates_norm, cell_norm, epsilon, hidden, cell
+        )
 
     def gru(
         self,

@@ -11,8 +11,11 @@
     OP(ctc_prefix_beam) \
     OP(edit_alignment) \
     OP(edit_distance) \
+    OP(few_rows) \
     OP(head_log_probs) \
     OP(joint_rnnt) \
+    OP(joint_top_labels) \
+    OP(normalized_lstm) \
     OP(optimal_completion) \
     OP(rnnt) \
     OP(rnnt_align) \
@@ -22,7 +25,8 @@
     OP(rnnt_simple) \
     OP(tdt) \
     OP(tdt_align) \
-    OP(tdt_posteriors)
+    OP(tdt_posteriors) \
+    OP(top_labels)
 // clang-format on
 
 namespace seqfront {

@@ -1,6 +1,6 @@
-"""Drop-ins for torchaudio's RNN-T loss and transducers, on PyTorch and TensorFlow.
+"""Drop-ins for torchaudio's RNN-T loss, transducers and their search, on PyTorch and TensorFlow.
 
-from seqfront.compat.torchaudio import rnnt_loss, RNNTLoss, Emformer, emformer_rnnt_base
+from seqfront.compat.torchaudio import rnnt_loss, Emformer, emformer_rnnt_base, RNNTBeamSearch
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from seqfront.compat.torchaudio_models import RNNT as RNNT
 from seqfront.compat.torchaudio_models import Emformer as Emformer
 from seqfront.compat.torchaudio_models import emformer_rnnt_base as emformer_rnnt_base
 from seqfront.compat.torchaudio_models import emformer_rnnt_model as emformer_rnnt_model
+from seqfront.compat.torchaudio_search import Hypothesis as Hypothesis
+from seqfront.compat.torchaudio_search import RNNTBeamSearch as RNNTBeamSearch
 
 _ARGUMENTS = transducer.specs("logits", "targets", "logit_lengths", "target_lengths")
 

@@ -76,6 +76,16 @@ def wrong_states(counts: Sequence[int], layers: int) -> DimError:
     )
 
 
+def search_input(name: str, shape: Sequence[int | None], needed: str) -> DimError:
+    """Frames or a length of another shape than those of one utterance."""
+    sizes = ", ".join("?" if n is None else str(n) for n in shape)
+    return DimError(
+        f"RNNTBeamSearch: {name} has to be {needed}.",
+        [(name, f"[{sizes}]")],
+        "it searches one utterance at a time; sf.search.TransducerBeam takes batches.",
+    )
+
+
 def unknown_parameter(name: str) -> CheckpointError:
     """A parameter that torchaudio's models do not have."""
     return CheckpointError(

@@ -23,7 +23,7 @@ def _load(name: str, path: Path) -> ModuleType:
     return module
 
 
-def _models() -> tuple[ModuleType, ModuleType]:
+def _models() -> tuple[ModuleType, ModuleType, ModuleType]:
     found = importlib.util.find_spec("torchaudio")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("torchaudio is not installed; it is one of the dev extras")
@@ -35,7 +35,8 @@ def _models() -> tuple[ModuleType, ModuleType]:
         package: Any = ModuleType("torchaudio.models")
         package.Emformer = emformer.Emformer
         sys.modules.update({"torchaudio": ModuleType("torchaudio"), "torchaudio.models": package})
-        return emformer, _load("torchaudio_rnnt", folder / "rnnt.py")
+        package.RNNT = (rnnt := _load("torchaudio_rnnt", folder / "rnnt.py")).RNNT
+        return emformer, rnnt, _load("torchaudio_rnnt_decoder", folder / "rnnt_decoder.py")
     finally:
         for name, module in kept.items():
             if module is None:
@@ -44,4 +45,4 @@ def _models() -> tuple[ModuleType, ModuleType]:
                 sys.modules[name] = module
 
 
-emformer, rnnt = _models()
+emformer, rnnt, rnnt_decoder = _models()

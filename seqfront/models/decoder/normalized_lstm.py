@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqfront.backend import Backend, Raw
-from seqfront.composed import ComposedOps
 from seqfront.dim import Dim
 from seqfront.nn.linear import Linear
 from seqfront.nn.norm import LayerNorm
@@ -73,19 +72,12 @@ class NormalizedLSTM(Recurrent[LSTMState]):
 
     def _cell(self, backend: Backend, gates: Raw, hidden: Raw, cell: Raw) -> tuple[Raw, Raw]:
         """One step from the projected input [count, 4 out]: next hidden and cell."""
-        gates = backend.binary("add", gates, backend.linear(hidden, self.hidden.weight.raw))
-        gates = _normed(backend, gates, self.gates_norm)
-        i, f, g, o = backend.split(gates, (self.out_dim.size,) * 4, 1)
-        kept = backend.binary("mul", backend.unary("sigmoid", f), cell)
-        new = backend.binary("mul", backend.unary("sigmoid", i), backend.unary("tanh", g))
-        cell = _normed(backend, backend.binary("add", kept, new), self.cell_norm)
-        return backend.binary("mul", backend.unary("sigmoid", o), backend.unary("tanh", cell)), cell
-
-
-def _normed(backend: Backend, x: Raw, norm: LayerNorm) -> Raw:
-    """Layer normalisation; in a graph as it is composed, as PyTorch's own cannot stand in a loop
-    there."""
-    parameters = (norm.scale.raw, norm.bias.raw, norm.epsilon)
-    if backend.is_tracing():
-        return ComposedOps.layer_norm(backend, x, *parameters)
-    return backend.layer_norm(x, *parameters)
+        return backend.normalized_lstm_cell(
+            gates,
+            self.hidden.weight.raw,
+            (self.gates_norm.scale.raw, self.gates_norm.bias.raw),
+            (self.cell_norm.scale.raw, self.cell_norm.bias.raw),
+            self.gates_norm.epsilon,
+            hidden,
+            cell,
+        )

@@ -46,6 +46,8 @@ struct RowKernels {
                          const L* maximum, L* out);
     // Numbers, rounded to the dtype.
     void (*store)(const L* x, void* to, int64_t count);
+    // The first element from `begin` on that is above `threshold`; `classes` if there is none.
+    int64_t (*next_above)(const void* logits, int64_t begin, int64_t classes, L threshold);
 };
 
 // One sequence of RNN-T. Cells (t, u) of the log-probs lie along anti-diagonals, row
@@ -138,6 +140,18 @@ struct Gemm {
     L* scratch;  // gemm_scratch() elements, aligned to 64 bytes
 };
 
+// c [m, n] += a [m, k] b [k, n], for few rows m; what is in a row is contiguous.
+template <class L>
+struct FewRows {
+    int64_t m, n, k;
+    const L* a;
+    int64_t a_row;
+    const L* b;
+    int64_t b_row;
+    L* c;
+    int64_t c_row;
+};
+
 // Of an additive joint network.
 enum Activation : int32_t { kNone = 0, kTanh = 1, kRelu = 2 };
 
@@ -168,6 +182,7 @@ struct LatticeKernels {
     void (*exp)(const L* x, L* y, int64_t count);  // for x <= 88
     void (*log)(const L* x, L* y, int64_t count);
     void (*gemm)(const Gemm<L>&);
+    void (*few_rows)(const FewRows<L>&);
     // to = activation(a + b).
     void (*joint)(const L* a, const L* b, int64_t count, Activation activation, L* to);
     // Adds grad * (slope where the activation has this value) to to_a and to_b.

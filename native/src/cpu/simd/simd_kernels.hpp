@@ -4,6 +4,7 @@
 #include "simd/simd_ctc_best.hpp"
 #include "simd/simd_edit.hpp"
 #include "simd/simd_exponentials.hpp"
+#include "simd/simd_few_rows.hpp"
 #include "simd/simd_gemm.hpp"
 #include "simd/simd_joint.hpp"
 #include "simd/simd_rnnt.hpp"
@@ -29,24 +30,18 @@ void log_array(const L* x, L* y, int64_t count) {
 }
 
 template <class T>
-constexpr RowKernels<Lattice<T>> row_kernels = {normalisers<T>,      softmax_gradient<T>,
-                                                clamped_gradient<T>, maxima<T>,
-                                                exponentials<T>,     store_row<T>};
+constexpr RowKernels<Lattice<T>> row_kernels = {
+    normalisers<T>,  softmax_gradient<T>, clamped_gradient<T>, maxima<T>,
+    exponentials<T>, store_row<T>,        next_above<T>};
 
 template <class L>
-constexpr LatticeKernels<L> lattice_kernels = {rnnt_likelihood<L>,
-                                               rnnt_gradient<L>,
-                                               arcs_likelihood<L>,
-                                               arcs_posteriors<L>,
-                                               ctc_advance<L>,
-                                               ctc_likelihood<L>,
-                                               ctc_retreat<L>,
-                                               exp_array<L>,
-                                               log_array<L>,
-                                               gemm<L>,
-                                               joint<L>,
-                                               joint_gradient<L>,
-                                               add<L>,
+constexpr LatticeKernels<L> lattice_kernels = {rnnt_likelihood<L>, rnnt_gradient<L>,
+                                               arcs_likelihood<L>, arcs_posteriors<L>,
+                                               ctc_advance<L>,     ctc_likelihood<L>,
+                                               ctc_retreat<L>,     exp_array<L>,
+                                               log_array<L>,       gemm<L>,
+                                               few_rows<L>,        joint<L>,
+                                               joint_gradient<L>,  add<L>,
                                                ctc_best_advance<L>};
 
 constexpr Kernels make_kernels(const char* name) {

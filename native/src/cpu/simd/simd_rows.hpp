@@ -137,6 +137,29 @@ void clamped_gradient(const void* logits, void* grad, int64_t classes, Lattice<T
     }
 }
 
+template <class T>
+int64_t next_above(const void* logits, int64_t begin, int64_t classes, Lattice<T> threshold) {
+    using L = Lattice<T>;
+    const T* x = static_cast<const T*>(logits);
+    constexpr int64_t n = Simd<L>::lanes;
+    const V<L> limit = fill<L>(threshold);
+    int64_t i = begin;
+    for (; i + 4 * n <= classes; i += 4 * n) {  // a NaN is passed over
+        V<L> top = maximum(read(x + i), limit);
+        for (int64_t v = 1; v < 4; ++v) top = maximum(read(x + i + v * n), top);
+        if (reduce_max<L>(top) > threshold) break;
+    }
+    for (; i < classes; i += n) {
+        const int64_t count = classes - i < n ? classes - i : n;
+        const I<L> above = read_part(x + i, count) > limit;
+        if (!any<L>(above)) continue;
+        for (int64_t lane = 0; lane < n; ++lane) {
+            if (above[lane] != 0) return i + lane;
+        }
+    }
+    return classes;
+}
+
 }  // namespace SF_ISA
 }  // namespace seqfront
 

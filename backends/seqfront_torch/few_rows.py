@@ -1,0 +1,46 @@
+"""Products of few rows with a large weight, as steps of decoders are: native ops read the weight once,
+where it lies, and need no other layout of it.
+
+They have no gradient, so they serve where none is wanted.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from seqfront import errors, native
+
+_MOST_ROWS = 16
+"""Beyond, the weight is not what takes the time."""
+_LEAST_WEIGHT = 1 << 16
+"""Elements; below, a call of an operator takes longer than the product."""
+
+
+def serves(x: torch.Tensor, weight: torch.Tensor, *others: torch.Tensor) -> bool:
+    """Whether the native ops serve for x [..., in] and a weight [in, out], and all others."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled():
+        return False
+    if weight.ndim != 2 or weight.numel() < _LEAST_WEIGHT or not weight.is_contiguous():
+        return False
+    rows = x.numel() // max(x.shape[-1], 1)
+    if not 0 < rows <= _MOST_ROWS or x.dtype not in (torch.float32, torch.float64):
+        return False
+    if torch.is_autocast_enabled("cpu") or not _has_native():
+        return False
+    return all(y.dtype is x.dtype and y.device.type == "cpu" for y in (x, weight, *others))
+
+
+def _has_native() -> bool:
+    try:
+        return "few_rows" in native.ops()
+    except errors.NativeError:
+        return False
+
+
+def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor | None:
+    """x weight + bias; None where this does not serve."""
+    if not serves(x, weight, *(() if bias is None else (bias,))):
+        return None
+    rows = x.reshape(-1, x.shape[-1])
+    y = torch.ops.seqfront.few_rows(rows, weight, bias)
+    return y.view(*x.shape[:-1], weight.shape[1])

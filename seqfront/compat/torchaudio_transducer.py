@@ -1,0 +1,192 @@
+"""A transducer with torchaudio's methods, as its beam search uses it: one utterance, plain lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from seqfront import backends, errors
+from seqfront.backend import Backend, Raw
+from seqfront.compat.torchaudio_models import RNNT
+from seqfront.models.decoder.joiner import Joiner
+from seqfront.search.best_labels import (
+    BestLabels,
+    best_labels,
+    has_native,
+    joiner_weights,
+    joint_best_labels,
+)
+from seqfront.search.lookahead import Look
+from seqfront.search.prefix_tree import Node, Predicted, rows_of
+
+
+@dataclass
+class Calls:
+    """How often models were asked."""
+
+    predictor: int = 0
+    """Calls of the prediction network."""
+    predictor_rows: int = 0
+    """Labels in all of these calls."""
+    joiner: int = 0
+    """Calls of the joiner."""
+    joiner_rows: int = 0
+    """Pairs of a frame and a label sequence in all of these calls."""
+
+
+class Transducer:
+    """The model, with the frames of one utterance.
+
+    Args:
+        model: What has `predict` and `join`.
+        backend: Of the frames.
+        encoded: What `transcribe` gave: [1, frames, joint].
+        blank: Negative: from the end.
+        temperature: Divides the logits.
+        count: How many labels are looked for.
+        calls: To count in.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        backend: Backend,
+        encoded: Raw,
+        blank: int,
+        temperature: float,
+        count: int,
+        calls: Calls,
+    ) -> None:
+        self.model = model
+        self.backend = backend
+        self.temperature = temperature
+        self.count = count
+        self.calls = calls
+        self._frames = backend.squeeze(encoded, (0,))
+        self._device = backend.device(encoded)
+        self._joiner = self._own_joiner()
+        self._structure: list[int] = []
+        self.blank = self._checked(blank)
+
+    # -- labels to features -----------------------------------------------------------------------
+
+    def predict(self, wanted: Sequence[tuple[Node, Node | None]]) -> None:
+        """Ask the prediction network about label sequences, each after its parent; or about the
+        start, after None."""
+        backend, count = self.backend, len(wanted)
+        parents = [parent for _, parent in wanted if parent is not None]
+        labels = [[node.label if parent else self.blank] for node, parent in wanted]
+        state = self._nested(rows_of(backend, parents)[1:]) if parents else None
+        targets = backend.convert(np.array(labels, np.int32), None, self._device)
+        features, _, after = self.model.predict(targets, self._ones(count), state)
+        known = self.known(backend.squeeze(features, (1,)), after)
+        for row, (node, _) in enumerate(wanted):
+            node.known, node.row = known, row
+        self.calls.predictor += 1
+        self.calls.predictor_rows += count
+
+    def known(self, features: Raw, state: Sequence[Sequence[Raw]]) -> Predicted:
+        """Of label sequences: features [sequences, joint], and the state, by layer."""
+        self._structure = [len(layer) for layer in state]
+        parts = (features, *[part for layer in state for part in layer])
+        array = None if self._joiner is None else self.backend.to_numpy(features)
+        return Predicted(parts, array)
+
+    def shown(self, known: Predicted, row: int) -> tuple[Raw, list[list[Raw]]]:
+        """Of one label sequence: features [1, joint], and the state, each part [1, ...]."""
+        parts = [self.backend.slice(part, 0, row, row + 1) for part in known.parts]
+        return parts[0], self._nested(parts[1:])
+
+    def _nested(self, parts: Sequence[Raw]) -> list[list[Raw]]:
+        rest = iter(parts)
+        return [[next(rest) for _ in range(count)] for count in self._structure]
+
+    def _ones(self, count: int) -> Raw:
+        return self.backend.full((count,), 1, "int32", self._device)
+
+    # -- what comes next --------------------------------------------------------------------------
+
+    def looks(
+        self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
+    ) -> Sequence[Look]:
+        """After the label sequences nodes[places] at these frames."""
+        self.calls.joiner += 1
+        self.calls.joiner_rows += len(frames)
+        ask = self._asked if self._joiner is None else self._fused
+        blank, log_probs, labels = ask(frames, nodes, places)
+        return list(zip(blank.tolist(), log_probs.tolist(), labels.tolist(), strict=True))
+
+    def _fused(
+        self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
+    ) -> BestLabels:
+        joiner, arrays, source, weights = cast("tuple[Any, ...]", self._joiner)
+        prediction = np.stack([node.known.features[node.row] for node in nodes])
+        return joint_best_labels(
+            arrays,
+            source,
+            prediction,
+            joiner,
+            np.array(frames, np.int32),
+            np.array(places, np.int32),
+            blank=self.blank,
+            count=self.count,
+            temperature=self.temperature,
+            weights=weights,
+        )
+
+    def _asked(
+        self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
+    ) -> BestLabels:
+        backend = self.backend
+        found = best_labels(backend, self._logits(frames, nodes, places), self.blank, self.count)
+        return BestLabels(*map(backend.to_numpy, found))
+
+    def _logits(
+        self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
+    ) -> Raw:
+        """[pairs, classes]."""
+        backend, ones = self.backend, self._ones(len(frames))
+
+        def at(x: Raw, indices: Sequence[int]) -> Raw:
+            where = backend.convert(np.array(indices, np.int32), None, self._device)
+            return backend.expand_dims(backend.gather(x, where, 0), (1,))
+
+        features = rows_of(backend, nodes)[0]
+        logits, *_ = self.model.join(at(self._frames, frames), ones, at(features, places), ones)
+        logits = backend.squeeze(logits, (1, 2))
+        return logits if self.temperature == 1 else backend.binary("div", logits, self.temperature)
+
+    def _own_joiner(self) -> tuple[Any, ...] | None:
+        """The joiner of seqfront's own transducers, if the native op can read it: with the frames
+        and the weights as arrays, which share the memory of the tensors."""
+        if not isinstance(self.model, RNNT):
+            return None
+        joiner: Any = self.model.model.joiner
+        backend, frames = self.backend, self._frames
+        if not isinstance(joiner, Joiner) or not has_native(backend, frames, self.count):
+            return None
+        tensors = (frames, *joiner_weights(joiner))
+        kinds = {(backend.dtype(x), backend.device(x)) for x in tensors if x is not None}
+        if len(kinds) > 1 or backend.dtype(frames) not in ("float32", "float64"):
+            return None
+        source, weight, bias = [None if x is None else backend.to_numpy(x) for x in tensors]
+        return joiner, backends.get("numpy"), source, (weight, bias)
+
+    def _checked(self, blank: int) -> int:
+        classes = self._classes()
+        if classes is None and blank >= 0:
+            return blank
+        if type(blank) is not int or classes is None or not -classes <= blank < classes:
+            needed = f"an int in {-(classes or 0)} .. {(classes or 0) - 1}"
+            fix = "negative counts from the end."
+            raise errors.bad_argument("RNNTBeamSearch", "blank", blank, needed, fix)
+        return blank % classes
+
+    def _classes(self) -> int | None:
+        """How many there are: found by asking the joiner, if need be."""
+        if isinstance(self.model, RNNT):
+            return self.model.model.joiner.output.out_dim.size
+        return None
