@@ -11,6 +11,7 @@ const Op& edit_distance_op();
 const Op& head_log_probs_op();
 const Op& joint_rnnt_op();
 const Op& optimal_completion_op();
+const Op& panel_linear_op();
 const Op& rnnt_align_op();
 const Op& rnnt_op();
 const Op& rnnt_packed_op();
@@ -23,14 +24,23 @@ const Op& tdt_posteriors_op();
 
 const std::vector<const Op*>& all_ops() {
     static const std::vector<const Op*> ops = {
-        &ctc_align_op(),      &ctc_op(),
-        &ctc_posteriors_op(), &edit_alignment_op(),
-        &edit_distance_op(),  &head_log_probs_op(),
-        &joint_rnnt_op(),     &optimal_completion_op(),
-        &rnnt_align_op(),     &rnnt_op(),
-        &rnnt_packed_op(),    &rnnt_posteriors_op(),
-        &rnnt_pruned_op(),    &rnnt_simple_op(),
-        &tdt_align_op(),      &tdt_op(),
+        &ctc_align_op(),
+        &ctc_op(),
+        &ctc_posteriors_op(),
+        &edit_alignment_op(),
+        &edit_distance_op(),
+        &head_log_probs_op(),
+        &joint_rnnt_op(),
+        &optimal_completion_op(),
+        &panel_linear_op(),
+        &rnnt_align_op(),
+        &rnnt_op(),
+        &rnnt_packed_op(),
+        &rnnt_posteriors_op(),
+        &rnnt_pruned_op(),
+        &rnnt_simple_op(),
+        &tdt_align_op(),
+        &tdt_op(),
         &tdt_posteriors_op(),
     };
     return ops;

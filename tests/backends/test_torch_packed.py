@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import seqfront as sf
 import seqfront_torch
@@ -96,6 +99,42 @@ def test_nothing_is_kept_of_a_model_that_is_gone() -> None:
     del layer
     gc.collect()
     assert key not in weights._packed
+
+
+def _jvp(layer: sf.nn.Linear, x: torch.Tensor) -> torch.Tensor:
+    """The derivative of the layer in the direction `x`, which is `x` times the weight."""
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(x * 0, x)
+        y = layer.weight.backend.linear(dual, layer.weight.raw, None)
+        return forward_ad.unpack_dual(y).tangent
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        _jvp,
+        lambda layer, x: torch.func.vmap(
+            lambda row: layer.weight.backend.linear(row[None], layer.weight.raw, None)[0]
+        )(x),
+        lambda layer, x: make_fx(
+            lambda x: layer.weight.backend.linear(x, layer.weight.raw, None)
+        )(x * 0)(x),
+        lambda layer, x: torch.jit.trace(
+            lambda x: layer.weight.backend.linear(x, layer.weight.raw, None), (x * 0,)
+        )(x),
+    ],
+    ids=["jvp", "vmap", "make_fx", "jit"],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_follows_a_computation_sees_it(
+    calls: list[int], run: Callable[[sf.nn.Linear, torch.Tensor], torch.Tensor]
+) -> None:
+    """The products are no operators, so a transform or a trace would miss them."""
+    layer, x = _layer(), torch.randn(5, 32)
+    seqfront_torch.pack(layer)
+    with torch.no_grad():
+        torch.testing.assert_close(run(layer, x), x @ layer.weight.raw)
+    assert calls == []
 
 
 def test_what_cannot_be_packed() -> None:
