@@ -130,7 +130,7 @@ def test_what_follows_a_computation_sees_it(
     calls: list[int], run: Callable[[sf.nn.Linear, torch.Tensor], torch.Tensor]
 ) -> None:
     """The products are no operators, so a transform or a trace would miss them."""
-    layer, x = _layer(), torch.randn(5, 32)
+    layer, x = _layer().freeze(), torch.randn(5, 32)
     seqfront_torch.pack(layer)
     with torch.no_grad():
         torch.testing.assert_close(run(layer, x), x @ layer.weight.raw)
