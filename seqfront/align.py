@@ -152,6 +152,14 @@ def moved(backend: Backend, raw: Raw, move: Move | None) -> Raw:
     return raw
 
 
+def ordered(x: Tensor, dims: tuple[Dim, ...]) -> Tensor:
+    """The same tensor with its axes in the order of `dims`, which are all of them."""
+    if x.dims == dims:
+        return x
+    raw, table, labels = x.raw_in(dims), x.lengths_table, x.sparse_dim
+    return Tensor(raw, dims, table, labels, backend=x.backend, untrusted=x.untrusted)
+
+
 def common_backend(op: str, xs: Sequence[Tensor]) -> Backend:
     """The one backend of all operands; `BackendError` if there are two."""
     for name, x in zip("abcdefgh" if len(xs) > 1 else "x", xs, strict=False):
