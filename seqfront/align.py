@@ -95,7 +95,7 @@ def plan(op: str, xs: Sequence[Tensor], allow_broadcast: bool = False) -> Plan:
         if not allow_broadcast:
             raise errors.no_common_dims(op, xs)
         dims = union(x.dims for x in xs)
-        return Plan(dims, tuple(move_to(x.dims, dims) for x in xs))
+        return Plan(dims, tuple([move(xs[0].backend, x.dims, dims) for x in xs]))
     return made
 
 

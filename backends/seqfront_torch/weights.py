@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 import torch
+from torch._C._functorch import peek_interpreter_stack
 from torch.autograd import forward_ad
 from torch.compiler import is_compiling
 
@@ -81,7 +82,7 @@ def _is_watched() -> bool:
     """Whether something follows what is computed: a transform, a trace, a derivative forwards,
     autocast."""
     return (
-        torch._C._functorch.peek_interpreter_stack() is not None
+        peek_interpreter_stack() is not None
         or torch._C._len_torch_dispatch_stack() > 0
         or torch._C._get_tracing_state() is not None
         or forward_ad._current_level >= 0

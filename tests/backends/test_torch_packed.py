@@ -101,39 +101,36 @@ def test_nothing_is_kept_of_a_model_that_is_gone() -> None:
     assert key not in weights._packed
 
 
-def _jvp(layer: sf.nn.Linear, x: torch.Tensor) -> torch.Tensor:
-    """The derivative of the layer in the direction `x`, which is `x` times the weight."""
+_Map = Callable[[torch.Tensor], torch.Tensor]
+
+
+def _jvp(f: _Map, x: torch.Tensor) -> torch.Tensor:
+    """The derivative in the direction `x`: of a linear map that map."""
     with forward_ad.dual_level():
-        dual = forward_ad.make_dual(x * 0, x)
-        y = layer.weight.backend.linear(dual, layer.weight.raw, None)
-        return forward_ad.unpack_dual(y).tangent
+        return forward_ad.unpack_dual(f(forward_ad.make_dual(x * 0, x))).tangent
 
 
 @pytest.mark.parametrize(
     "run",
     [
         _jvp,
-        lambda layer, x: torch.func.vmap(
-            lambda row: layer.weight.backend.linear(row[None], layer.weight.raw, None)[0]
-        )(x),
-        lambda layer, x: make_fx(
-            lambda x: layer.weight.backend.linear(x, layer.weight.raw, None)
-        )(x * 0)(x),
-        lambda layer, x: torch.jit.trace(
-            lambda x: layer.weight.backend.linear(x, layer.weight.raw, None), (x * 0,), check_trace=False
-        )(x),
+        lambda f, x: torch.func.vmap(lambda row: f(row[None])[0])(x),
+        lambda f, x: make_fx(f)(x * 0)(x),
+        lambda f, x: torch.jit.trace(f, (x * 0,), check_trace=False)(x),
     ],
     ids=["jvp", "vmap", "make_fx", "jit"],
-)  # fmt: skip
+)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_what_follows_a_computation_sees_it(
-    calls: list[int], run: Callable[[sf.nn.Linear, torch.Tensor], torch.Tensor]
+    calls: list[int], run: Callable[[_Map, torch.Tensor], torch.Tensor]
 ) -> None:
     """The products are no operators, so a transform or a trace would miss them."""
     layer, x = _layer().freeze(), torch.randn(5, 32)
+    weight = layer.weight
     seqfront_torch.pack(layer)
     with torch.no_grad():
-        torch.testing.assert_close(run(layer, x), x @ layer.weight.raw)
+        found = run(lambda x: weight.backend.linear(x, weight.raw, None), x)
+        torch.testing.assert_close(found, x @ weight.raw)
     assert calls == []
 
 

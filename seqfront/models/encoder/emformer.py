@@ -319,9 +319,9 @@ class Emformer(Module):
 
         def ordered(name: str, part: Tensor, *dims: Dim) -> Tensor:
             wanted = (*batch, *dims)
-            if type(part) is Tensor and part.dims == wanted and part.backend is backend:
-                if backend.static_shape(part.raw)[: len(batch)] == sizes:
-                    return part
+            usual = type(part) is Tensor and part.dims == wanted and part.backend is backend
+            if usual and backend.static_shape(part.raw)[: len(batch)] == sizes:
+                return part
             align.check("Emformer.stream", part, *wanted, name=name)
             if len(part.dims) != len(wanted):
                 raise errors.wrong_dims("Emformer.stream", part, wanted, name)
