@@ -95,7 +95,7 @@ def plan(op: str, xs: Sequence[Tensor], allow_broadcast: bool = False) -> Plan:
         if not allow_broadcast:
             raise errors.no_common_dims(op, xs)
         dims = union(x.dims for x in xs)
-        return Plan(dims, tuple(move_to(x.dims, dims) for x in xs))
+        return Plan(dims, tuple([move(xs[0].backend, x.dims, dims) for x in xs]))
     return made
 
 
@@ -150,6 +150,14 @@ def moved(backend: Backend, raw: Raw, move: Move | None) -> Raw:
     if move.inserted is not None:
         raw = backend.expand_dims(raw, move.inserted)
     return raw
+
+
+def ordered(x: Tensor, dims: tuple[Dim, ...]) -> Tensor:
+    """The same tensor with its axes in the order of `dims`, which are all of them."""
+    if x.dims == dims:
+        return x
+    raw, table, labels = x.raw_in(dims), x.lengths_table, x.sparse_dim
+    return Tensor(raw, dims, table, labels, backend=x.backend, untrusted=x.untrusted)
 
 
 def common_backend(op: str, xs: Sequence[Tensor]) -> Backend:

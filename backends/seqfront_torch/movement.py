@@ -44,7 +44,7 @@ class Movement:
 
     def split(self, x: torch.Tensor, sizes: Sequence[Size], axis: int) -> tuple[torch.Tensor, ...]:
         """Cut into pieces: views."""
-        return torch.split(x, list(sizes), axis)
+        return torch.split_with_sizes(x, list(sizes), axis)
 
     def pad(
         self, x: torch.Tensor, paddings: Sequence[tuple[Size, Size]], value: float

@@ -1,19 +1,34 @@
-"""Weights laid out for products of few rows; `seqfront_torch.pack` says which models have them."""
+"""Weights laid out for products of few rows; `seqfront_torch.pack` says which models have them.
+
+In float32 the product is the native library's: it reads the weight once, from start to end, which
+is as fast as memory is. bfloat16 goes to oneDNN, as processors have instructions for it.
+"""
 
 from __future__ import annotations
 
 import weakref
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import torch
+from torch._C._functorch import peek_interpreter_stack
+from torch.autograd import forward_ad
+from torch.compiler import is_compiling
+
+from seqfront import errors, native
 
 _MOST_ROWS = 32
 """Beyond, the ordinary product is as fast."""
 
+_PANEL = 32
+"""Columns that lie together (kPanelColumns of the native library)."""
+
+_Product: TypeAlias = Callable[[torch.Tensor, int, torch.Tensor | None], torch.Tensor]
+"""Of x [..., in] with so many rows, and the bias."""
+
 
 class _Packed(NamedTuple):
-    weight: torch.Tensor
-    """[out, in], in a layout of oneDNN."""
+    product: _Product
     of: weakref.ref[torch.Tensor]
     version: int
     address: int
@@ -25,27 +40,98 @@ _packed: dict[int, _Packed] = {}
 
 def lay_out(weight: torch.Tensor) -> bool:
     """Lay a weight [in, out] out; whether that was possible."""
-    kept = weight.dtype in (torch.float32, torch.bfloat16) and weight.device.type == "cpu"
-    if not kept or not torch.backends.mkldnn.is_available():
+    layout = _LAYOUTS.get(weight.dtype)
+    if layout is None or weight.device.type != "cpu":
         return False
     with torch.no_grad():
-        laid_out = torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), None)
+        product = layout(weight)
+    if product is None:
+        return False
     key = id(weight)
     reference = weakref.ref(weight, lambda _: _packed.pop(key, None))
-    _packed[key] = _Packed(laid_out, reference, weight._version, weight.data_ptr())
+    _packed[key] = _Packed(product, reference, weight._version, weight.data_ptr())
     return True
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor | None:
     """x weight + bias with the packed weight; None: there is none, or it is of no use here."""
-    if not _packed or torch.compiler.is_compiling() or torch.is_grad_enabled():
+    if not _packed or is_compiling() or torch.is_grad_enabled():
         return None
     found = _packed.get(id(weight))
     if found is None or found.of() is not weight:
         return None
     if found.version != weight._version or found.address != weight.data_ptr():
         return None
-    rows = x.numel() // max(x.shape[-1], 1)
-    if not 0 < rows <= _MOST_ROWS or x.dtype != weight.dtype or torch.is_autocast_enabled("cpu"):
+    if not _fits(x, weight) or not (bias is None or _fits(bias, weight)) or _is_watched():
         return None
-    return torch.ops.mkldnn._linear_pointwise(x.contiguous(), found.weight, bias, "none", [], "")
+    depth, rows = weight.shape[0], x.numel() // max(x.shape[-1], 1)
+    if not 0 < rows <= _MOST_ROWS or x.shape[-1] != depth:
+        return None
+    return found.product(x.contiguous(), rows, bias)
+
+
+def _fits(x: torch.Tensor, weight: torch.Tensor) -> bool:
+    """Whether a tensor is memory of the CPU and nothing else, of the dtype of the weight."""
+    return type(x) in _PLAIN and x.is_cpu and x.dtype == weight.dtype
+
+
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+def _is_watched() -> bool:
+    """Whether something follows what is computed: a transform, a trace, a derivative forwards,
+    autocast."""
+    return (
+        peek_interpreter_stack() is not None
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._get_tracing_state() is not None
+        or forward_ad._current_level >= 0
+        or torch.is_autocast_enabled("cpu")
+    )
+
+
+# -- layouts --------------------------------------------------------------------------------------
+
+
+def _in_panels(weight: torch.Tensor) -> _Product | None:
+    """Columns in groups, one group after another, for `panel_linear` of the native library."""
+    try:
+        call = native.library().call
+    except errors.NativeError:
+        return None
+    depth, width = weight.shape
+    panels = torch.cat([group.reshape(-1) for group in weight.split(_PANEL, 1)])
+    extents, strides = (depth, width), (width, 1)
+
+    # An operator of PyTorch's around it would cost more than it takes to multiply a small matrix.
+    def product(x: torch.Tensor, rows: int, bias: torch.Tensor | None) -> torch.Tensor:
+        y = x.new_empty((*x.shape[:-1], width))
+        inputs = (
+            (x.data_ptr(), _FLOAT32, (rows, depth), (depth, 1)),
+            (panels.data_ptr(), _FLOAT32, extents, strides),
+            None if bias is None else (bias.data_ptr(), _FLOAT32, bias.shape, bias.stride()),
+        )
+        output = (y.data_ptr(), _FLOAT32, (rows, width), strides)
+        call("panel_linear", inputs, (), (output,), torch.get_num_threads())
+        return y
+
+    return product
+
+
+_FLOAT32 = 0
+"""As the native library counts dtypes."""
+
+
+def _by_onednn(weight: torch.Tensor) -> _Product | None:
+    """In a layout that oneDNN chooses."""
+    if not torch.backends.mkldnn.is_available():
+        return None
+    laid_out = torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), None)
+
+    def product(x: torch.Tensor, rows: int, bias: torch.Tensor | None) -> torch.Tensor:
+        return torch.ops.mkldnn._linear_pointwise(x, laid_out, bias, "none", [], "")
+
+    return product
+
+
+_LAYOUTS = {torch.float32: _in_panels, torch.bfloat16: _by_onednn}

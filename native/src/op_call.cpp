@@ -271,9 +271,9 @@ const sf_op_spec* sf_op(int32_t index) {
 
 const sf_op_spec* sf_find_op(const char* name) {
     for (const auto& declaration : declarations()) {
-        if (declaration->forward().name == std::string(name)) return &declaration->forward();
+        if (std::strcmp(declaration->forward().name, name) == 0) return &declaration->forward();
         const sf_op_spec* backward = declaration->backward();
-        if (backward != nullptr && backward->name == std::string(name)) return backward;
+        if (backward != nullptr && std::strcmp(backward->name, name) == 0) return backward;
     }
     return nullptr;
 }

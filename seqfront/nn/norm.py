@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqfront import align, dtypes, errors
+from seqfront import align, dtypes, errors, precision
 from seqfront.dim import Dim
 from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
@@ -31,16 +31,20 @@ class LayerNorm(Module):
 
     def __call__(self, x: Tensor) -> Tensor:
         """[..., dim] -> the same dims; float, in what `x` and the parameters promote to."""
-        align.check("LayerNorm", x, self.dim)
-        rest = tuple([dim for dim in x.dims if dim is not self.dim])
-        backend = x.backend
-        raw = clean(widened(x)).raw_in((*rest, self.dim))
-        raws = [raw, self.scale.raw, self.bias.raw]
-        dtype = dtypes.promote(backend.dtype(raw), self.scale.dtype)
-        if any(backend.dtype(part) != dtype for part in raws):
-            raws = [backend.cast(part, dtype) for part in raws]
-        y = backend.layer_norm(raws[0], raws[1], raws[2], self.epsilon)
-        return Tensor(y, (*rest, self.dim), x.lengths_table, backend=backend)
+        if not isinstance(x, Tensor) or not x.dims or x.dims[-1] is not self.dim:  # pyright: ignore[reportUnnecessaryIsInstance]
+            align.check("LayerNorm", x, self.dim)
+            rest = tuple([dim for dim in x.dims if dim is not self.dim])
+            x = align.ordered(x, (*rest, self.dim))
+        if x.untrusted:
+            x = clean(x)
+        backend, raw, scale, bias = x.backend, x.raw, self.scale.raw, self.bias.raw
+        dtype = precision.sum_dtype(backend.dtype(raw))
+        types = [backend.dtype(raw), backend.dtype(scale), backend.dtype(bias)]
+        if types.count(dtype) != len(types):
+            dtype = dtypes.promote(dtype, types[1])
+            raw, scale, bias = (backend.cast(part, dtype) for part in (raw, scale, bias))
+        y = backend.layer_norm(raw, scale, bias, self.epsilon)
+        return Tensor(y, x.dims, x.lengths_table, backend=backend)
 
 
 class RMSNorm(Module):

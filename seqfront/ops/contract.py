@@ -172,21 +172,12 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
 
     What `dot(x, weight, reduce=in_dim) + bias` computes, as one fused call.
     """
-    align.check("linear", x, in_dim)
-    align.check("linear", weight, in_dim, out_dim, name="weight")
-    if bias is not None:
-        align.check("linear", bias, out_dim, name="bias")
-    backend, operands = x.backend, (weight,) if bias is None else (weight, bias)
-    for other in operands:
-        if other.backend is not backend:
-            raise errors.two_backends("linear", x, other)
-    rest = tuple([dim for dim in x.dims if dim is not in_dim])
-    if out_dim in rest:
-        raise errors.repeated_dim("linear", (*rest, out_dim), out_dim)
-    x = masked(clean(x), 0.0, (in_dim,)) if x.lengths_table.entries else x
-    raws = [x.raw_in((*rest, in_dim)), weight.raw_in((in_dim, out_dim))]
-    if bias is not None:
-        raws.append(bias.raw_in((out_dim,)))
+    if not _in_order(x, weight, bias, in_dim, out_dim):
+        x, weight, bias = _checked(x, weight, bias, in_dim, out_dim)
+    backend, dims = x.backend, (*x.dims[:-1], out_dim)
+    if x.lengths_table.entries:
+        x = masked(clean(x), 0.0, (in_dim,))
+    raws = [x.raw, weight.raw] if bias is None else [x.raw, weight.raw, bias.raw]
     types = [backend.dtype(raw) for raw in raws]
     dtype = precision.product_dtype(backend, types[0])
     if types.count(dtype) != len(types):
@@ -197,4 +188,41 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, in_dim: Dim, out_d
     except RuntimeError:
         align.check_devices("linear", (x, weight))
         raise
-    return Tensor(raw, (*rest, out_dim), x.lengths_table, backend=backend)
+    return Tensor(raw, dims, x.lengths_table, backend=backend)
+
+
+def _in_order(x: Tensor, weight: Tensor, bias: Tensor | None, in_dim: Dim, out_dim: Dim) -> bool:
+    """Whether operands of `linear` are as they mostly are: right, and their axes in place."""
+    if not isinstance(x, Tensor) or not isinstance(weight, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return False
+    backend, dims = x.backend, x.dims
+    return (
+        len(dims) > 0
+        and dims[-1] is in_dim
+        and out_dim not in dims
+        and weight.dims == (in_dim, out_dim)
+        and weight.backend is backend
+        and (
+            bias is None
+            or (isinstance(bias, Tensor) and bias.dims == (out_dim,) and bias.backend is backend)  # pyright: ignore[reportUnnecessaryIsInstance]
+        )
+    )
+
+
+def _checked(
+    x: Tensor, weight: Tensor, bias: Tensor | None, in_dim: Dim, out_dim: Dim
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Operands of `linear` with their axes in place; an error if they do not go together."""
+    align.check("linear", x, in_dim)
+    align.check("linear", weight, in_dim, out_dim, name="weight")
+    if bias is not None:
+        align.check("linear", bias, out_dim, name="bias")
+    for other in (weight,) if bias is None else (weight, bias):
+        if other.backend is not x.backend:
+            raise errors.two_backends("linear", x, other)
+    rest = tuple([dim for dim in x.dims if dim is not in_dim])
+    if out_dim in rest:
+        raise errors.repeated_dim("linear", (*rest, out_dim), out_dim)
+    bias = None if bias is None else align.ordered(bias, (out_dim,))
+    weight = align.ordered(weight, (in_dim, out_dim))
+    return align.ordered(x, (*rest, in_dim)), weight, bias

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import seqfront as sf
 import seqfront_torch
@@ -96,6 +99,39 @@ def test_nothing_is_kept_of_a_model_that_is_gone() -> None:
     del layer
     gc.collect()
     assert key not in weights._packed
+
+
+_Map = Callable[[torch.Tensor], torch.Tensor]
+
+
+def _jvp(f: _Map, x: torch.Tensor) -> torch.Tensor:
+    """The derivative in the direction `x`: of a linear map that map."""
+    with forward_ad.dual_level():
+        return forward_ad.unpack_dual(f(forward_ad.make_dual(x * 0, x))).tangent
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        _jvp,
+        lambda f, x: torch.func.vmap(lambda row: f(row[None])[0])(x),
+        lambda f, x: make_fx(f)(x * 0)(x),
+        lambda f, x: torch.jit.trace(f, (x * 0,), check_trace=False)(x),
+    ],
+    ids=["jvp", "vmap", "make_fx", "jit"],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_follows_a_computation_sees_it(
+    calls: list[int], run: Callable[[_Map, torch.Tensor], torch.Tensor]
+) -> None:
+    """The products are no operators, so a transform or a trace would miss them."""
+    layer, x = _layer().freeze(), torch.randn(5, 32)
+    weight = layer.weight
+    seqfront_torch.pack(layer)
+    with torch.no_grad():
+        found = run(lambda x: weight.backend.linear(x, weight.raw, None), x)
+        torch.testing.assert_close(found, x @ weight.raw)
+    assert calls == []
 
 
 def test_what_cannot_be_packed() -> None:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from oracles.emformer import emformer
 
 import seqfront as sf
+from seqfront.models.encoder import emformer_layer
+from seqfront.models.encoder.emformer_layer import EmformerLayer
 from seqfront.models.encoder.segments import Extent
 
 batch, other, time = sf.Dim("batch"), sf.Dim("other"), sf.Dim("time")
@@ -179,6 +181,30 @@ def test_what_is_seen_is_linear_in_time() -> None:
         pairs.append(m.whole.bias(cut, Extent(end, end, None), -1e8).raw.size)
     assert pairs[1] == 2 * pairs[0]
     assert pairs[0] < 320 * 320
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", "tensorflow"])
+def test_a_long_utterance_in_parts(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The feed-forward layer takes some blocks at a time, the last time fewer."""
+    if backend != "numpy":
+        pytest.importorskip(backend)
+    sizes: list[int] = []
+    original = EmformerLayer._fed_part
+
+    def counting(layer: EmformerLayer, x: sf.Tensor) -> sf.Tensor:
+        sizes.append(x.backend.shape(x.raw)[1])
+        return original(layer, x)
+
+    monkeypatch.setattr(EmformerLayer, "_fed_part", counting)
+    with sf.use_backend(backend):
+        m = model(exact=False, segment=3, left=4, right=1, memory=2, layers=1)
+    x = sf.wrap(frames(2, 200).astype("float32"), (batch, time, feature))
+    x = sf.to_backend(x, backend)
+    wanted = m(x, axis=time)
+    monkeypatch.setattr(emformer_layer, "_ROWS", 4 * 2 * 11 * 4)  # batch, turns, places
+    found = m(x, axis=time)
+    assert sizes == [7, 4, 3]
+    np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

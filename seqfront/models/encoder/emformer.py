@@ -273,24 +273,27 @@ class Emformer(Module):
         In `seen` lie memories, the past and the segment one after another: the new past is there.
         """
         backend, at = state.past.backend, len(state.past.dims) - 2
-        row = backend.squeeze(seen, (at,))
-        start = self.single.memory
-        end = start + self.single.left + self.single.length
-        past = self._newest(state.past, backend.slice(row, at, start, end), self.past, frames)
+        row, start = backend.squeeze(seen, (at,)), self.single.memory
+        past = self._newest(state.past, row, start, self.single.length, self.past, frames)
         if memory is None:
             return EmformerLayerState(state.memory, past)
         count = None if frames is None else elementwise.minimum(frames, 1)
         memories = backend.concat((state.memory.raw, backend.squeeze(memory.raw, (at,))), at)
-        return EmformerLayerState(self._newest(state.memory, memories, self.memory, count), past)
+        return EmformerLayerState(
+            self._newest(state.memory, memories, 0, 1, self.memory, count), past
+        )
 
-    def _newest(self, old: Tensor, row: Raw, axis: Dim, count: Tensor | None) -> Tensor:
-        """What is `old` at the start of `row`, `count` positions further on; None: at its end."""
+    def _newest(
+        self, old: Tensor, row: Raw, start: int, most: int, axis: Dim, count: Tensor | None
+    ) -> Tensor:
+        """What is `old` at `start` in `row`, `count` positions further on; None: at most `most`."""
         backend, at, kept = old.backend, len(old.dims) - 2, axis.size or 0
         if kept == 0:
             return old
         if count is None:
-            size = backend.static_shape(row)[at] or 0
-            return Tensor(backend.slice(row, at, size - kept, size), old.dims, backend=backend)
+            row = backend.slice(row, at, start + most, start + most + kept)
+            return Tensor(row, old.dims, backend=backend)
+        row = backend.slice(row, at, start, start + most + kept)
         joined = axis.clone("joined")
         position = Tensor(backend.arange(kept, "int32", old.device), (axis,), backend=backend)
         source = elementwise.add(count, position, allow_broadcast=True)
@@ -311,8 +314,14 @@ class Emformer(Module):
                 "pass on what stream gave, or state=None to start.",
             )
 
+        backend = x.backend
+        sizes = backend.static_shape(x.raw)[: len(batch)]
+
         def ordered(name: str, part: Tensor, *dims: Dim) -> Tensor:
             wanted = (*batch, *dims)
+            usual = type(part) is Tensor and part.dims == wanted and part.backend is backend
+            if usual and backend.static_shape(part.raw)[: len(batch)] == sizes:
+                return part
             align.check("Emformer.stream", part, *wanted, name=name)
             if len(part.dims) != len(wanted):
                 raise errors.wrong_dims("Emformer.stream", part, wanted, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from seqfront.backend import Raw
+from seqfront.backend import Raw, product
 from seqfront.dim import Dim
 from seqfront.models.encoder.emformer_state import EmformerLayerState
 from seqfront.models.encoder.segment_attention import SegmentAttention, View
@@ -13,6 +13,9 @@ from seqfront.nn.feed_forward import Activation, FeedForward
 from seqfront.nn.module import Module
 from seqfront.nn.norm import LayerNorm
 from seqfront.tensor import Tensor
+
+_ROWS = 1024
+"""Rows of a part: enough for the products to be as fast as they get."""
 
 
 class EmformerLayer(Module):
@@ -57,8 +60,28 @@ class EmformerLayer(Module):
         found, new, seen = self.attention(self.attention_norm(x), memory, state, view)
         x = x + self.dropout(found)
         del found  # as large as x
-        x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-        return self.norm(x), new, seen
+        return self._fed(x), new, seen
+
+    def _fed(self, x: Tensor) -> Tensor:
+        """What comes after the attention, a long utterance in parts: inside of the feed-forward
+        layer it is several times as large. (With a gradient, all that has to be kept anyway.)"""
+        backend, at = x.backend, len(x.dims) - 4
+        if self.training or backend.is_tracing():
+            return self._fed_part(x)
+        shape = backend.shape(x.raw)
+        blocks, rows = shape[at], product((*shape[:at], *shape[at + 1 : -1]))
+        most = max(1, _ROWS // max(1, rows))
+        if blocks <= most:
+            return self._fed_part(x)
+        parts = [
+            Tensor(backend.slice(x.raw, at, i, i + most), x.dims, x.lengths_table, backend=backend)
+            for i in range(0, blocks, most)
+        ]
+        fed = [self._fed_part(part).raw for part in parts]
+        return Tensor(backend.concat(fed, at), x.dims, x.lengths_table, backend=backend)
+
+    def _fed_part(self, x: Tensor) -> Tensor:
+        return self.norm(x + self.dropout(self.feed_forward(self.feed_forward_norm(x))))
 
 
 def gains(strategy: str | None, layers: int) -> list[float | None]:

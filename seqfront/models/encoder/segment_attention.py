@@ -120,11 +120,10 @@ class SegmentAttention(Module):
         heads, width = self.heads.size or 0, self.feature.size or 0
         count = product(shape[:-3])
         rows, keys = shape[-3] * shape[-2], backend.size(source, len(shape) - 3)
-        pair = backend.split(source, (heads * width,) * 2, len(shape) - 2)
-        query, key, value = (
-            backend.transpose(backend.reshape(x, (count, size, heads, width)), (0, 2, 1, 3))
-            for x, size in ((query, rows), (pair[0], keys), (pair[1], keys))
-        )
+        query = backend.reshape(query, (count, rows, heads, width))
+        query = backend.transpose(query, (0, 2, 1, 3))
+        pair = backend.reshape(source, (count, keys, 2 * heads, width))
+        key, value = backend.split(backend.transpose(pair, (0, 2, 1, 3)), (heads, heads), 1)
         scale = max(1, width) ** -0.5
         if self.training and self.dropout:
             found = self._with_dropout(backend, query, key, value, bias, scale)
@@ -165,16 +164,21 @@ class SegmentAttention(Module):
                 old = self.key_value(state.memory).raw
             parts.append(segments.before(backend, new, old, at, segments.memory))
             parts.append(backend.slice(new, at + 1, 0, segments.group - 1))
-        frames = backend.slice(raw, at + 2, 0, segments.length)
-        frames = backend.reshape(frames, (*shape[: at + 1], segments.span, shape[-1]))
-        ahead = backend.slice(raw, at + 2, segments.length, segments.length + segments.right)
-        count = segments.group * segments.right
-        ahead = backend.reshape(ahead, (*shape[: at + 1], count, shape[-1]))
+        if segments.group == 1 and state is not None:  # what lies ahead comes next as it is
+            frames, ahead = backend.squeeze(raw, (at + 1,)), None
+        else:
+            frames = backend.slice(raw, at + 2, 0, segments.length)
+            frames = backend.reshape(frames, (*shape[: at + 1], segments.span, shape[-1]))
+            ahead = backend.slice(raw, at + 2, segments.length, segments.length + segments.right)
+            count = segments.group * segments.right
+            ahead = backend.reshape(ahead, (*shape[: at + 1], count, shape[-1]))
         del own, raw  # of a long utterance it is much
         if segments.left:
             past = None if state is None else state.past.raw
             parts.append(segments.before(backend, frames, past, at, segments.left))
-        parts += [frames, ahead] if segments.right else [frames]
+        parts.append(frames)
+        if ahead is not None and segments.right:
+            parts.append(ahead)
         return backend.concat(parts, at + 1) if len(parts) > 1 else parts[0]
 
 

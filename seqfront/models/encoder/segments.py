@@ -138,24 +138,24 @@ class Segments:
     def bias(self, x: Tensor, extent: Extent, hidden: float) -> Tensor:
         """What is added to the energies: 0 for a key that is seen, else `hidden`.
 
-        float32 over [batch..., block, turn, query, key], the last but one only if there are
-        memories, as the queries for new memories do not see old ones.
+        float32 over batch..., block, turn, query and key in any order; over queries only if there
+        are memories, as the queries for new memories do not see old ones.
         """
-        position, first, last = (
-            Tensor(x.backend.convert([index(view[i]) for view in self.views], "int32", x.device),
-                   (self.key,), backend=x.backend)
-            for i in range(3)
-        )  # fmt: skip
-        turn = _numbers(self.turn, x)
-        start = _sum(_numbers(self.block, x) * self.span, turn * 0)
+        backend, device = x.backend, x.device
+        at, first, last = ([index(view[i]) for view in self.views] for i in range(3))
+        inside = [
+            [a <= turn <= b for a, b in zip(first, last, strict=True)]
+            for turn in range(self.group)
+        ]  # fmt: skip
+        position = Tensor(backend.convert(at, "int32", device), (self.key,), backend=backend)
+        mine = backend.convert(inside, "bool", device)
+        start = _numbers(self.block, x) * self.span
         if self.memory:  # the queries of a segment are not alike then
             start = _sum(start, _numbers(self.query, x) * 0)
         position = _sum(start, position)
         seen = _compared("gt", extent.end, position)
         known = position if extent.age is None else _sum(extent.age, position)
-        seen = _both(known >= 0, seen)
-        seen = _both(seen, _compared("ge", turn, first))
-        seen = _both(seen, _compared("le", turn, last))
+        seen = _both(_both(known >= 0, seen), Tensor(mine, (self.turn, self.key), backend=backend))
         if self.memory:
             frames = _numbers(self.key, x) >= self.memory + self.group - 1
             places = _numbers(self.query, x) < self.length + self.right

@@ -18,6 +18,7 @@
 #include "problem.hpp"
 #include "simd/dispatch.hpp"
 #include "thread_pool.hpp"
+#include "widened.hpp"
 
 namespace seqfront {
 
@@ -25,28 +26,6 @@ constexpr int64_t kHeadBlock = 240;         // rows of one thread
 constexpr int64_t kHeadTile = 1024;         // rows whose gradients are in memory at once
 constexpr int64_t kForwardClasses = 1024;   // of a block
 constexpr int64_t kBackwardClasses = 4096;  // of a tile
-
-// An input in the type the maths is done in: itself, or a copy.
-template <class T>
-class Widened {
-  public:
-    using L = typename RowKernelsOf<T>::Lattice;
-
-    Widened(const T* from, int64_t count) {
-        if constexpr (std::is_same_v<T, L>) {
-            data_ = from;
-        } else {
-            copy_ = allocate<L>(count);
-            for (int64_t i = 0; i < count; ++i) copy_[i] = widen(from[i]);
-            data_ = copy_.get();
-        }
-    }
-    const L* data() const { return data_; }
-
-  private:
-    Buffer<L> copy_;
-    const L* data_;
-};
 
 // A gradient that is added up in that type, from zero.
 template <class T>

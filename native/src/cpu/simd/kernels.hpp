@@ -26,6 +26,18 @@ struct Likelihood {
     int32_t valid;
 };
 
+// Some columns of a matrix times a few rows: y [rows, columns] = x [rows, depth] panel [depth,
+// columns] + bias. A panel has kPanelColumns columns, or fewer if it is the last of its matrix.
+template <class L>
+struct PanelProduct {
+    int64_t rows, depth, columns;
+    const L* x;
+    const void* panel;  // of one dtype
+    const L* bias;      // null: none
+    void* y;            // of the dtype of the panel; its rows are y_row apart
+    int64_t y_row;
+};
+
 // Kernels over rows of logits of one dtype; L is the type the maths is done in.
 template <class L>
 struct RowKernels {
@@ -48,6 +60,7 @@ struct RowKernels {
     void (*store)(const L* x, void* to, int64_t count);
     // The first element from `begin` on that is above `threshold`; `classes` if there is none.
     int64_t (*next_above)(const void* logits, int64_t begin, int64_t classes, L threshold);
+    void (*multiply_panel)(const PanelProduct<L>&);
 };
 
 // One sequence of RNN-T. Cells (t, u) of the log-probs lie along anti-diagonals, row
@@ -218,6 +231,9 @@ constexpr int64_t kLatticePad = 16;  // elements of the widest vector
 // meets other cache sets each time), and b [depth, columns].
 constexpr int64_t kGemmRows = 120, kGemmDepth = 256, kGemmColumns = 1024;
 constexpr int64_t kGemmStride = kGemmDepth + kLatticePad;
+
+// Columns of a panel, which is what the caller lays a matrix out in.
+constexpr int64_t kPanelColumns = 32;
 
 // Elements of scratch memory the lattice kernels want.
 int64_t rnnt_scratch(int64_t frames, int64_t positions);

@@ -7,6 +7,7 @@
 #include "simd/simd_few_rows.hpp"
 #include "simd/simd_gemm.hpp"
 #include "simd/simd_joint.hpp"
+#include "simd/simd_panel.hpp"
 #include "simd/simd_rnnt.hpp"
 #include "simd/simd_rows.hpp"
 
@@ -32,7 +33,7 @@ void log_array(const L* x, L* y, int64_t count) {
 template <class T>
 constexpr RowKernels<Lattice<T>> row_kernels = {
     normalisers<T>,  softmax_gradient<T>, clamped_gradient<T>, maxima<T>,
-    exponentials<T>, store_row<T>,        next_above<T>};
+    exponentials<T>, store_row<T>,        next_above<T>,       multiply_panel<T>};
 
 template <class L>
 constexpr LatticeKernels<L> lattice_kernels = {rnnt_likelihood<L>, rnnt_gradient<L>,

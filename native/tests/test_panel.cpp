@@ -1,0 +1,88 @@
+// A few rows times a matrix in panels, against the plain sums: any sizes, each instruction set, the
+// same bits for any number of threads.
+#include "op_call.hpp"
+#include "simd/kernels.hpp"
+
+using namespace testing;
+
+namespace {
+
+constexpr int64_t kColumns = seqfront::kPanelColumns;
+
+// Where element (k, j) of a matrix [depth, outputs] lies.
+int64_t place(int64_t k, int64_t j, int64_t depth, int64_t outputs) {
+    const int64_t first = j / kColumns * kColumns;
+    return first * depth + k * std::min(kColumns, outputs - first) + (j - first);
+}
+
+struct Problem {
+    Tensor x, weight, bias;
+
+    Problem(sf_dtype dtype, int64_t rows, int64_t depth, int64_t outputs)
+        : x(dtype, {rows, depth}), weight(dtype, {1, depth * outputs}), bias(dtype, {outputs}) {
+        Random random(static_cast<unsigned>(rows * 7 + depth * 3 + outputs));
+        for (int64_t i = 0; i < rows * depth; ++i) x.set({0, i}, random.normal(1));
+        for (int64_t i = 0; i < depth * outputs; ++i) weight.set({0, i}, random.normal(1));
+        for (int64_t j = 0; j < outputs; ++j) bias.set({j}, random.normal(1));
+    }
+};
+
+// What the op makes of it, in `y`.
+void run(Problem& p, Tensor& y, bool with_bias, int32_t threads) {
+    const int64_t depth = p.x.shape()[1], outputs = p.bias.shape()[0];
+    OpCall call("panel_linear", p.x.dtype());
+    call.input("x", array_of(p.x));
+    call.input("weight", row_major(p.weight.data(), p.x.dtype(), {depth, outputs}));
+    if (with_bias) call.input("bias", array_of(p.bias));
+    call.output("y", array_of(y));
+    CHECK(call.run(threads) == SF_OK);
+}
+
+void check(sf_dtype dtype, int64_t rows, int64_t depth, int64_t outputs, bool with_bias) {
+    context() = std::string(sf_isa()) + " dtype " + std::to_string(dtype) + " " +
+                std::to_string(rows) + "x" + std::to_string(depth) + "x" + std::to_string(outputs);
+    Problem p(dtype, rows, depth, outputs);
+    Tensor y(dtype, {rows, outputs}), again(dtype, {rows, outputs});
+    run(p, y, with_bias, 1);
+    run(p, again, with_bias, 3);
+    CHECK(y.bytes() == again.bytes());
+    for (int64_t i = 0; i < rows; ++i) {
+        for (int64_t j = 0; j < outputs; ++j) {
+            double sum = with_bias ? p.bias.get({j}) : 0, size = std::fabs(sum) + 1;
+            for (int64_t k = 0; k < depth; ++k) {
+                const double term =
+                    p.x.get({i, k}) * p.weight.get({0, place(k, j, depth, outputs)});
+                sum += term;
+                size += std::fabs(term);
+            }
+            CHECK_CLOSE(y.get({i, j}) / size, sum / size, tolerance(dtype));
+        }
+    }
+}
+
+}  // namespace
+
+SEQFRONT_TEST(panel, is_the_plain_product) {
+    for (const std::string& isa : usable_isas()) {
+        CHECK(sf_set_isa(isa.c_str()) == SF_OK);
+        for (const sf_dtype dtype : kDtypes) {
+            for (const int64_t rows : {1, 2, 5, 11, 12, 13, 25}) {
+                for (const int64_t outputs : {1, 15, 16, 31, 32, 33, 64, 100}) {
+                    check(dtype, rows, 1 + (rows * outputs) % 19, outputs, outputs % 2 == 0);
+                }
+            }
+            check(dtype, 5, 600, 70, true);  // more than are added up at once
+        }
+    }
+}
+
+SEQFRONT_TEST(panel, of_nothing) {
+    for (const bool with_bias : {false, true}) {
+        Problem p(SF_FLOAT32, 2, 0, 40);
+        Tensor y(SF_FLOAT32, {2, 40}), none(SF_FLOAT32, {0, 40});
+        run(p, y, with_bias, 1);
+        for (int64_t j = 0; j < 40; ++j) CHECK(y.get({1, j}) == (with_bias ? p.bias.get({j}) : 0));
+        Problem empty(SF_FLOAT32, 0, 3, 40);
+        run(empty, none, with_bias, 1);
+    }
+}
