@@ -294,9 +294,7 @@ class _Run:
             rest = rest[1]
         frames += [-1] * (len(tokens) - len(frames))
         blank = self.transducer.blank
-        return Hypothesis(
-            tokens, features, state, path.score, frames[::-1], blank, str(tokens)
-        )
+        return Hypothesis(tokens, features, state, path.score, frames[::-1], blank, str(tokens))
 
 
 def _end(ended: dict[Node, _Path], path: _Path, blank: float) -> None:

@@ -144,9 +144,7 @@ class Transducer:
         found = best_labels(backend, self._logits(frames, nodes, places), self.blank, self.count)
         return BestLabels(*map(backend.to_numpy, found))
 
-    def _logits(
-        self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
-    ) -> Raw:
+    def _logits(self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]) -> Raw:
         """[pairs, classes]."""
         backend, ones = self.backend, self._ones(len(frames))
 

@@ -105,4 +105,3 @@ def rows_of(backend: Backend, nodes: Sequence[Node]) -> tuple[Raw, ...]:
 
 def _together(backend: Backend, raws: Sequence[Raw]) -> Raw:
     return raws[0] if len(raws) == 1 else backend.concat(list(raws), 0)
-

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import seqfront as sf
-from seqfront.recipes.spoken_digits import data, evaluate, features, train
+from seqfront.recipes.spoken_digits import data, evaluate, features, search, train
 from seqfront.recipes.spoken_digits.model import Listener
 
 SMALL = {"width": 32, "layers": 1}
@@ -102,6 +102,17 @@ def test_training_by_the_clock_and_streams_on_all_backends(tones: Path, tmp_path
     assert len({hearing.error_rate for hearing in hearings}) == 1
     assert all((hearing.milliseconds > 0).all() for hearing in hearings)
     assert evaluate.largest_difference(hearings) < 1e-4
+    searched = [
+        search.search(
+            evaluate.load_listener(tmp_path / "model.safetensors", name, **SMALL),
+            strings, name, beam=3,
+        )
+        for name in ("numpy", "torch", "tensorflow")
+    ]  # fmt: skip
+    assert len({(found.error_rate, found.rescored_rate) for found in searched}) == 1
+    assert all(found.missed > -1e-3 for found in searched)  # a beam's score is a lower bound
+    views = [sf.search.text_view(found.hypotheses).split() for found in searched]
+    assert [len(view) for view in views] == [len(views[0])] * 3
 
 
 def test_without_data_the_error_says_what_is_needed() -> None:

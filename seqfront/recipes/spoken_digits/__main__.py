@@ -12,7 +12,7 @@ import numpy as np
 
 import seqfront as sf
 from seqfront import errors
-from seqfront.recipes.spoken_digits import data, evaluate, features, train
+from seqfront.recipes.spoken_digits import data, evaluate, features, search, train
 from seqfront.recipes.spoken_digits.model import Listener
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # without TensorFlow's start-up notes,
@@ -44,6 +44,9 @@ def main() -> int:
         for backend in LISTENERS
     ]
     _print(hearings, strings)
+    for backend in LISTENERS if options.beam else ():
+        listener = evaluate.load_listener(checkpoint, backend)
+        _print_search(search.search(listener, strings, backend, beam=options.beam))
     return 0
 
 
@@ -68,6 +71,17 @@ def _print(hearings: list[evaluate.Hearing], strings: data.Strings) -> None:
     print(f"largest difference of the encoders' outputs between backends: {difference:.2e}")
 
 
+def _print_search(found: search.Searched) -> None:
+    width = found.hypotheses.beam_dim.size
+    print(
+        f"{found.backend:<11} a beam of {width}: word error rate {100 * found.error_rate:.2f} %, "
+        f"{100 * found.rescored_rate:.2f} % rescored by all alignments, of which the beam missed "
+        f"{found.missed:.1e} nats at most; {found.seconds:.1f} s for all strings"
+    )
+    if found.backend == LISTENERS[-1]:
+        print(sf.search.text_view(found.hypotheses.nbest(3), width=96))
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m seqfront.recipes.spoken_digits",
@@ -80,6 +94,7 @@ def _options() -> argparse.Namespace:
                         help="framework to train on (default: torch)")  # fmt: skip
     parser.add_argument("--minutes", type=float, default=4.0, help="to train (default: 4)")
     parser.add_argument("--strings", type=int, default=200, help="held-out strings to hear")
+    parser.add_argument("--beam", type=int, default=8, help="hypotheses of a search; 0: none")
     parser.add_argument("--speaker", help="hold out all of a speaker instead of the first takes")
     parser.add_argument("--seed", type=int, default=1, help="of parameters and data")
     parser.add_argument("--out", type=Path, default=Path("runs/spoken_digits"),

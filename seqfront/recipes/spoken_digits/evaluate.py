@@ -38,21 +38,26 @@ def load_listener(checkpoint: Path, backend: str, **options: int) -> Listener:
 def hear(listener: Listener, strings: data.Strings, backend: str, alone: int = 10) -> Hearing:
     """Hear all strings side by side, and the first of them one at a time to take the time."""
     heard = _streams(listener, backend, strings.frames, strings.frame_counts)
-    truth = [row[:n].tolist() for row, n in zip(strings.labels, strings.counts, strict=True)]
-    rate = sf.metrics.word_error_rate(_words(heard.labels), _words(truth)).rate
+    rate = error_rate(heard.labels, strings)
     convert = backends.get(backend).convert
     x = sf.wrap(
         convert(strings.frames), (string, frame, mel), {frame: convert(strings.frame_counts)}
     )
     whole = labels_of(listener.read(x, axis=frame), string)
     seconds: list[float] = []
-    for i in range(-1, min(alone, len(truth))):  # the first once more: it warms up
+    for i in range(-1, min(alone, len(strings.counts))):  # the first once more: it warms up
         row = slice(max(i, 0), max(i, 0) + 1)
         count = strings.frame_counts[row]
         one = _streams(listener, backend, strings.frames[row, : count[0]], count)
         seconds += one.seconds if i >= 0 else []
     encoded = encode(listener, strings, backend)
     return Hearing(backend, rate, heard.labels == whole, 1e3 * np.array(seconds), encoded)
+
+
+def error_rate(heard: list[list[int]], strings: data.Strings) -> float:
+    """Word error rate of all strings."""
+    truth = [row[:n].tolist() for row, n in zip(strings.labels, strings.counts, strict=True)]
+    return sf.metrics.word_error_rate(_words(heard), _words(truth)).rate
 
 
 def encode(listener: Listener, strings: data.Strings, backend: str) -> Any:
