@@ -11,6 +11,7 @@ from typing import Any
 from seqfront import errors
 from seqfront.backend import Raw
 from seqfront.dim import Dim
+from seqfront.nn.stateful import kept
 from seqfront.ops import create, elementwise
 from seqfront.ops.index import gather
 from seqfront.ops.mask import masked
@@ -59,7 +60,7 @@ class FrameLoop:
         """The raw loop: the state keeps its form, and `sf.scan` would trace each frame twice."""
         batch, backend = self._batch(encoded, axis), encoded.backend
         features = self.step.models.transducer.in_dim
-        encoded, lengths = masked(encoded, 0.0), encoded.lengths(axis)
+        encoded, lengths = masked(encoded, 0.0), kept(encoded.lengths(axis))
         form = Form(_OP, "state", _differ, beam.paths.node)
         start, size = form.take(beam), encoded.size(axis)
 
@@ -91,13 +92,13 @@ class FrameLoop:
 
     def _eager(self, beam: Beam, encoded: Tensor, axis: Dim, before: Tensor) -> tuple[Beam, Step]:
         encoded = masked(encoded, 0.0)
-        lengths = encoded.lengths(axis)
+        lengths = kept(encoded.lengths(axis))
         batch, backend = self._batch(encoded, axis), encoded.backend
         values = backend.to_numpy(lengths.raw)
         shortest = int(values.min()) if values.size else 0
         steps: list[Step] = []
         for position in range(int(values.max()) if values.size else 0):
-            frame = gather(encoded, indices=position, axis=axis)
+            frame = kept(gather(encoded, indices=position, axis=axis))
             now = (before + position).raw_in(batch)
             there = None if position < shortest else _over(lengths > position, batch, before)
             active = None if there is None else there.raw_in(batch)
