@@ -174,6 +174,7 @@ class TransducerBeam(Search[TransducerBeamState]):
     ) -> tuple[Hypotheses, TransducerBeamState]:
         """Read frames; see `Search.__call__`."""
         batch = self.transducer.batch_of(encoded, axis)
+        encoded = kept(encoded)  # other lengths that a part knows are others in the next part
         found: list[tuple[Hypotheses, TransducerBeamState]] = []
 
         def run() -> None:
