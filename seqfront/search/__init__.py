@@ -1,5 +1,7 @@
 """Search: from scores to labels."""
 
+from seqfront.search.alignment_beam import AlignmentBeam as AlignmentBeam
+from seqfront.search.alignment_part import AlignmentBeamState as AlignmentBeamState
 from seqfront.search.calls import Calls as Calls
 from seqfront.search.greedy import TransducerGreedy as TransducerGreedy
 from seqfront.search.history import Said as Said
