@@ -90,7 +90,8 @@ def model(parameters: Mapping[str, Any], encoded: Any, blank: int, **options: fl
         joint = np.tanh(encoded[t] + features)
         logits = joint @ p["joiner.output.weight"] + p["joiner.output.bias"]
         logits = logits / options.get("temperature", 1.0)
-        logits[blank] -= options.get("blank_penalty", 0.0)
+        if "blank_penalty" in options:
+            logits[blank] -= options["blank_penalty"]
         return logits - np.logaddexp.reduce(logits)
 
     return log_probs
