@@ -8,6 +8,7 @@ const Op& automaton_scores_op();
 const Op& ctc_align_op();
 const Op& ctc_op();
 const Op& ctc_posteriors_op();
+const Op& ctc_prefix_beam_op();
 const Op& edit_alignment_op();
 const Op& edit_distance_op();
 const Op& head_log_probs_op();
@@ -25,15 +26,25 @@ const Op& tdt_posteriors_op();
 
 const std::vector<const Op*>& all_ops() {
     static const std::vector<const Op*> ops = {
-        &automaton_advance_op(), &automaton_scores_op(),
-        &ctc_align_op(),         &ctc_op(),
-        &ctc_posteriors_op(),    &edit_alignment_op(),
-        &edit_distance_op(),     &head_log_probs_op(),
-        &joint_rnnt_op(),        &optimal_completion_op(),
-        &rnnt_align_op(),        &rnnt_op(),
-        &rnnt_packed_op(),       &rnnt_posteriors_op(),
-        &rnnt_pruned_op(),       &rnnt_simple_op(),
-        &tdt_align_op(),         &tdt_op(),
+        &automaton_advance_op(),
+        &automaton_scores_op(),
+        &ctc_align_op(),
+        &ctc_op(),
+        &ctc_posteriors_op(),
+        &ctc_prefix_beam_op(),
+        &edit_alignment_op(),
+        &edit_distance_op(),
+        &head_log_probs_op(),
+        &joint_rnnt_op(),
+        &optimal_completion_op(),
+        &rnnt_align_op(),
+        &rnnt_op(),
+        &rnnt_packed_op(),
+        &rnnt_posteriors_op(),
+        &rnnt_pruned_op(),
+        &rnnt_simple_op(),
+        &tdt_align_op(),
+        &tdt_op(),
         &tdt_posteriors_op(),
     };
     return ops;

@@ -155,19 +155,24 @@ class Scenario {
         fit_flat_sizes();
     }
 
+    static bool is_label(const std::string& input) {
+        return input == "targets" || input == "prefixes";
+    }
+
     void fill_integers(const sf_array_spec& spec, Memory& memory) {
         const std::string name = spec.name;
-        const int64_t limit = name == "a_lengths"       ? size("a_size") + 1
-                              : name == "b_lengths"     ? size("b_size") + 1
-                              : name == "frame_lengths" ? size("frames") + 1
-                              : name == "label_lengths" ? size("labels") + 1
-                              : name == "targets"       ? size("classes") - 1
-                              : name == "state"         ? size("states")
-                              : name == "arc_target"    ? size("states")
-                              : name == "label"         ? size("classes")
-                              : name == "arc_label"     ? size("classes")
-                                                        : 7;
-        const int64_t least = name == "targets";  // the blank is mostly class 0
+        const int64_t limit = name == "a_lengths"        ? size("a_size") + 1
+                              : name == "b_lengths"      ? size("b_size") + 1
+                              : name == "frame_lengths"  ? size("frames") + 1
+                              : name == "label_lengths"  ? size("labels") + 1
+                              : name == "prefix_lengths" ? size("labels") + 1
+                              : is_label(name)           ? size("classes") - 1
+                              : name == "state"          ? size("states")
+                              : name == "arc_target"     ? size("states")
+                              : name == "label"          ? size("classes")
+                              : name == "arc_label"      ? size("classes")
+                                                         : 7;
+        const int64_t least = is_label(name);  // the blank is mostly class 0
         auto* values = reinterpret_cast<int32_t*>(memory.bytes.get());
         for (int64_t k = 0; k < memory.size / 4; ++k) {
             values[k] = static_cast<int32_t>(least + bytes_.below(limit));

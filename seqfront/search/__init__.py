@@ -2,6 +2,8 @@
 
 from seqfront.search.attention_decoder import AttentionDecoder as AttentionDecoder
 from seqfront.search.ctc_prefix_scorer import CtcPrefixScorer as CtcPrefixScorer
+from seqfront.search.ctc_greedy import CtcGreedy as CtcGreedy
+from seqfront.search.ctc_prefix_beam import CtcPrefixBeam as CtcPrefixBeam
 from seqfront.search.greedy import GreedyState as GreedyState
 from seqfront.search.greedy import Transcript as Transcript
 from seqfront.search.greedy import greedy_transducer as greedy_transducer
