@@ -29,7 +29,7 @@ def random_model() -> str:
         pairs[int(rng.zipf(1.3)) % WORDS, int(rng.integers(WORDS))] = None
     known, triples = list(pairs), {}
     while len(triples) < TRIGRAMS:
-        triples[*known[rng.integers(BIGRAMS)], int(rng.integers(WORDS))] = None
+        triples[(*known[rng.integers(BIGRAMS)], int(rng.integers(WORDS)))] = None
     lines = ["\\data\\", f"ngram 1={WORDS + 3}", f"ngram 2={BIGRAMS}", f"ngram 3={TRIGRAMS}"]
     lines += ["\\1-grams:", "-3 <unk>", "-99 <s> -0.3", "-2 </s>"]
     lines += [f"-3.5 w{word} -0.4" for word in range(WORDS)]
