@@ -16,9 +16,13 @@ from seqfront.search.label_beam import LabelBeam as LabelBeam
 from seqfront.search.language_model import LanguageModel as LanguageModel
 from seqfront.search.length_bonus import LengthBonus as LengthBonus
 from seqfront.search.ngram import NGram as NGram
+from seqfront.search.rescoring import ctc_log_probs as ctc_log_probs
+from seqfront.search.rescoring import transducer_log_probs as transducer_log_probs
 from seqfront.search.scorer import Scorer as Scorer
 from seqfront.search.streaming import Search as Search
 from seqfront.search.transcript import GreedyState as GreedyState
 from seqfront.search.transcript import Transcript as Transcript
 from seqfront.search.transducer_beam import TransducerBeam as TransducerBeam
 from seqfront.search.transducer_beam import TransducerBeamState as TransducerBeamState
+from seqfront.search.view import draw as draw
+from seqfront.search.view import text_view as text_view

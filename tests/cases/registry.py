@@ -41,6 +41,7 @@ from cases import (
     scattering,
     search_graphs,
     search_labels,
+    search_transducer,
     selecting,
     spatial,
     streaming,
@@ -98,6 +99,7 @@ MODULES = (
     alignments,
     search_graphs,
     search_labels,
+    search_transducer,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
