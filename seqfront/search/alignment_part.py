@@ -90,7 +90,7 @@ class Part:
         self.frames = state.frames + came
         self.ended = elementwise.logical_or(state.ended, last)
         new = encoded.with_lengths(FULL.with_entries({axis: Entry(came.raw_in(batch), batch)}))
-        self.joined = concat((state.held, HELD), (new, axis), out_dim=_FRAME)
+        self.joined = kept(concat((state.held, HELD), (new, axis), out_dim=_FRAME))
         self.first = self.frames - kept(self.joined.lengths(_FRAME))
         columns = map(self._column, (self.first, self.frames, self.ended))
         self.span = Span(never_empty(self.joined, _FRAME), _FRAME, *columns)

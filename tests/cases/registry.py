@@ -42,6 +42,7 @@ from cases import (
     search_graphs,
     search_labels,
     search_transducer,
+    search_synchronous,
     selecting,
     spatial,
     streaming,
@@ -100,6 +101,7 @@ MODULES = (
     search_graphs,
     search_labels,
     search_transducer,
+    search_synchronous,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
