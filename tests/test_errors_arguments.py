@@ -99,9 +99,10 @@ def _ce(estimated: Any, target: Any, axis: Any = mel) -> Any:
 
 def _greedy(encoded: Any, axis: Any = time) -> Any:
     anything: Any = None
-    return sf.search.greedy_transducer(
-        encoded, axis=axis, predict=anything, join=anything, classes=vocab, blank_index=0
+    search = sf.search.TransducerGreedy(
+        anything, anything, classes=vocab, in_dim=mel, blank_index=0
     )
+    return search(encoded, axis=axis)
 
 
 def _conv(x: Any, kernel: Any, axis: Any = time) -> Any:
@@ -216,7 +217,7 @@ PLAIN: dict[str, tuple[str, Call]] = {
     "alignment_windows": ("frames", lambda w, raw: sf.alignment_windows(raw, left=0, right=0)),
     "explain": ("x", lambda w, raw: sf.explain(raw)),
     "edit_distance": ("b", lambda w, raw: sf.edit_distance(w.ints(labels), labels, raw, labels)),
-    "greedy_transducer": ("encoded", lambda w, raw: _greedy(raw)),
+    "TransducerGreedy": ("encoded", lambda w, raw: _greedy(raw)),
     "Linear": ("x", lambda w, raw: sf.nn.Linear(mel, vocab)(raw)),
     "Conv1d": ("x", lambda w, raw: sf.nn.Conv1d(mel, vocab, 3)(raw, axis=time)),
     "Dropout": ("x", lambda w, raw: sf.nn.Dropout(0.5)(raw)),
@@ -287,7 +288,7 @@ NAMES: dict[str, Call] = {
     "rnnt_loss_packed": lambda w, dim: _packed(w.zeros(time, vocab), w.ints(labels), None, dim),
     "pack_cells": lambda w, dim: _pack(w.zeros(batch, time), dim),
     "edit_distance": lambda w, dim: sf.edit_distance(w.ints(labels), dim, w.ints(labels), labels),
-    "greedy_transducer": lambda w, dim: _greedy(w.zeros(batch, time, mel), dim),
+    "TransducerGreedy": lambda w, dim: _greedy(w.zeros(batch, time, mel), dim),
     "Parameter": lambda w, dim: sf.nn.Parameter((dim,)),
     "LSTM": lambda w, dim: sf.nn.LSTM(mel, vocab)(w.zeros(batch, time, mel), axis=dim),
     "size": lambda w, dim: w.zeros(mel).size(dim),

@@ -153,15 +153,6 @@ def infeasible(op: str, rows: Sequence[Shortage], count: int) -> NativeError:
     )
 
 
-def needs_lengths(op: str, x: Tensor, dim: Dim) -> DimError:
-    """A search over a dim without lengths, which say what the batch is."""
-    return DimError(
-        f"{op}: {dim!r} has no lengths over a batch dim.",
-        [("x", x)],
-        "wrap with lengths, all equal if need be: sf.wrap(raw, dims, lengths={dim: n}).",
-    )
-
-
 def transcripts_differ(op: str, hypotheses: int, references: int) -> DimError:
     """Not as many hypotheses as references."""
     return DimError(

@@ -132,18 +132,25 @@ def big_blanks(
     taken = [p.blank]
     found: list[tuple[int, int]] = []
     for index, duration in given.items():
-        if not (
-            _is_int(index)
-            and _is_int(duration)
-            and -p.size <= index < p.size
-            and index % p.size not in taken
-            and duration >= 2
-        ):
-            raise errors.bad_big_blank(op, p.classes, index, duration, p.size, taken)
-        taken.append(index % p.size)
-        found.append((index % p.size, duration))
+        taken.append(check_big_blank(op, p.classes, index, duration, p.size, taken))
+        found.append((taken[-1], duration))
     _check_no_label(op, p, targets, taken[1:])
     return found
+
+
+def check_big_blank(
+    op: str, classes: Dim, index: int, duration: int, size: int, taken: Sequence[int]
+) -> int:
+    """The class, counted from the start, if it is one more and takes 2 frames or more."""
+    if not (
+        _is_int(index)
+        and _is_int(duration)
+        and -size <= index < size
+        and index % size not in taken
+        and duration >= 2
+    ):
+        raise errors.bad_big_blank(op, classes, index, duration, size, list(taken))
+    return index % size
 
 
 def _check_no_label(op: str, p: Problem, targets: Tensor, classes: Sequence[int]) -> None:

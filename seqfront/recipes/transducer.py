@@ -69,7 +69,7 @@ class Transducer(sf.nn.Module):
     def read(self, x: sf.Tensor, *, axis: sf.Dim) -> sf.search.Transcript:
         """Whole sequences [batch, axis, features], greedily."""
         encoded, frame = self.encoder(x, axis=axis)
-        return self._search(encoded, frame, None)
+        return self._search(encoded, frame, None)[0]
 
     def read_chunk(
         self, x: sf.Tensor, state: StreamState | None = None, *, axis: sf.Dim
@@ -77,18 +77,11 @@ class Transducer(sf.nn.Module):
         """The next chunk of each stream, as `encoder.stream` takes it: what is new in the
         transcripts, and the state to go on from. `axis` is ragged."""
         encoded, after = self.encoder.stream(x, state and state.encoder, axis=axis)
-        found = self._search(encoded, self.encoder.segment, state and state.search)
-        return found, StreamState(after, found.state)
+        found, search = self._search(encoded, self.encoder.segment, state and state.search)
+        return found, StreamState(after, search)
 
     def _search(
         self, encoded: sf.Tensor, axis: sf.Dim, state: sf.search.GreedyState | None
-    ) -> sf.search.Transcript:
-        return sf.search.greedy_transducer(
-            encoded,
-            axis=axis,
-            predict=self.prediction,
-            join=self.joiner,
-            classes=self.symbol,
-            blank_index=self.blank,
-            state=state,
-        )
+    ) -> tuple[sf.search.Transcript, sf.search.GreedyState]:
+        search = sf.search.TransducerGreedy(self.prediction, self.joiner, blank_index=self.blank)
+        return search(encoded, axis=axis, state=state)

@@ -5,7 +5,15 @@ from seqfront.search.ctc_prefix_beam import CtcPrefixBeam as CtcPrefixBeam
 from seqfront.search.greedy import GreedyState as GreedyState
 from seqfront.search.greedy import Transcript as Transcript
 from seqfront.search.greedy import greedy_transducer as greedy_transducer
+from seqfront.search.alignment_beam import AlignmentBeam as AlignmentBeam
+from seqfront.search.alignment_part import AlignmentBeamState as AlignmentBeamState
+from seqfront.search.calls import Calls as Calls
+from seqfront.search.greedy import TransducerGreedy as TransducerGreedy
 from seqfront.search.history import Said as Said
 from seqfront.search.hypotheses import Hypotheses as Hypotheses
 from seqfront.search.scorer import Scorer as Scorer
 from seqfront.search.streaming import Search as Search
+from seqfront.search.transcript import GreedyState as GreedyState
+from seqfront.search.transcript import Transcript as Transcript
+from seqfront.search.transducer_beam import TransducerBeam as TransducerBeam
+from seqfront.search.transducer_beam import TransducerBeamState as TransducerBeamState

@@ -1,128 +1,170 @@
-"""Greedy transducer search: the best label at every step, for a whole batch at once.
+"""Greedy transducer search: the best class at every step, for a whole batch at once.
 
-Frame by frame, every sequence emits labels until the blank is best or it has emitted `max_symbols`.
-Sequences that emit nothing at a step keep their state, so that each gets what it gets alone. Frames
-may come in parts: the state after one part is where the next goes on.
+    search = sf.search.TransducerGreedy(model.predictor, model.joiner, blank_index=0)
+    transcript, state = search(encoded, axis=frames)                     # all frames at once
+    transcript, state = search(part, axis=frames, state=state)           # or part by part
+
+Labels are looped over (Bataev et al. 2024, arXiv:2406.06220): the prediction network runs once for
+each position of the labels, for all sequences together, however far apart the frames are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-import numpy as np
-
-from seqfront import align, errors
+from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
-from seqfront.nn.recurrent import LSTMState
 from seqfront.nn.stateful import kept
 from seqfront.ops import create, elementwise
-from seqfront.ops.index import gather
-from seqfront.ops.nested import nested_map, nested_where
-from seqfront.ops.reduce import argmax
+from seqfront.ops.gradient import stop_gradient
+from seqfront.ops.nested import nested_concat, nested_gather, nested_map, nested_where
+from seqfront.search.calls import Calls
+from seqfront.search.emission import Emission
+from seqfront.search.label_blocks import Blocks
+from seqfront.search.label_looping import Loops
+from seqfront.search.transcript import Emitted, GreedyState, Transcript
+from seqfront.search.transducer import PredictionNetwork, Transducer
 from seqfront.tensor import Tensor
 
 
-class PredictionNetwork(Protocol):
-    """What the search needs of a prediction network."""
+class TransducerGreedy:
+    """The best class at every step. No gradient flows through it.
 
-    def __call__(
-        self, labels: Tensor, *, axis: Dim | None, state: LSTMState | None = None
-    ) -> tuple[Tensor, LSTMState]:
-        """One step (`axis=None`): features after `labels`, and the new state."""
-        ...
-
-
-class GreedyState(NamedTuple):
-    """Where the search is, after the labels so far."""
-
-    predicted: Tensor
-    """What the prediction network gives after the last label: [batch, features]."""
-    prediction: Any
-    """State of the prediction network."""
-
-
-class Transcript(NamedTuple):
-    """What was recognised."""
-
-    labels: Tensor
-    """Over [batch, label]; ragged."""
-    frames: Tensor
-    """The frame of `encoded` at which each label was emitted, over the same dims."""
-    label_dim: Dim
-    """Positions of the labels."""
-    state: GreedyState
-    """To go on from, when more frames come."""
-
-
-def greedy_transducer(
-    encoded: Tensor,
-    *,
-    axis: Dim,
-    predict: PredictionNetwork,
-    join: Callable[[Tensor, Tensor], Tensor],
-    classes: Dim,
-    blank_index: int,
-    max_symbols: int = 4,
-    state: GreedyState | None = None,
-) -> Transcript:
-    """Transcribe a batch greedily. Eager only.
+    A sequence emits labels at a frame until the blank is best, or it has emitted `max_symbols`.
+    With `durations` (TDT, Xu et al. 2023, arXiv:2304.06795), each class goes on by the frames that
+    are best: a label by any of the durations, the blank by one above 0. With `big_blanks` (Xu et
+    al. 2022, arXiv:2211.03541) further classes go on by more than one frame.
 
     Args:
-        encoded: [batch, axis, features]; ragged.
-        axis: The frames.
         predict: The prediction network; the blank starts it.
-        join: From one frame and one prediction to logits over the classes.
-        classes: Labels and the blank.
-        blank_index: Class of the blank, which also is the start symbol.
-        max_symbols: Most labels at one frame.
-        state: That of the transcript of the frames before; default: there were none.
+        join: A `sf.models.Joiner`, or any function from frames [rows, ..., in] and predictions
+            [rows, features] to logits; with `durations`, to a pair: logits of the classes, and
+            those of the durations, over one dim more. Rows are any sequences of the batch; in a
+            graph they are the batch.
+        blank_index: Class of the blank, which starts the prediction network, too; negative: from
+            the end.
+        classes: Labels and the blank. Default: the classes of the joiner.
+        in_dim: Features of a frame. Default: those that the joiner takes.
+        max_symbols: Most labels at one frame; then the search goes on to the next one.
+        durations: Frames that a symbol may take, ascending, in the order of their logits.
+        big_blanks: Frames, 2 or more, that further blanks take, by class.
+        temperature: What logits are divided by: it changes scores, never labels.
 
-    Returns:
-        New labels and their frames, as tensors of the same backend, and the state to go on from.
+    Raises:
+        DimError: Arguments that do not fit.
     """
-    align.check("greedy_transducer", encoded, axis, name="encoded")
-    batch = next((dim for dim in encoded.dims if dim in encoded.lengths(axis).dims), None)
-    if batch is None:
-        raise errors.needs_lengths("greedy_transducer", encoded, axis)
-    count, frames = int(encoded.size(batch)), int(encoded.size(axis))
-    lengths = encoded.lengths(axis)
-    labels = create.full((batch,), blank_index, dtype="int32", like=encoded).labels_of(classes)
-    predicted, memory = state or predict(labels, axis=None)
-    found: list[list[tuple[int, int]]] = [[] for _ in range(count)]
-    for frame in range(frames):
-        at_frame = gather(encoded, indices=frame, axis=axis)
-        active = lengths > frame
-        for _ in range(max_symbols):
-            best = argmax(join(at_frame, predicted), axis=classes)
-            active = active & (best != blank_index)
-            emitting = np.flatnonzero(active.numpy(batch))
-            if emitting.size == 0:
-                break
-            values = best.numpy(batch)
-            for row in emitting:
-                found[row].append((int(values[row]), frame))
-            labels = elementwise.where(active, best, labels).labels_of(classes)
-            next_predicted, next_memory = predict(labels, axis=None, state=memory)
-            predicted = elementwise.where(active, next_predicted, predicted)
-            memory = nested_where(active, next_memory, memory)
-    after = nested_map(kept, GreedyState(predicted, memory))  # lengths of these frames are past
-    return _transcript(found, batch, classes, encoded, after)
 
+    def __init__(
+        self,
+        predict: PredictionNetwork,
+        join: Callable[[Tensor, Tensor], Any],
+        *,
+        blank_index: int,
+        classes: Dim | None = None,
+        in_dim: Dim | None = None,
+        max_symbols: int = 4,
+        durations: Sequence[int] | None = None,
+        big_blanks: Mapping[int, int] | None = None,
+        temperature: float = 1.0,
+    ) -> None:
+        op = "TransducerGreedy"
+        if type(max_symbols) is not int or max_symbols < 1:
+            fix = "max_symbols=4."
+            raise errors.bad_argument(op, "max_symbols", max_symbols, "an int of at least 1", fix)
+        self.transducer = Transducer(
+            op, predict, join, blank_index=blank_index, classes=classes, in_dim=in_dim
+        )
+        self.emission = Emission(self.transducer, durations, big_blanks, temperature)
+        self.classes = self.transducer.classes
+        self.max_symbols = max_symbols
+        self.label_dim = Dim("label")
 
-def _transcript(
-    found: list[list[tuple[int, int]]],
-    batch: Dim,
-    classes: Dim,
-    like: Tensor,
-    state: GreedyState,
-) -> Transcript:
-    lengths = np.array([len(row) for row in found], np.int32)
-    table: Any = np.zeros((2, len(found), max([0, *lengths.tolist()])), np.int32)
-    for row, pairs in enumerate(found):
-        for position, pair in enumerate(pairs):
-            table[:, row, position] = pair
-    dim, backend = Dim("label"), like.backend
-    raws = [backend.convert(part, "int32", like.device) for part in table]
-    labels, frames = (create.wrap(raw, (batch, dim), {dim: lengths}) for raw in raws)
-    return Transcript(labels.labels_of(classes), frames, dim, state)
+    @property
+    def calls(self) -> Calls:
+        """Calls of the networks since the search was made, outside of graphs."""
+        return self.transducer.calls
+
+    def initial_state(self, batch: Sequence[Dim], *, like: Tensor) -> GreedyState:
+        """The state before the first frame.
+
+        Args:
+            batch: The dims of the streams.
+            like: Frames such as come in: sizes of batch dims, float dtype, backend and device.
+        """
+        zero = create.zeros(tuple(batch), dtype="int32", like=like)
+        score = create.zeros(tuple(batch), dtype=dtypes.promote(like.dtype, "float32"), like=like)
+        return nested_map(
+            stop_gradient, GreedyState(self.transducer.start(batch, like=like), zero, zero, score)
+        )
+
+    def __call__(
+        self,
+        encoded: Tensor,
+        *,
+        axis: Dim,
+        state: GreedyState | None = None,
+        is_last: bool | Tensor = True,
+    ) -> tuple[Transcript, GreedyState]:
+        """Read frames.
+
+        Args:
+            encoded: [batch..., axis, in], ragged: each stream may bring any number of frames, also
+                none.
+            axis: The frames.
+            state: Of the frames before; default: there were none.
+            is_last: Changes nothing, as a greedy search never looks back.
+
+        Returns:
+            The labels of these frames, and the state to go on from.
+        """
+        batch = self.transducer.batch_of(encoded, axis)
+        backend = encoded.backend
+        loops = Loops if backend.is_tracing() else Blocks
+
+        def run() -> None:
+            before = state or self.initial_state(batch, like=encoded)
+            loop = loops(
+                self.emission, encoded, axis=axis, batch=batch, label=self.label_dim,
+                max_symbols=self.max_symbols,
+            )  # fmt: skip
+            found.append((before, loop.run(before)))
+
+        found: list[tuple[GreedyState, Emitted]] = []
+        if backend.is_tracing():
+            run()
+        else:
+            backend.no_grad(run)
+        return self._result(*found[0], kept(encoded.lengths(axis)))
+
+    def _result(
+        self, before: GreedyState, found: Emitted, lengths: Tensor
+    ) -> tuple[Transcript, GreedyState]:
+        frames = before.frames
+        after = GreedyState(found.prediction, found.at - lengths, frames + lengths, found.score)
+        transcript = Transcript(
+            found.labels,
+            found.log_probs,
+            elementwise.add(found.start, frames),
+            elementwise.add(found.end, frames),
+            found.score,
+            self.label_dim,
+        )
+        return nested_map(stop_gradient, transcript), nested_map(stop_gradient, after)
+
+    def reset(self, state: GreedyState, streams: Tensor) -> GreedyState:
+        """Streams anew where `streams`, bool over [batch...], is true; the others go on."""
+        align.check("reset", streams, name="streams")
+        if streams.dtype != "bool":
+            raise errors.wrong_dtype("reset", "streams", streams, "bool")
+        return nested_where(streams, self.initial_state(state.score.dims, like=state.score), state)
+
+    @staticmethod
+    def select(state: GreedyState, indices: Tensor, *, axis: Dim) -> GreedyState:
+        """Some of the streams, in any order: `indices` over a dim (a new one, or `axis` itself)."""
+        return nested_gather(state, indices=indices, axis=axis)
+
+    @staticmethod
+    def concat(*states: tuple[GreedyState, Dim], out_dim: Dim) -> GreedyState:
+        """The streams of several states, each with the dim of its streams, in one batch."""
+        return nested_concat(*states, out_dim=out_dim)

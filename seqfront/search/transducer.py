@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from seqfront import align, errors
+from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
 from seqfront.models.decoder.joiner import Joiner
 from seqfront.nn.stateful import kept
 from seqfront.ops import create
+from seqfront.ops.dtype import cast
+from seqfront.ops.index import one_hot
 from seqfront.ops.nested import nested_map
 from seqfront.ops.softmax import log_softmax
+from seqfront.search.calls import Calls
 from seqfront.tensor import Tensor
 
 
@@ -57,6 +60,7 @@ class Transducer:
         in_dim: Dim | None = None,
     ) -> None:
         self.op = op
+        self.calls = Calls()
         self.predict = predict
         self.join = join
         own = join.output if isinstance(join, Joiner) else None
@@ -82,17 +86,41 @@ class Transducer:
 
     def advance(self, prediction: Prediction | None, labels: Tensor) -> Prediction:
         """After one label more, int32 over the dims of the hypotheses."""
+        self._count(labels, predictor=1)
         memory = None if prediction is None else prediction.memory
         found = self.predict(labels.labels_of(self.classes), axis=None, state=memory)
         return nested_map(kept, Prediction(*found))
 
-    def log_probs(self, frame: Tensor, features: Tensor, temperature: float = 1.0) -> Tensor:
-        """[batch..., classes]: of each class as the next, at a frame [batch..., in]."""
-        logits = self.join(frame, features)
+    def joined(self, frame: Tensor, features: Tensor) -> Any:
+        """Whatever the joiner gives at a frame [batch..., in], which may be more than logits."""
+        self._count(frame, joiner=1)
+        return self.join(frame, features)
+
+    def checked(self, logits: Any) -> Tensor:
+        """What has to be logits [batch..., classes], at least in single precision."""
         align.check(self.op, logits, self.classes, name="what join gave")
-        return log_softmax(
-            logits if temperature == 1.0 else logits / temperature, axis=self.classes
-        )
+        return cast(logits, dtypes.promote(logits.dtype, "float32"))
+
+    def log_probs(
+        self,
+        frame: Tensor,
+        features: Tensor,
+        temperature: float = 1.0,
+        blank_penalty: float = 0.0,
+    ) -> Tensor:
+        """[batch..., classes]: of each class as the next, at a frame [batch..., in]; at least in
+        single precision. The blank's logit is divided as the others', then the penalty taken."""
+        logits = self.checked(self.joined(frame, features))
+        if temperature != 1.0:
+            logits = logits / temperature
+        if blank_penalty != 0.0:
+            blank = create.full((), self.blank, dtype="int32", like=logits).labels_of(self.classes)
+            logits = logits - one_hot(blank, dtype=logits.dtype) * blank_penalty
+        return log_softmax(logits, axis=self.classes)
+
+    def _count(self, x: Tensor, *, predictor: int = 0, joiner: int = 0) -> None:
+        if not x.backend.is_tracing():
+            self.calls = Calls(self.calls.predictor + predictor, self.calls.joiner + joiner)
 
 
 def _given(op: str, name: str, dim: Dim | None, own: Dim | None) -> Dim:

@@ -272,23 +272,6 @@ MESSAGES = [
         ),
     ),
     Message(
-        "needs_lengths",
-        DimError,
-        lambda w: sf.search.greedy_transducer(
-            encoded=w.zeros(batch, time, mel),
-            axis=time,
-            predict=sf.relu,
-            join=sf.add,
-            classes=vocab,
-            blank_index=0,
-        ),
-        (
-            "greedy_transducer: time has no lengths over a batch dim.\n"
-            "  x  float32[batch≤3, time≤3, mel:4] numpy:cpu\n"
-            "  fix: wrap with lengths, all equal if need be: sf.wrap(raw, dims, lengths={dim: n})."
-        ),
-    ),
-    Message(
         "not_trainable",
         DTypeError,
         lambda w: sf.nn.Parameter((mel,), 1, dtype="int32"),

@@ -69,7 +69,7 @@ def draw_lattice(reader: DigitReader, batch: Batch, row: int, path: Path) -> Non
     wanted = batch.labels.numpy(line, position)[row, : cells.shape[1] - 1]
     count = int(transcript.labels.lengths(transcript.label_dim).numpy()[row])
     labels = transcript.labels.numpy(line, transcript.label_dim)[row, :count]
-    frames = transcript.frames.numpy(line, transcript.label_dim)[row, :count]
+    frames = transcript.start.numpy(line, transcript.label_dim)[row, :count]
 
     figure, (top, bottom) = plt.subplots(
         2, 1, figsize=(11, 5.2), sharex=True, layout="constrained",
