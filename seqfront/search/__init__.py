@@ -1,13 +1,10 @@
 """Search: from scores to labels."""
 
-from seqfront.search.ctc_greedy import CtcGreedy as CtcGreedy
-from seqfront.search.ctc_prefix_beam import CtcPrefixBeam as CtcPrefixBeam
-from seqfront.search.greedy import GreedyState as GreedyState
-from seqfront.search.greedy import Transcript as Transcript
-from seqfront.search.greedy import greedy_transducer as greedy_transducer
 from seqfront.search.alignment_beam import AlignmentBeam as AlignmentBeam
 from seqfront.search.alignment_part import AlignmentBeamState as AlignmentBeamState
 from seqfront.search.calls import Calls as Calls
+from seqfront.search.ctc_greedy import CtcGreedy as CtcGreedy
+from seqfront.search.ctc_prefix_beam import CtcPrefixBeam as CtcPrefixBeam
 from seqfront.search.greedy import TransducerGreedy as TransducerGreedy
 from seqfront.search.history import Said as Said
 from seqfront.search.hypotheses import Hypotheses as Hypotheses
