@@ -52,7 +52,12 @@ def _greedy(name: str, layout: Layout, rows: tuple[Dim, ...], blank: int, parts:
 
 
 def _beam(
-    name: str, layout: Layout, rows: tuple[Dim, ...], blank: int, parts: bool = False, **options: Any
+    name: str,
+    layout: Layout,
+    rows: tuple[Dim, ...],
+    blank: int,
+    parts: bool = False,
+    **options: Any,
 ) -> Case:
     width = 40 if parts else 16
     search = sf.search.CtcPrefixBeam(classes=classes, blank_index=blank, beam=width, **options)

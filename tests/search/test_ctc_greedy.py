@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from oracles.ctc_search import best_path
+from search.ctc_problem import batch, in_parts, logits_of, sequences, time, wrapped
 
 import seqfront as sf
-from search.ctc_problem import batch, in_parts, logits_of, sequences, time, wrapped
 
 classes = sf.Dim("classes", 3)
 LENGTHS = [9, 4, 0, 1]
