@@ -159,7 +159,9 @@ class ComposedReader:
                 [gather(x, indices=source, axis=self.beam) for x in rows],
                 named(choice.grown),
             )
-        carried = _Carried(CtcPaths(*map(named, after)), named(choice.score), fusion, now.frames + 1)
+        carried = _Carried(
+            CtcPaths(*map(named, after)), named(choice.score), fusion, now.frames + 1
+        )
         return carried, self._written(now.paths, now.frames, batch)
 
     def _fused(
@@ -196,9 +198,7 @@ class ComposedReader:
 
         def joined(x: Tensor, end: Tensor) -> Tensor:
             """All steps, with room for as many nodes as there are paths."""
-            raw = p.concat(
-                [x.raw_in((axis, *dims)), p.expand_dims(end.raw_in(dims), (0,))], 0
-            )
+            raw = p.concat([x.raw_in((axis, *dims)), p.expand_dims(end.raw_in(dims), (0,))], 0)
             raw = p.pad(raw, [*[(0, 0)] * (rank + 1), (0, width)], 0)
             return Tensor(raw, (self.step, *batch, self.paths), backend=p)
 

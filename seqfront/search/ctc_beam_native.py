@@ -69,7 +69,7 @@ class _Results:
         counts: Raw, labels: Raw, *rest: Raw,
     ) -> tuple[CtcBeamState, Tensor, Said]:  # fmt: skip
         """What the op gave."""
-        p, reader, width = self.backend, self.reader, self.reader.beam.size or 0
+        p, reader = self.backend, self.reader
         columns = p.split(scores, [1] * (len(_SCORES) + 1), 1)
         named = [self._named(p.squeeze(column, (1,)), reader.beam) for column in columns]
         score, *parts = named

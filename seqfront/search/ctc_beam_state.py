@@ -105,4 +105,3 @@ def with_counts(said: Said, counts: Tensor, label: Dim) -> Said:
         return x.with_lengths(Lengths({**kept(x).lengths_table.entries, **table.entries}))
 
     return nested_map(cut, said)
-

@@ -56,7 +56,9 @@ class CtcClasses:
         return elementwise.where(x < math.inf, x, -math.inf)
 
 
-def flags(op: str, name: str, value: bool | Tensor, batch: Sequence[Dim], *, like: Tensor) -> Tensor:
+def flags(
+    op: str, name: str, value: bool | Tensor, batch: Sequence[Dim], *, like: Tensor
+) -> Tensor:
     """A bool for each stream, given for all or for each."""
     if not isinstance(value, Tensor):
         if type(value) is not bool:

@@ -15,9 +15,11 @@ class Transcript(NamedTuple):
     labels: Tensor
     """int32 [batch..., label]: ragged; labels of the classes."""
     log_probs: Tensor
-    """[batch..., label]: the log-probability of each label among the classes."""
+    """[batch..., label]: the log-probability of each label among the classes; of CTC the mean over
+    its frames."""
     start: Tensor
-    """int32 [batch..., label]: the frame of each label, counted from the stream's first."""
+    """int32 [batch..., label]: the frame that each label begins at, counted from the stream's
+    first."""
     end: Tensor
     """int32 [batch..., label]: the first frame after it."""
     score: Tensor

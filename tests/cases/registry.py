@@ -43,6 +43,7 @@ from cases import (
     search_labels,
     search_transducer,
     search_synchronous,
+    search_ctc,
     selecting,
     spatial,
     streaming,
@@ -102,6 +103,7 @@ MODULES = (
     search_labels,
     search_transducer,
     search_synchronous,
+    search_ctc,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
