@@ -143,6 +143,30 @@ def test_transducer_search_in_parts() -> None:
         assert [f.score for f in one] == pytest.approx([f.score for f in other], abs=1e-9)
 
 
+def test_streams_with_phrases_of_their_own_come_and_go() -> None:
+    """One goes on with its list, another takes its neighbour's place, with a list of its own."""
+    classes, lists = sf.Dim("classes", 4), [*LISTS, [([1], 2.0), ([2, 1], -1.0)]]
+    hotwords = sf.search.Hotwords(lists, classes=classes, streams=sf.wrap([0, 1], (batch,)))
+    parts, x = Parts(classes, 7, "numpy"), frames(7, (6, 6))
+
+    def made(scorer: sf.search.Hotwords) -> sf.search.TransducerBeam:
+        return sf.search.TransducerBeam(
+            parts.prediction, parts.joiner, blank_index=0, beam=5, scorers={"h": (scorer, 1.0)}
+        )
+
+    search = made(hotwords)
+    _, state = search(wrapped(x[:, :3], (3, 3), "numpy"), axis=time, is_last=False)
+    hotwords.streams = sf.wrap([0, 2], (batch,))
+    state = search.reset(state, sf.wrap([False, True], (batch,)))
+    found = read(search(wrapped(x[:, 3:], (3, 3), "numpy"), axis=time, state=state)[0])
+    for row, own, begin in ((0, 0, 0), (1, 2, 3)):
+        alone = made(sf.search.Hotwords(lists[own], classes=classes))
+        y = wrapped(x[row : row + 1, begin:], (6 - begin,), "numpy")
+        wanted = read(alone(y, axis=time)[0])[0]
+        assert [f.labels for f in found[row]] == [f.labels for f in wanted]
+        assert [f.score for f in found[row]] == pytest.approx([f.score for f in wanted], abs=1e-9)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_label_search_finds_everything(seed: int) -> None:
     """And stops no sooner than it may."""
