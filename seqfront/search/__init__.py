@@ -1,5 +1,7 @@
 """Search: from scores to labels."""
 
+from seqfront.search.alignment_beam import AlignmentBeam as AlignmentBeam
+from seqfront.search.alignment_part import AlignmentBeamState as AlignmentBeamState
 from seqfront.search.attention_decoder import AttentionDecoder as AttentionDecoder
 from seqfront.search.calls import Calls as Calls
 from seqfront.search.ctc_greedy import CtcGreedy as CtcGreedy
@@ -9,9 +11,7 @@ from seqfront.search.greedy import TransducerGreedy as TransducerGreedy
 from seqfront.search.history import Said as Said
 from seqfront.search.hotwords import Hotwords as Hotwords
 from seqfront.search.hypotheses import Hypotheses as Hypotheses
-from seqfront.search.internal_language_model import (
-    InternalLanguageModel as InternalLanguageModel,
-)
+from seqfront.search.internal_language_model import InternalLanguageModel as InternalLanguageModel
 from seqfront.search.label_beam import LabelBeam as LabelBeam
 from seqfront.search.language_model import LanguageModel as LanguageModel
 from seqfront.search.length_bonus import LengthBonus as LengthBonus

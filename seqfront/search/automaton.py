@@ -102,13 +102,16 @@ class Automaton:
 
     def bounds(self) -> tuple[float, float]:
         """What no score, of a label or of ending, lies below or above; read off state by state."""
-        low, high = [0.0] * len(self.failure), [0.0] * len(self.failure)
+        low: list[float] = []
+        high: list[float] = []
+        missing, final = self.missing.tolist(), self.final.tolist()
         for state, failure in enumerate(self.failure.tolist()):  # which is a lower number
-            own = self.arc_weight[self.first_arc[state] : self.first_arc[state + 1]].tolist()
-            paid = float(self.failure_weight[state])
-            others = [paid + low[failure], paid + high[failure]] if failure >= 0 else self.missing
-            low[state], high[state] = min([*own, *others]), max([*own, *others])
-        return min([*low, *self.final.tolist()]), max([*high, *self.final.tolist()])
+            known = self.arc_weight[self.first_arc[state] : self.first_arc[state + 1]].tolist()
+            paid = self.failure_weight[state].item()
+            known += [paid + low[failure], paid + high[failure]] if failure >= 0 else missing
+            low.append(min(known))
+            high.append(max(known))
+        return min([*low, *final]), max([*high, *final])
 
     def _walk(self, state: Raw, label: Raw, at: Place) -> tuple[Raw, Raw]:
         """All rows search for an arc, and fail together, as often as any of them may."""

@@ -20,6 +20,8 @@ from seqfront.backend import Backend, Raw, Size
 Merge: TypeAlias = Literal["sum", "max"]
 """How alignments of one prefix meet: their probabilities add up, or the best one counts."""
 
+MERGES: tuple[Merge, ...] = ("sum", "max")
+
 _FACTOR = 6364136223846793005
 """Of Knuth's MMIX generator, which goes through all 64 bits."""
 
@@ -203,8 +205,8 @@ class CtcFrame:
         grown = p.binary("add", before, p.expand_dims(self.tokens.log_probs, (axis,)))
         place = p.arange(self._width(old.last), "int64", p.device(source))
         of_parent = p.binary("and", p.binary("eq", self._wide(source), place), self._wide(found))
-        known = p.binary("and", p.expand_dims(of_parent, (axis + 2,)),
-                         p.expand_dims(repeat, (axis + 1,)))  # fmt: skip
+        wide = p.expand_dims(repeat, (axis + 1,))
+        known = p.binary("and", p.expand_dims(of_parent, (axis + 2,)), wide)
         return p.where(p.reduce("any", known, (axis,)), -math.inf, grown)
 
     # -- the best of all --------------------------------------------------------------------------

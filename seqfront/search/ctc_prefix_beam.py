@@ -1,4 +1,4 @@
-"""CTC prefix beam search: which prefixes of the label sequence are the most probable, frame by frame.
+"""CTC prefix beam search: the most probable prefixes of the label sequence, frame by frame.
 
 What a frame does to the beam is in `ctc_frame`, and in one native op that reads all frames.
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 import numpy as np
 
@@ -21,13 +22,13 @@ from seqfront.ops import create, elementwise, reduce
 from seqfront.ops.elementwise import logaddexp, maximum
 from seqfront.ops.index import gather
 from seqfront.ops.nested import nested_gather, nested_map, nested_where
-from seqfront.ops.top import top_k
+from seqfront.ops.order import argsort
 from seqfront.search import ctc_beam_state
 from seqfront.search.ctc_beam_composed import ComposedReader
 from seqfront.search.ctc_beam_native import NativeReader
 from seqfront.search.ctc_beam_state import CtcBeamState, shown, with_counts, without_last
 from seqfront.search.ctc_classes import CtcClasses, flags
-from seqfront.search.ctc_frame import Merge
+from seqfront.search.ctc_frame import MERGES, Merge
 from seqfront.search.history import Said, extended, parted, stable_lengths, trimmed
 from seqfront.search.hypotheses import Hypotheses
 from seqfront.search.scorer import Fusion, Weighted
@@ -96,7 +97,7 @@ class CtcPrefixBeam(Search[CtcBeamState]):
         _check(beam, merge, token_beam, blank_skip, temperature, implementation)
         self.classes = classes
         self.beam_dim, self.label_dim = Dim("beam", beam), Dim("label")
-        self._paths, self._ranked = Dim("path", 2 * beam), Dim("ranked", beam)
+        self._paths = Dim("path", 2 * beam)
         self.merge: Merge = merge
         self.temperature = float(np.float32(temperature))  # what the native op can be told
         self.logits_normalized = bool(logits_normalized)
@@ -221,30 +222,33 @@ class CtcPrefixBeam(Search[CtcBeamState]):
 
     def _ordered(self, found: Hypotheses) -> Hypotheses:
         """The best one first, again."""
-        _, order, _ = top_k(found.score, axis=self.beam_dim, k_dim=self._ranked)
-        moved = nested_gather(found, indices=order, axis=self.beam_dim)
-        return nested_map(lambda x: kept(x.rename(self._ranked, self.beam_dim)), moved)
+        order = argsort(found.score, axis=self.beam_dim, descending=True)
+        return nested_map(kept, nested_gather(found, indices=order, axis=self.beam_dim))
 
 
 def _check(
     beam: object,
     merge: object,
     token_beam: object,
-    blank_skip: float | None,
-    temperature: float,
+    blank_skip: object,
+    temperature: object,
     implementation: str,
 ) -> None:
     for name, value, fix in (("beam", beam, "8 is common."), ("token_beam", token_beam, "None.")):
         if (value is not None or name == "beam") and (type(value) is not int or value < 1):
             raise errors.bad_argument(_OP, name, value, "an int of at least 1", fix)
-    if merge not in ("sum", "max"):
-        raise errors.unknown_choice(_OP, "merge", merge, ("sum", "max"))
+    if merge not in MERGES:
+        raise errors.unknown_choice(_OP, "merge", merge, MERGES)
     if implementation not in variants.IMPLEMENTATIONS:
         known = variants.IMPLEMENTATIONS
         raise errors.unknown_choice(_OP, "implementation", implementation, known)
-    if blank_skip is not None and not 0 < blank_skip <= 1:
+    if blank_skip is not None and not (_is_number(blank_skip) and 0 < blank_skip <= 1):
         fix = "0.999 skips frames of silence; None skips none."
         raise errors.bad_argument(_OP, "blank_skip", blank_skip, "a probability above 0", fix)
-    if not 0 < temperature < math.inf:
+    if not (_is_number(temperature) and 0 < temperature < math.inf):
         fix = "1.0 changes nothing."
         raise errors.bad_argument(_OP, "temperature", temperature, "above 0", fix)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return type(value) in (int, float)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from seqfront.backend import Backend, Raw, Size, product
 from seqfront.dim import Dim
-from seqfront.lengths import FULL, Entry
+from seqfront.lengths import FULL, Entry, Lengths
 from seqfront.nn.stateful import kept
 from seqfront.ops import elementwise, reduce
 from seqfront.ops.cumulate import cumprod
@@ -217,6 +217,16 @@ def parted(said: Said, count: Tensor, *, label: Dim) -> tuple[Said, Said]:
         return kept(slice(x.rename(label, _WHOLE), axis=_WHOLE, start=count, out_dim=label))
 
     return trimmed(nested_map(head, said), label), trimmed(nested_map(tail, said), label)
+
+
+def only_valid(said: Said, valid: Tensor, label: Dim) -> Said:
+    """Hypotheses that there are not have no labels."""
+    lengths = elementwise.where(valid, said.labels.lengths(label), 0)
+
+    def cut(x: Tensor) -> Tensor:
+        return x.with_lengths(Lengths({label: Entry(lengths.raw, lengths.dims)}))
+
+    return nested_map(cut, said)
 
 
 def trimmed(said: Said, label: Dim) -> Said:

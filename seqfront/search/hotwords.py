@@ -42,7 +42,8 @@ class Hotwords(AutomatonScorer):
         classes: What is scored; static.
         bonus: Of each label of a phrase that has none of its own. Below 0: phrases to avoid.
         streams: A dim of the hypotheses: stream i has list i. Or integers over such dims: which
-            list each stream has. None: all have the same phrases.
+            list each stream has. None: all have the same phrases. Only `initial_state` reads it: as
+            streams come and go, set `hotwords.streams` before those that are new begin.
         implementation: "native" on CPUs, "composed" in operations of the framework; None: whichever
             the device has.
 
@@ -80,8 +81,17 @@ class Hotwords(AutomatonScorer):
         self._lists = Dim("phrase_lists", len(roots))
         self._streams = _checked(streams)
 
+    @property
+    def streams(self) -> Dim | Tensor | None:
+        """Which list a stream that begins now has."""
+        return self._streams
+
+    @streams.setter
+    def streams(self, streams: Dim | Tensor | None) -> None:
+        self._streams = _checked(streams)
+
     def for_streams(self, streams: Dim | Tensor) -> Self:
-        """The same lists for other streams, as a batch changes; nothing is made anew.
+        """The same lists for other streams, in a scorer of its own; nothing is made anew.
 
         Args:
             streams: As in the constructor.

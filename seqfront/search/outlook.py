@@ -72,13 +72,14 @@ class Models:
 
         Args:
             known: Of the hypotheses.
-            frame: [batch..., in].
+            frame: [batch..., in]; or [batch..., beam, in], for each hypothesis its own.
             dtype: Of the scores.
         """
         transducer, classes = self.transducer, self.transducer.classes
         features = known.prediction.features
         row = transducer.log_probs(frame, features, self.temperature, self.blank_penalty)
-        dims = (*[dim for dim in frame.dims if dim is not transducer.in_dim], self.beam_dim)
+        apart = (transducer.in_dim, self.beam_dim)
+        dims = (*[dim for dim in frame.dims if dim not in apart], self.beam_dim)
         axis, backend = len(dims), row.backend
         log_probs = backend.cast(row.raw_in((*dims, classes)), dtype)
         blank = backend.slice(log_probs, axis, transducer.blank, transducer.blank + 1)

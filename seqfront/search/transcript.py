@@ -10,19 +10,21 @@ from seqfront.tensor import Tensor
 
 
 class Transcript(NamedTuple):
-    """The labels of each utterance, when they were said, and how sure the model is of them."""
+    """What was recognised in the frames given."""
 
     labels: Tensor
-    """[batch..., label]: ragged; labels of the classes."""
+    """int32 [batch..., label]: ragged; labels of the classes."""
     log_probs: Tensor
-    """[batch..., label]: the model's log-probability of each label where it was emitted."""
+    """[batch..., label]: the log-probability of each label among the classes; of CTC the mean over
+    its frames."""
     start: Tensor
-    """int32 [batch..., label]: the frame that each label begins at, counted from the first frame
-    of the stream."""
+    """int32 [batch..., label]: the frame that each label begins at, counted from the stream's
+    first."""
     end: Tensor
     """int32 [batch..., label]: the first frame after it."""
     score: Tensor
-    """[batch...]: log-probability of the path that was taken, over all frames so far."""
+    """[batch...]: the log-probability of all that was done since the stream began, blanks and
+    durations included."""
     label_dim: Dim
     """Positions of the labels."""
 

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from seqfront import dtypes, errors
 from seqfront.dim import Dim
-from seqfront.lengths import Entry, Lengths
 from seqfront.nn.stateful import kept
 from seqfront.ops import create, elementwise
 from seqfront.ops.dtype import cast
-from seqfront.ops.nested import nested_gather, nested_map, nested_where
+from seqfront.ops.nested import nested_gather, nested_where
 from seqfront.ops.order import argsort
 from seqfront.search import history
 from seqfront.search.frame_loop import FrameLoop
@@ -219,7 +218,7 @@ class TransducerBeam(Search[TransducerBeamState]):
     def _hypotheses(self, state: TransducerBeamState, is_last: bool | Tensor) -> Hypotheses:
         scores, score = self._final(state, is_last)
         valid = elementwise.binary("gt", score, -math.inf)
-        said = _without_invalid(state.said, valid, self.label_dim)
+        said = history.only_valid(state.said, valid, self.label_dim)
         scores = {name: elementwise.where(valid, x, 0.0) for name, x in scores.items()}
         found = Hypotheses(
             said.labels,
@@ -252,16 +251,6 @@ class TransducerBeam(Search[TransducerBeamState]):
         if is_last is True:
             return scores, score
         return nested_where(is_last, (scores, score), (so_far, state.score))
-
-
-def _without_invalid(said: Said, valid: Tensor, label: Dim) -> Said:
-    """Hypotheses that there are not have no labels."""
-    lengths = elementwise.where(valid, said.labels.lengths(label), 0)
-
-    def cut(x: Tensor) -> Tensor:
-        return x.with_lengths(Lengths({label: Entry(lengths.raw, lengths.dims)}))
-
-    return nested_map(cut, said)
 
 
 _OP = "TransducerBeam"

@@ -42,6 +42,8 @@ from cases import (
     search_graphs,
     search_labels,
     search_transducer,
+    search_synchronous,
+    search_ctc,
     selecting,
     spatial,
     streaming,
@@ -100,6 +102,8 @@ MODULES = (
     search_graphs,
     search_labels,
     search_transducer,
+    search_synchronous,
+    search_ctc,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))

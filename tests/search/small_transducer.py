@@ -62,7 +62,7 @@ class Bigram(sf.search.Scorer):
         return self._read(self.end, (self.before,), state)
 
     def _read(self, values: Any, dims: Any, state: sf.Tensor) -> sf.Tensor:
-        table = sf.wrap(state.backend.convert(values, "float64"), dims)
+        table = sf.wrap(state.backend.convert(np.asarray(values)), dims)
         return sf.gather(table, indices=state, axis=self.before)
 
     def of(self, labels: Any, *, ends: bool = True) -> float:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracles import arpa, phrases
+from oracles import arpa, label_search, phrases
 from oracles import transducer_search as oracle
-from small_transducer import Parts, batch, frames, read, time, wrapped
+from oracles.lattices import log_softmax
+from small_transducer import Parts, batch, feature, frames, read, time, wrapped
 
 import seqfront as sf
 from seqfront.search.scorer import Fusion
@@ -82,12 +83,13 @@ def test_fusion_keeps_scores_apart(backend: str) -> None:
             np.testing.assert_allclose(scores[row, place], value, atol=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_transducer_search_finds_everything(seed: int) -> None:
+@pytest.mark.parametrize("kind", [sf.search.TransducerBeam, sf.search.AlignmentBeam])
+@pytest.mark.parametrize("seed", range(3))
+def test_transducer_searches_find_everything(kind: Any, seed: int) -> None:
     classes, backend = sf.Dim("classes", 4), ("numpy", "torch")[seed % 2]
     scorers, wanted = _scorers(classes, seed)
     parts = Parts(classes, seed, backend)
-    search = sf.search.TransducerBeam(
+    search = kind(
         parts.prediction, parts.joiner, blank_index=0, beam=130, max_symbols=1, scorers=scorers
     )
     found = read(search(wrapped(frames(seed, LENGTHS), LENGTHS, backend), axis=time)[0])
@@ -101,6 +103,23 @@ def test_transducer_search_finds_everything(seed: int) -> None:
             assert f.score == pytest.approx(totals[f.labels], abs=1e-9)
             assert f.scores == pytest.approx(
                 {"model": said[f.labels].total, **wanted(row, f.labels)}, abs=1e-9
+            )
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_ctc_search_finds_everything(seed: int) -> None:
+    scorers, wanted = _scorers(feature, seed)
+    search = sf.search.CtcPrefixBeam(classes=feature, blank_index=0, beam=60, scorers=scorers)
+    found = read(search(wrapped(frames(seed, LENGTHS), LENGTHS, "numpy"), axis=time)[0])
+    for row, length in enumerate(LENGTHS):
+        log_probs = log_softmax(frames(seed, LENGTHS)[row, :length])
+        said = {labels: np.log(p) for labels, p in label_search.ctc(log_probs, 0).items()}
+        totals = {labels: said[labels] + _total(wanted(row, labels)) for labels in said}
+        assert [f.labels for f in found[row]] == sorted(totals, key=lambda x: -totals[x])
+        for f in found[row]:
+            assert f.score == pytest.approx(totals[f.labels], abs=1e-9)
+            assert f.scores == pytest.approx(
+                {"model": said[f.labels], **wanted(row, f.labels)}, abs=1e-9
             )
 
 
@@ -122,6 +141,30 @@ def test_transducer_search_in_parts() -> None:
     for one, other in zip(whole, read(found), strict=True):
         assert [f.labels for f in one] == [f.labels for f in other]
         assert [f.score for f in one] == pytest.approx([f.score for f in other], abs=1e-9)
+
+
+def test_streams_with_phrases_of_their_own_come_and_go() -> None:
+    """One goes on with its list, another takes its neighbour's place, with a list of its own."""
+    classes, lists = sf.Dim("classes", 4), [*LISTS, [([1], 2.0), ([2, 1], -1.0)]]
+    hotwords = sf.search.Hotwords(lists, classes=classes, streams=sf.wrap([0, 1], (batch,)))
+    parts, x = Parts(classes, 7, "numpy"), frames(7, (6, 6))
+
+    def made(scorer: sf.search.Hotwords) -> sf.search.TransducerBeam:
+        return sf.search.TransducerBeam(
+            parts.prediction, parts.joiner, blank_index=0, beam=5, scorers={"h": (scorer, 1.0)}
+        )
+
+    search = made(hotwords)
+    _, state = search(wrapped(x[:, :3], (3, 3), "numpy"), axis=time, is_last=False)
+    hotwords.streams = sf.wrap([0, 2], (batch,))
+    state = search.reset(state, sf.wrap([False, True], (batch,)))
+    found = read(search(wrapped(x[:, 3:], (3, 3), "numpy"), axis=time, state=state)[0])
+    for row, own, begin in ((0, 0, 0), (1, 2, 3)):
+        alone = made(sf.search.Hotwords(lists[own], classes=classes))
+        y = wrapped(x[row : row + 1, begin:], (6 - begin,), "numpy")
+        wanted = read(alone(y, axis=time)[0])[0]
+        assert [f.labels for f in found[row]] == [f.labels for f in wanted]
+        assert [f.score for f in found[row]] == pytest.approx([f.score for f in wanted], abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -48,12 +48,16 @@ def _totals(hotwords: sf.search.Hotwords, labels: Any, backend: str = "numpy") -
 @settings(max_examples=150, deadline=None)
 @given(phrases=_PHRASES, labels=st.lists(_LABELS, min_size=1, max_size=9))
 def test_against_the_definition(phrases: Any, labels: Any) -> None:
-    """With the end after every prefix, and what counts in advance."""
+    """With the end after every prefix, what counts in advance, and the bounds of all scores."""
     hotwords = sf.search.Hotwords(phrases, classes=classes)
+    low, high = hotwords.bounds
     for count, (so_far, ended) in enumerate(_totals(hotwords, labels)):
         prefix = labels[:count]
         np.testing.assert_allclose(ended, oracle.worth(prefix, phrases), atol=1e-12)
         np.testing.assert_allclose(so_far, oracle.in_advance(prefix, phrases), atol=1e-12)
+        for label in range(3):
+            row = oracle.in_advance([*prefix, label], phrases) - so_far
+            assert low - 1e-9 <= row <= high + 1e-9
 
 
 @pytest.mark.parametrize(
