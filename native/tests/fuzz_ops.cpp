@@ -161,6 +161,8 @@ class Scenario {
                               : name == "frame_lengths" ? size("frames") + 1
                               : name == "label_lengths" ? size("labels") + 1
                               : name == "targets"       ? size("classes") - 1
+                              : name == "frame_index"   ? size("frames")
+                              : name == "node_index"    ? size("nodes")
                                                         : 7;
         const int64_t least = name == "targets";  // the blank is mostly class 0
         auto* values = reinterpret_cast<int32_t*>(memory.bytes.get());

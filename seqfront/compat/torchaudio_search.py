@@ -285,18 +285,25 @@ class _Run:
 
     def hypothesis(self, path: _Path) -> Hypothesis:
         """What users see of it."""
-        tokens = [*self.stem, *path.node.labels()]
-        known: Predicted = path.node.known
-        features, state = self.transducer.shown(known, path.node.row)
-        frames, rest = [], path.frames
-        while rest:
-            frames.append(rest[0])
-            rest = rest[1]
-        frames += [-1] * (len(tokens) - len(frames))
-        blank = self.transducer.blank
+        node = path.node
+        if node.shown is None:
+            tokens = [*self.stem, *node.labels()]
+            known: Predicted = node.known
+            node.shown = (tokens, *self.transducer.shown(known, node.row), str(tokens))
+        tokens, features, state, key = node.shown
+        frames = _listed(path.frames, len(tokens))
         return Hypothesis(
-            tokens, features, state, path.score, frames[::-1], blank, str(tokens)
+            list(tokens), features, state, path.score, frames, self.transducer.blank, key
         )
+
+
+def _listed(frames: tuple[Any, ...], count: int) -> list[int]:
+    """The frames of a path, first to last; -1 before them."""
+    found: list[int] = []
+    while frames:
+        frame, frames = frames
+        found.append(frame)
+    return [-1] * (count - len(found)) + found[::-1]
 
 
 def _end(ended: dict[Node, _Path], path: _Path, blank: float) -> None:

@@ -12,6 +12,7 @@ from seqfront import backends, errors
 from seqfront.backend import Backend, Raw
 from seqfront.compat.torchaudio_models import RNNT
 from seqfront.models.decoder.joiner import Joiner
+from seqfront.models.decoder.transducer_prediction import NormalizedPrediction
 from seqfront.search.best_labels import (
     BestLabels,
     best_labels,
@@ -68,6 +69,7 @@ class Transducer:
         self._frames = backend.squeeze(encoded, (0,))
         self._device = backend.device(encoded)
         self._joiner = self._own_joiner()
+        self._predictor = _stepwise(model)
         self._structure: list[int] = []
         self.blank = self._checked(blank)
 
@@ -78,11 +80,15 @@ class Transducer:
         start, after None."""
         backend, count = self.backend, len(wanted)
         parents = [parent for _, parent in wanted if parent is not None]
-        labels = [[node.label if parent else self.blank] for node, parent in wanted]
-        state = self._nested(rows_of(backend, parents)[1:]) if parents else None
+        labels = [node.label if parent else self.blank for node, parent in wanted]
         targets = backend.convert(np.array(labels, np.int32), None, self._device)
-        features, _, after = self.model.predict(targets, self._ones(count), state)
-        known = self.known(backend.squeeze(features, (1,)), after)
+        state = self._nested(rows_of(backend, parents)[1:]) if parents else None
+        if state is not None and self._predictor is not None:
+            known = self.known(*self._predictor.raw_step(backend, targets, state))
+        else:
+            targets = backend.expand_dims(targets, (1,))
+            features, _, after = self.model.predict(targets, self._ones(count), state)
+            known = self.known(backend.squeeze(features, (1,)), after)
         for row, (node, _) in enumerate(wanted):
             node.known, node.row = known, row
         self.calls.predictor += 1
@@ -144,9 +150,7 @@ class Transducer:
         found = best_labels(backend, self._logits(frames, nodes, places), self.blank, self.count)
         return BestLabels(*map(backend.to_numpy, found))
 
-    def _logits(
-        self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
-    ) -> Raw:
+    def _logits(self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]) -> Raw:
         """[pairs, classes]."""
         backend, ones = self.backend, self._ones(len(frames))
 
@@ -190,3 +194,12 @@ class Transducer:
         if isinstance(self.model, RNNT):
             return self.model.model.joiner.output.out_dim.size
         return None
+
+
+def _stepwise(model: Any) -> NormalizedPrediction | None:
+    """The prediction network of seqfront's own transducers, if it makes steps on plain tensors."""
+    if not isinstance(model, RNNT):
+        return None
+    predictor: Any = model.model.predictor
+    serves = isinstance(predictor, NormalizedPrediction) and not predictor.training
+    return predictor if serves else None
