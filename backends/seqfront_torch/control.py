@@ -91,7 +91,7 @@ class Control:
 
     def is_tracing(self) -> bool:
         """Within `torch.compile` or `torch.export`."""
-        return torch.compiler.is_compiling()
+        return torch.compiler.is_compiling() and _floats_are_constants()
 
     def compile(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         """`torch.compile` into one graph for all sizes, `value_and_grad` included."""
@@ -105,6 +105,17 @@ class Control:
         elif not condition:
             raise RuntimeError(message)
         return condition
+
+
+def _floats_are_constants() -> bool:
+    """Have Dynamo take numbers that functions find outside (a weight, an epsilon) as constants, not
+    as inputs of the graph: the bodies of its loops and branches accept no inputs but tensors and
+    integers, and fail. Runs while Dynamo traces."""
+    torch._dynamo.config.specialize_float = True
+    return True
+
+
+_floats_are_constants._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def _cloned(tree: Any) -> Any:

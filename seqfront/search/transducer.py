@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from seqfront import align, errors
+from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
-from seqfront.models.decoder.joiner import Joiner
 from seqfront.nn.stateful import kept
 from seqfront.ops import create
+from seqfront.ops.dtype import cast
+from seqfront.ops.index import one_hot
 from seqfront.ops.nested import nested_map
 from seqfront.ops.softmax import log_softmax
 from seqfront.tensor import Tensor
@@ -21,7 +22,7 @@ class PredictionNetwork(Protocol):
     def __call__(
         self, labels: Tensor, *, axis: Dim | None, state: Any = None
     ) -> tuple[Tensor, Any]:
-        """One step (`axis=None`): features after `labels`, and the new state."""
+        """Features after each label along `axis`, and the new state; None: one step."""
         ...
 
 
@@ -59,9 +60,8 @@ class Transducer:
         self.op = op
         self.predict = predict
         self.join = join
-        own = join.output if isinstance(join, Joiner) else None
-        self.classes = _given(op, "classes", classes, own and own.out_dim)
-        self.in_dim = _given(op, "in_dim", in_dim, own and own.in_dim)
+        self.classes = _given(op, "classes", classes, join)
+        self.in_dim = _given(op, "in_dim", in_dim, join)
         size = self.classes.size
         if size is None:
             raise errors.size_unknown(op, self.classes)
@@ -86,17 +86,29 @@ class Transducer:
         found = self.predict(labels.labels_of(self.classes), axis=None, state=memory)
         return nested_map(kept, Prediction(*found))
 
-    def log_probs(self, frame: Tensor, features: Tensor, temperature: float = 1.0) -> Tensor:
-        """[batch..., classes]: of each class as the next, at a frame [batch..., in]."""
+    def log_probs(
+        self,
+        frame: Tensor,
+        features: Tensor,
+        temperature: float = 1.0,
+        blank_penalty: float = 0.0,
+    ) -> Tensor:
+        """[batch..., classes]: of each class as the next, at a frame [batch..., in]; at least in
+        single precision. The blank's logit is divided as the others', then the penalty taken."""
         logits = self.join(frame, features)
         align.check(self.op, logits, self.classes, name="what join gave")
-        return log_softmax(
-            logits if temperature == 1.0 else logits / temperature, axis=self.classes
-        )
+        logits = cast(logits, dtypes.promote(logits.dtype, "float32"))
+        if temperature != 1.0:
+            logits = logits / temperature
+        if blank_penalty != 0.0:
+            blank = create.full((), self.blank, dtype="int32", like=logits).labels_of(self.classes)
+            logits = logits - one_hot(blank, dtype=logits.dtype) * blank_penalty
+        return log_softmax(logits, axis=self.classes)
 
 
-def _given(op: str, name: str, dim: Dim | None, own: Dim | None) -> Dim:
-    dim = dim or own
+def _given(op: str, name: str, dim: Dim | None, join: object) -> Dim:
+    if dim is None:
+        dim = getattr(join, name, None)
     if not isinstance(dim, Dim):
         fix = f"{name}=vocab; a sf.models.Joiner knows its own."
         raise errors.bad_argument(op, name, dim, "a Dim, as join is no sf.models.Joiner", fix)

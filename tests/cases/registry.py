@@ -39,6 +39,7 @@ from cases import (
     reducing,
     rnnt,
     scattering,
+    search_transducer,
     selecting,
     spatial,
     streaming,
@@ -94,6 +95,7 @@ MODULES = (
     rnnt,
     metrics,
     alignments,
+    search_transducer,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
