@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import heapq
 import math
-import os.path
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from seqfront import backends, errors
 from seqfront.backend import Backend, Raw
-from seqfront.compat.torchaudio_transducer import Calls, Transducer
+from seqfront.compat.torchaudio_transducer import Transducer
+from seqfront.search.calls import Calls
 from seqfront.search.lookahead import Look, Lookahead
 from seqfront.search.prefix_tree import Node, Predicted, PrefixTree
 
@@ -220,7 +220,7 @@ class _Run:
             return [_Path(0.0, self.tree.root, 0.0, ())]
         given = [hypothesis] if isinstance(hypothesis[0][0], int) else list(hypothesis)
         # What all begin with needs no nodes.
-        self.stem = os.path.commonprefix([list(one[0]) for one in given])
+        self.stem = _common([list(one[0]) for one in given])
         return [self._resumed(one) for one in given]
 
     def _resumed(self, one: Any) -> _Path:
@@ -295,6 +295,16 @@ class _Run:
         return Hypothesis(
             list(tokens), features, state, path.score, frames, self.transducer.blank, key
         )
+
+
+def _common(sequences: Sequence[list[int]]) -> list[int]:
+    """What all begin with."""
+    found: list[int] = []
+    for one, other in zip(min(sequences), max(sequences), strict=False):
+        if one != other:
+            break
+        found.append(one)
+    return found
 
 
 def _listed(frames: tuple[Any, ...], count: int) -> list[int]:

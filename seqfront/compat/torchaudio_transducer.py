@@ -1,9 +1,8 @@
-"""A transducer with torchaudio's methods, as its beam search uses it: one utterance, plain lists."""
+"""A transducer with torchaudio's methods, as its search uses it: one utterance, plain lists."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -20,22 +19,9 @@ from seqfront.search.best_labels import (
     joiner_weights,
     joint_best_labels,
 )
+from seqfront.search.calls import Calls
 from seqfront.search.lookahead import Look
 from seqfront.search.prefix_tree import Node, Predicted, rows_of
-
-
-@dataclass
-class Calls:
-    """How often models were asked."""
-
-    predictor: int = 0
-    """Calls of the prediction network."""
-    predictor_rows: int = 0
-    """Labels in all of these calls."""
-    joiner: int = 0
-    """Calls of the joiner."""
-    joiner_rows: int = 0
-    """Pairs of a frame and a label sequence in all of these calls."""
 
 
 class Transducer:
@@ -91,8 +77,7 @@ class Transducer:
             known = self.known(backend.squeeze(features, (1,)), after)
         for row, (node, _) in enumerate(wanted):
             node.known, node.row = known, row
-        self.calls.predictor += 1
-        self.calls.predictor_rows += count
+        self.calls.count_predictor(count)
 
     def known(self, features: Raw, state: Sequence[Sequence[Raw]]) -> Predicted:
         """Of label sequences: features [sequences, joint], and the state, by layer."""
@@ -119,8 +104,7 @@ class Transducer:
         self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
     ) -> Sequence[Look]:
         """After the label sequences nodes[places] at these frames."""
-        self.calls.joiner += 1
-        self.calls.joiner_rows += len(frames)
+        self.calls.count_joiner(len(frames))
         ask = self._asked if self._joiner is None else self._fused
         blank, log_probs, labels = ask(frames, nodes, places)
         return list(zip(blank.tolist(), log_probs.tolist(), labels.tolist(), strict=True))

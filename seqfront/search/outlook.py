@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from seqfront.backend import Raw
+from seqfront.backend import Raw, product
 from seqfront.dim import Dim
 from seqfront.ops.nested import nested_gather
+from seqfront.search.calls import Calls
+from seqfront.search.fused_outlook import fused_best_labels
 from seqfront.search.scorer import Fusion, FusionState
 from seqfront.search.transducer import Prediction, Transducer
 from seqfront.tensor import Tensor
@@ -66,6 +68,7 @@ class Models:
         self.temperature = temperature
         self.blank_penalty = blank_penalty
         self.width = min(beam_dim.size or 0, transducer.classes.size or 0)
+        self.calls = Calls()
 
     def look(self, known: Known, frame: Tensor, dtype: str) -> Outlook:
         """What comes next after each hypothesis.
@@ -77,6 +80,17 @@ class Models:
         """
         transducer, classes = self.transducer, self.transducer.classes
         features = known.prediction.features
+        if not frame.backend.is_tracing():
+            self.calls.count_joiner(_rows(features, transducer.in_dim))
+        if not self.fusion and self.blank_penalty == 0.0:
+            found = fused_best_labels(
+                transducer, frame, features, self.beam_dim, self.width, self.temperature
+            )
+            if found is not None:
+                blank, log_probs = [
+                    frame.backend.cast(x, dtype) for x in (found.blank, found.log_probs)
+                ]
+                return Outlook(blank, found.labels, log_probs, log_probs, ())
         row = transducer.log_probs(frame, features, self.temperature, self.blank_penalty)
         dims = (*[dim for dim in frame.dims if dim is not transducer.in_dim], self.beam_dim)
         axis, backend = len(dims), row.backend
@@ -108,8 +122,16 @@ class Models:
                 be known.
         """
         moved = nested_gather(known, indices=source, axis=self.beam_dim)
+        if not labels.backend.is_tracing():
+            self.calls.count_predictor(product(labels.backend.static_shape(labels.raw)))
         prediction = self.transducer.advance(moved.prediction, labels)
         if not self.fusion:
             return Known(prediction, moved.fusion)
         rows = nested_gather(outlook.rows, indices=source, axis=self.beam_dim)
         return Known(prediction, self.fusion.advance(moved.fusion, labels, rows, where))
+
+
+def _rows(features: Tensor, dim: Dim) -> int:
+    """How many vectors there are, eagerly."""
+    shape: list[int] = [features.size(other) for other in features.dims if other is not dim]  # pyright: ignore[reportAssignmentType]
+    return int(product(shape))

@@ -44,8 +44,8 @@ class Node:
     def labels(self) -> list[int]:
         """The labels after the root."""
         found: list[int] = []
-        node: Node | None = self
-        while node is not None and node.parent is not None:
+        node = self
+        while node.parent is not None:
             found.append(node.label)
             node = node.parent
         return found[::-1]
