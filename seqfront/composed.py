@@ -240,31 +240,34 @@ class ComposedOps:
     def normalized_lstm_cell(
         self,
         gates: Raw,
-        hidden_weight: Raw,
-        gates_norm: tuple[Raw, Raw],
-        cell_norm: tuple[Raw, Raw],
-        epsilon: float,
         hidden: Raw,
         cell: Raw,
+        hidden_weight: Raw,
+        gates_scale: Raw,
+        gates_bias: Raw,
+        cell_scale: Raw,
+        cell_bias: Raw,
+        epsilon: float,
     ) -> tuple[Raw, Raw]:
         """One step of an LSTM whose gates, as one vector, and whose cell are layer-normalised
         (Ba et al. 2016, arXiv:1607.06450, section 3): next hidden and cell.
 
-        Projected input `gates` [batch, 4 out], hidden_weight [out, 4 out]; scales and biases
-        [4 out] and [out]; hidden and cell [batch, out].
+        Projected input `gates` [batch, 4 out]; hidden and cell [batch, out]; hidden_weight
+        [out, 4 out]; scales and biases of the gates [4 out] and of the cell [out].
         """
         p = self._p
 
-        def normed(x: Raw, norm: tuple[Raw, Raw]) -> Raw:
+        def normed(x: Raw, scale: Raw, bias: Raw) -> Raw:
             if p.is_tracing():  # PyTorch's own cannot stand in a loop there
-                return ComposedOps.layer_norm(self, x, *norm, epsilon)
-            return self.layer_norm(x, *norm, epsilon)
+                return ComposedOps.layer_norm(self, x, scale, bias, epsilon)
+            return self.layer_norm(x, scale, bias, epsilon)
 
-        gates = normed(p.binary("add", gates, self.linear(hidden, hidden_weight)), gates_norm)
+        gates = p.binary("add", gates, self.linear(hidden, hidden_weight))
+        gates = normed(gates, gates_scale, gates_bias)
         i, f, g, o = p.split(gates, (self.size(hidden_weight, 0),) * 4, 1)
         kept = p.binary("mul", p.unary("sigmoid", f), cell)
         new = p.binary("mul", p.unary("sigmoid", i), p.unary("tanh", g))
-        cell = normed(p.binary("add", kept, new), cell_norm)
+        cell = normed(p.binary("add", kept, new), cell_scale, cell_bias)
         return p.binary("mul", p.unary("sigmoid", o), p.unary("tanh", cell)), cell
 
     def gru(

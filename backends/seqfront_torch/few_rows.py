@@ -1,5 +1,5 @@
-"""Products of few rows with a large weight, as steps of decoders are: native ops read the weight once,
-where it lies, and need no other layout of it.
+"""Products of few rows with a large weight, as steps of decoders are: native ops read the weight
+once, where it lies, and need no other layout of it.
 
 They have no gradient, so they serve where none is wanted.
 """

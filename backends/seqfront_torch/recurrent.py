@@ -47,20 +47,21 @@ class Recurrent(ComposedOps):
     def normalized_lstm_cell(
         self,
         gates: torch.Tensor,
-        hidden_weight: torch.Tensor,
-        gates_norm: tuple[torch.Tensor, torch.Tensor],
-        cell_norm: tuple[torch.Tensor, torch.Tensor],
-        epsilon: float,
         hidden: torch.Tensor,
         cell: torch.Tensor,
+        hidden_weight: torch.Tensor,
+        gates_scale: torch.Tensor,
+        gates_bias: torch.Tensor,
+        cell_scale: torch.Tensor,
+        cell_bias: torch.Tensor,
+        epsilon: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """As composed. (Attributes of native ops have the precision of float32.)"""
-        tensors = (gates, hidden, cell, hidden_weight, *gates_norm, *cell_norm)
+        norms = (gates_scale, gates_bias, cell_scale, cell_bias)
+        tensors = (gates, hidden, cell, hidden_weight, *norms)
         if gates.dtype is torch.float32 and few_rows.serves(hidden, hidden_weight, *tensors):
             return torch.ops.seqfront.normalized_lstm(*tensors, epsilon=epsilon)
-        return super().normalized_lstm_cell(
-            gates, hidden_weight, gates_norm, cell_norm, epsilon, hidden, cell
-        )
+        return super().normalized_lstm_cell(*tensors, epsilon)
 
     def gru(
         self,

@@ -171,6 +171,8 @@ class Scenario {
                               : name == "arc_target"     ? size("states")
                               : name == "label"          ? size("classes")
                               : name == "arc_label"      ? size("classes")
+                              : name == "frame_index"    ? size("frames")
+                              : name == "node_index"     ? size("nodes")
                                                          : 7;
         const int64_t least = is_label(name);  // the blank is mostly class 0
         auto* values = reinterpret_cast<int32_t*>(memory.bytes.get());

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import heapq
 import math
-import os.path
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from seqfront import backends, errors
 from seqfront.backend import Backend, Raw
-from seqfront.compat.torchaudio_transducer import Calls, Transducer
+from seqfront.compat.torchaudio_transducer import Transducer
+from seqfront.search.calls import Calls
 from seqfront.search.lookahead import Look, Lookahead
 from seqfront.search.prefix_tree import Node, Predicted, PrefixTree
 
@@ -220,7 +220,7 @@ class _Run:
             return [_Path(0.0, self.tree.root, 0.0, ())]
         given = [hypothesis] if isinstance(hypothesis[0][0], int) else list(hypothesis)
         # What all begin with needs no nodes.
-        self.stem = os.path.commonprefix([list(one[0]) for one in given])
+        self.stem = _common([list(one[0]) for one in given])
         return [self._resumed(one) for one in given]
 
     def _resumed(self, one: Any) -> _Path:
@@ -285,16 +285,35 @@ class _Run:
 
     def hypothesis(self, path: _Path) -> Hypothesis:
         """What users see of it."""
-        tokens = [*self.stem, *path.node.labels()]
-        known: Predicted = path.node.known
-        features, state = self.transducer.shown(known, path.node.row)
-        frames, rest = [], path.frames
-        while rest:
-            frames.append(rest[0])
-            rest = rest[1]
-        frames += [-1] * (len(tokens) - len(frames))
-        blank = self.transducer.blank
-        return Hypothesis(tokens, features, state, path.score, frames[::-1], blank, str(tokens))
+        node = path.node
+        if node.shown is None:
+            tokens = [*self.stem, *node.labels()]
+            known: Predicted = node.known
+            node.shown = (tokens, *self.transducer.shown(known, node.row), str(tokens))
+        tokens, features, state, key = node.shown
+        frames = _listed(path.frames, len(tokens))
+        return Hypothesis(
+            list(tokens), features, state, path.score, frames, self.transducer.blank, key
+        )
+
+
+def _common(sequences: Sequence[list[int]]) -> list[int]:
+    """What all begin with."""
+    found: list[int] = []
+    for one, other in zip(min(sequences), max(sequences), strict=False):
+        if one != other:
+            break
+        found.append(one)
+    return found
+
+
+def _listed(frames: tuple[Any, ...], count: int) -> list[int]:
+    """The frames of a path, first to last; -1 before them."""
+    found: list[int] = []
+    while frames:
+        frame, frames = frames
+        found.append(frame)
+    return [-1] * (count - len(found)) + found[::-1]
 
 
 def _end(ended: dict[Node, _Path], path: _Path, blank: float) -> None:

@@ -1,9 +1,8 @@
-"""A transducer with torchaudio's methods, as its beam search uses it: one utterance, plain lists."""
+"""A transducer with torchaudio's methods, as its search uses it: one utterance, plain lists."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +11,7 @@ from seqfront import backends, errors
 from seqfront.backend import Backend, Raw
 from seqfront.compat.torchaudio_models import RNNT
 from seqfront.models.decoder.joiner import Joiner
+from seqfront.models.decoder.transducer_prediction import NormalizedPrediction
 from seqfront.search.best_labels import (
     BestLabels,
     best_labels,
@@ -19,22 +19,9 @@ from seqfront.search.best_labels import (
     joiner_weights,
     joint_best_labels,
 )
+from seqfront.search.calls import Calls
 from seqfront.search.lookahead import Look
 from seqfront.search.prefix_tree import Node, Predicted, rows_of
-
-
-@dataclass
-class Calls:
-    """How often models were asked."""
-
-    predictor: int = 0
-    """Calls of the prediction network."""
-    predictor_rows: int = 0
-    """Labels in all of these calls."""
-    joiner: int = 0
-    """Calls of the joiner."""
-    joiner_rows: int = 0
-    """Pairs of a frame and a label sequence in all of these calls."""
 
 
 class Transducer:
@@ -68,6 +55,7 @@ class Transducer:
         self._frames = backend.squeeze(encoded, (0,))
         self._device = backend.device(encoded)
         self._joiner = self._own_joiner()
+        self._predictor = _stepwise(model)
         self._structure: list[int] = []
         self.blank = self._checked(blank)
 
@@ -78,15 +66,18 @@ class Transducer:
         start, after None."""
         backend, count = self.backend, len(wanted)
         parents = [parent for _, parent in wanted if parent is not None]
-        labels = [[node.label if parent else self.blank] for node, parent in wanted]
-        state = self._nested(rows_of(backend, parents)[1:]) if parents else None
+        labels = [node.label if parent else self.blank for node, parent in wanted]
         targets = backend.convert(np.array(labels, np.int32), None, self._device)
-        features, _, after = self.model.predict(targets, self._ones(count), state)
-        known = self.known(backend.squeeze(features, (1,)), after)
+        state = self._nested(rows_of(backend, parents)[1:]) if parents else None
+        if state is not None and self._predictor is not None:
+            known = self.known(*self._predictor.raw_step(backend, targets, state))
+        else:
+            targets = backend.expand_dims(targets, (1,))
+            features, _, after = self.model.predict(targets, self._ones(count), state)
+            known = self.known(backend.squeeze(features, (1,)), after)
         for row, (node, _) in enumerate(wanted):
             node.known, node.row = known, row
-        self.calls.predictor += 1
-        self.calls.predictor_rows += count
+        self.calls.count_predictor(count)
 
     def known(self, features: Raw, state: Sequence[Sequence[Raw]]) -> Predicted:
         """Of label sequences: features [sequences, joint], and the state, by layer."""
@@ -113,8 +104,7 @@ class Transducer:
         self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
     ) -> Sequence[Look]:
         """After the label sequences nodes[places] at these frames."""
-        self.calls.joiner += 1
-        self.calls.joiner_rows += len(frames)
+        self.calls.count_joiner(len(frames))
         ask = self._asked if self._joiner is None else self._fused
         blank, log_probs, labels = ask(frames, nodes, places)
         return list(zip(blank.tolist(), log_probs.tolist(), labels.tolist(), strict=True))
@@ -188,3 +178,12 @@ class Transducer:
         if isinstance(self.model, RNNT):
             return self.model.model.joiner.output.out_dim.size
         return None
+
+
+def _stepwise(model: Any) -> NormalizedPrediction | None:
+    """The prediction network of seqfront's own transducers, if it makes steps on plain tensors."""
+    if not isinstance(model, RNNT):
+        return None
+    predictor: Any = model.model.predictor
+    serves = isinstance(predictor, NormalizedPrediction) and not predictor.training
+    return predictor if serves else None

@@ -2,8 +2,8 @@
 
 Hypotheses mostly live through several frames by blanks. So a sequence that has lasted is looked at
 for several frames at once: the joiner's weights are read once for all of them, and a product of
-more rows is a faster one. Blocks begin with one frame, double while the sequence lasts, and end at
-multiples of their size, so that those of different sequences come due together.
+more rows is a faster one. Blocks end at multiples of their size, so that those of different
+sequences come due together.
 """
 
 from __future__ import annotations
@@ -20,18 +20,23 @@ first; and these labels."""
 Evaluate: TypeAlias = Callable[[Sequence[int], Sequence[Node], Sequence[int]], Sequence[Look]]
 """From pairs (frame, place among the nodes): `evaluate(frames, nodes, places)`."""
 
-_LONGEST = 8
+LONGEST = 8
+"""Frames of a block; blocks end at multiples of it."""
 
 
 class Block:
-    """What was found of a sequence at the frames from `begin` on."""
+    """What comes after a sequence at the frames from `begin` to `end`."""
 
-    __slots__ = ("begin", "looks", "width")
+    __slots__ = ("begin", "end", "looks")
 
-    def __init__(self, begin: int, width: int) -> None:
+    def __init__(self, begin: int, end: int) -> None:
         self.begin = begin
-        self.width = width
+        self.end = end
         self.looks: list[Look] = []
+
+    def look(self, frame: int) -> Look:
+        """At one of these frames."""
+        return self.looks[frame - self.begin]
 
 
 class Lookahead:
@@ -48,33 +53,25 @@ class Lookahead:
 
     def __call__(self, nodes: Sequence[Node], frame: int) -> list[Look]:
         """After each of the nodes at a frame."""
-        new = [node for node in nodes if not _covers(node.found, frame)]
+        new = [node for node in nodes if node.found is None or frame >= node.found.end]
         if new:
             self._extend(new, frame)
         for node in nodes:
             node.seen = frame
-        return [node.found.looks[frame - node.found.begin] for node in nodes]
+        return [node.found.look(frame) for node in nodes]
 
     def _extend(self, nodes: Sequence[Node], frame: int) -> None:
         frames: list[int] = []
         places: list[int] = []
         for place, node in enumerate(nodes):
-            width = _width(node.found, frame)
-            node.found = Block(frame, width)
-            end = min((frame // width + 1) * width, self._frames)
-            frames += range(frame, end)
-            places += [place] * (end - frame)
-        looks = self._evaluate(frames, nodes, places)
-        for place, look in zip(places, looks, strict=True):
+            node.found = Block(frame, self._end(node.found, frame))
+            frames += range(frame, node.found.end)
+            places += [place] * (node.found.end - frame)
+        for place, look in zip(places, self._evaluate(frames, nodes, places), strict=True):
             nodes[place].found.looks.append(look)
 
-
-def _covers(block: Block | None, frame: int) -> bool:
-    return block is not None and frame - block.begin < len(block.looks)
-
-
-def _width(before: Block | None, frame: int) -> int:
-    """Of the next block."""
-    if before is None or frame > before.begin + len(before.looks):
-        return 1
-    return min(2 * before.width, _LONGEST)
+    def _end(self, before: Block | None, frame: int) -> int:
+        """Of the next block: one frame, for a sequence that has not lasted."""
+        if before is None or frame > before.end:
+            return frame + 1
+        return min((frame // LONGEST + 1) * LONGEST, self._frames)

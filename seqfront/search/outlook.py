@@ -12,6 +12,7 @@ from typing import NamedTuple
 from seqfront.backend import Raw
 from seqfront.dim import Dim
 from seqfront.ops.nested import nested_gather
+from seqfront.search.fused_outlook import fused_best_labels
 from seqfront.search.scorer import Fusion, FusionState
 from seqfront.search.transducer import Prediction, Transducer
 from seqfront.tensor import Tensor
@@ -77,6 +78,16 @@ class Models:
         """
         transducer, classes = self.transducer, self.transducer.classes
         features = known.prediction.features
+        if not self.fusion and self.blank_penalty == 0.0:
+            found = fused_best_labels(
+                transducer, frame, features, self.beam_dim, self.width, self.temperature
+            )
+            if found is not None:
+                transducer.count_joiner(frame, features)
+                blank, log_probs = [
+                    frame.backend.cast(x, dtype) for x in (found.blank, found.log_probs)
+                ]
+                return Outlook(blank, found.labels, log_probs, log_probs, ())
         row = transducer.log_probs(frame, features, self.temperature, self.blank_penalty)
         apart = (transducer.in_dim, self.beam_dim)
         dims = (*[dim for dim in frame.dims if dim not in apart], self.beam_dim)

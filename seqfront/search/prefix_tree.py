@@ -24,7 +24,7 @@ class Predicted(NamedTuple):
 class Node:
     """A label sequence: that of `parent`, and `label`."""
 
-    __slots__ = ("children", "depth", "found", "known", "label", "parent", "row", "seen")
+    __slots__ = ("children", "depth", "found", "known", "label", "parent", "row", "seen", "shown")
 
     def __init__(self, parent: Node | None, label: int) -> None:
         self.parent = parent
@@ -36,14 +36,16 @@ class Node:
         self.row = 0
         self.found: Any = None
         """What `Lookahead` found."""
+        self.shown: Any = None
+        """What users see of it."""
         self.seen = 0
         """The last frame at which it was of use."""
 
     def labels(self) -> list[int]:
         """The labels after the root."""
         found: list[int] = []
-        node: Node | None = self
-        while node is not None and node.parent is not None:
+        node = self
+        while node.parent is not None:
             found.append(node.label)
             node = node.parent
         return found[::-1]
@@ -77,7 +79,7 @@ class PrefixTree:
         kept: list[Node] = []
         for node in reversed(self._nodes):  # those that grew later first
             if node.seen < before and node not in keep:
-                node.known = node.found = None
+                node.known = node.found = node.shown = None
                 if not node.children and node.parent is not None:
                     del node.parent.children[node.label]
                     continue

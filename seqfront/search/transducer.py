@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from seqfront import align, dtypes, errors
+from seqfront.backend import product
 from seqfront.dim import Dim
 from seqfront.nn.stateful import kept
 from seqfront.ops import create
@@ -84,14 +85,15 @@ class Transducer:
 
     def advance(self, prediction: Prediction | None, labels: Tensor) -> Prediction:
         """After one label more, int32 over the dims of the hypotheses."""
-        self._count(labels, predictor=1)
+        if not labels.backend.is_tracing():
+            self.calls.count_predictor(_extent((labels,)))
         memory = None if prediction is None else prediction.memory
         found = self.predict(labels.labels_of(self.classes), axis=None, state=memory)
         return nested_map(kept, Prediction(*found))
 
     def joined(self, frame: Tensor, features: Tensor) -> Any:
         """Whatever the joiner gives at a frame [batch..., in], which may be more than logits."""
-        self._count(frame, joiner=1)
+        self.count_joiner(frame, features)
         return self.join(frame, features)
 
     def checked(self, logits: Any) -> Tensor:
@@ -116,9 +118,16 @@ class Transducer:
             logits = logits - one_hot(blank, dtype=logits.dtype) * blank_penalty
         return log_softmax(logits, axis=self.classes)
 
-    def _count(self, x: Tensor, *, predictor: int = 0, joiner: int = 0) -> None:
-        if not x.backend.is_tracing():
-            self.calls = Calls(self.calls.predictor + predictor, self.calls.joiner + joiner)
+    def count_joiner(self, frame: Tensor, features: Tensor) -> None:
+        """One call more, of `joined` or of what stands in for it."""
+        if not frame.backend.is_tracing():
+            self.calls.count_joiner(_extent((frame, features), self.in_dim))
+
+
+def _extent(xs: Sequence[Tensor], without: Dim | None = None) -> int:
+    """How many positions tensors have together, eagerly."""
+    sizes: dict[Dim, Any] = {dim: x.size(dim) for x in xs for dim in x.dims if dim is not without}
+    return int(product(sizes.values()))
 
 
 def _given(op: str, name: str, dim: Dim | None, join: object) -> Dim:

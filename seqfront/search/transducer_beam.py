@@ -14,6 +14,7 @@ from seqfront.ops.dtype import cast
 from seqfront.ops.nested import nested_gather, nested_where
 from seqfront.ops.order import argsort
 from seqfront.search import history
+from seqfront.search.calls import Calls
 from seqfront.search.frame_loop import FrameLoop
 from seqfront.search.frame_step import Beam, FrameStep, Paths
 from seqfront.search.history import Said
@@ -142,6 +143,11 @@ class TransducerBeam(Search[TransducerBeamState]):
             prune_norm=prune_norm,
         )
         self._loop = FrameLoop(self._step)
+
+    @property
+    def calls(self) -> Calls:
+        """How often the models were asked so far, by calls that were not in graphs."""
+        return self.transducer.calls
 
     def initial_state(self, batch: Sequence[Dim], *, like: Tensor) -> TransducerBeamState:
         """One hypothesis without labels for each stream; see `Search.initial_state`."""

@@ -207,6 +207,23 @@ OVERRIDES: dict[str, Callable[[], list[Inputs]]] = {
     "lstm_cell": lambda: [
         Inputs("state", (floats(2, 12), floats(3, 12, seed=1), floats(2, 3), floats(2, 3, seed=2)))
     ],
+    "normalized_lstm_cell": lambda: [
+        Inputs(
+            f"{count} rows",
+            (
+                floats(count, 12),
+                floats(count, 3, seed=1),
+                floats(count, 3, seed=2),
+                floats(3, 12, seed=3),
+                floats(12, seed=4),
+                floats(12, seed=5),
+                floats(3, seed=6),
+                floats(3, seed=7),
+            ),
+            (0.25,),
+        )
+        for count in (2, 0)
+    ],
     "gru": _gru,
     "gru_cell": lambda: [
         Inputs("state", (floats(2, 9), floats(3, 9, seed=1), floats(3, seed=3), floats(2, 3)))

@@ -107,7 +107,7 @@ def table(predict: Any, join: Any, rounds: int) -> None:
     search = sf.search.TransducerGreedy(predict, join, blank_index=BLANK)
 
     def counted(run: Callable[[], Any]) -> sf.search.Calls:
-        before = search.calls
+        before = search.calls.now()
         run()
         return search.calls.since(before)
 

@@ -74,10 +74,12 @@ class NormalizedLSTM(Recurrent[LSTMState]):
         """One step from the projected input [count, 4 out]: next hidden and cell."""
         return backend.normalized_lstm_cell(
             gates,
-            self.hidden.weight.raw,
-            (self.gates_norm.scale.raw, self.gates_norm.bias.raw),
-            (self.cell_norm.scale.raw, self.cell_norm.bias.raw),
-            self.gates_norm.epsilon,
             hidden,
             cell,
+            self.hidden.weight.raw,
+            self.gates_norm.scale.raw,
+            self.gates_norm.bias.raw,
+            self.cell_norm.scale.raw,
+            self.cell_norm.bias.raw,
+            self.gates_norm.epsilon,
         )
