@@ -242,7 +242,7 @@ OPERANDS = [
 
 NO_TENSORS = {
     "wrap", "load", "save", "set_backend", "use_backend", "debug_checks", "set_seed", "autocast",
-    "value_and_grad", "nested_gather", "nested_map", "checked",
+    "value_and_grad", "nested_concat", "nested_gather", "nested_map", "checked",
     "while_loop", "scan", "checkpoint",
 }  # fmt: skip
 """Functions that take none, or any structure, or none but plain ones; and one whose message is its

@@ -11,6 +11,7 @@ from seqfront.dim import Dim
 from seqfront.ops.mask import masked
 from seqfront.ops.window_geometry import (
     Paddings,
+    each_count,
     each_padding,
     lacking,
     margins,
@@ -27,9 +28,9 @@ def conv(
     spatial: Sequence[tuple[Dim, Dim]],
     in_dim: Dim,
     out_dim: Dim,
-    strides: Sequence[int] | None = None,
+    strides: int | Sequence[int] = 1,
     padding: Paddings = "valid",
-    dilations: Sequence[int] | None = None,
+    dilations: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor:
     """Cross-correlation with a kernel over one to three dims.
@@ -40,10 +41,10 @@ def conv(
         spatial: Pairs of a dim of `x` and the window dim of the kernel.
         in_dim: Features of `x`.
         out_dim: Features of the result.
-        strides: Step for each spatial dim; default 1.
+        strides: Step for all spatial dims, or one for each.
         padding: Zeros around the data, the same for all dims, or for each its own:
             `("causal", "same")`.
-        dilations: Distance between the window's positions; default 1.
+        dilations: Distance between the window's positions, likewise.
         groups: Features in so many separate parts.
 
     Returns:
@@ -51,8 +52,8 @@ def conv(
         "same"), `out_dim`. Each sequence gives what it gives alone.
     """
     dims = spatial_dims("conv", spatial)
-    steps = counts("conv", "strides", strides, len(dims))
-    gaps = counts("conv", "dilations", dilations, len(dims))
+    steps = each_count("conv", "strides", strides, len(dims))
+    gaps = each_count("conv", "dilations", dilations, len(dims))
     align.check("conv", x, *align.distinct("conv", (*dims, in_dim)))
     align.check("conv", kernel, *(window for _, window in spatial), out_dim, name="kernel")
     backend = align.common_backend("conv", (x, kernel))
@@ -114,19 +115,6 @@ def spatial_dims(op: str, spatial: Sequence[tuple[Dim, Dim]]) -> tuple[Dim, ...]
 
 def _is_pair(value: object) -> bool:
     return isinstance(value, tuple) and len(cast("tuple[object, ...]", value)) == 2
-
-
-def counts(op: str, name: str, values: Sequence[int] | None, count: int) -> tuple[int, ...]:
-    """Steps or distances, one for each spatial dim."""
-    if values is None:
-        return (1,) * count
-    whole = isinstance(values, (tuple, list)) and all(type(n) is int and n > 0 for n in values)
-    if not whole or len(values) != count:
-        needed = f"{count} int of at least 1" if count == 1 else f"{count} ints of at least 1"
-        raise errors.bad_argument(
-            op, name, values, needed, f"give {name} as a tuple, one for each spatial dim."
-        )
-    return tuple(values)
 
 
 def _check_groups(

@@ -8,8 +8,9 @@ from typing import Literal
 from seqfront import align, dtypes, errors, precision
 from seqfront.backend import product
 from seqfront.dim import Dim
-from seqfront.ops.convolve import counts, spatial_dims
+from seqfront.ops.convolve import spatial_dims
 from seqfront.ops.mask import masked
+from seqfront.ops.window_geometry import each_count
 from seqfront.tensor import Tensor
 
 
@@ -20,7 +21,7 @@ def conv_transpose(
     spatial: Sequence[tuple[Dim, Dim]],
     in_dim: Dim,
     out_dim: Dim,
-    strides: Sequence[int] | None = None,
+    strides: int | Sequence[int] = 1,
     padding: Literal["valid", "same", "causal"] = "same",
 ) -> Tensor:
     """Each position adds its window, scaled, into the result; the windows lie `stride` apart.
@@ -32,7 +33,7 @@ def conv_transpose(
             least as long as the stride.
         in_dim: Features of `x`.
         out_dim: Features of the result.
-        strides: How many positions each one becomes; default 1.
+        strides: How many positions each one becomes, for all spatial dims, or one for each.
         padding: "valid" keeps all positions that a window reaches; "same" and "causal" exactly
             `stride` for each one of `x`, cut on both sides, or at the end so that no position of
             the result depends on later ones.
@@ -42,7 +43,7 @@ def conv_transpose(
         `out_dim`. Each sequence gives what it gives alone; one of length zero gives zeros.
     """
     dims = spatial_dims("conv_transpose", spatial)
-    steps = counts("conv_transpose", "strides", strides, len(dims))
+    steps = each_count("conv_transpose", "strides", strides, len(dims))
     align.check("conv_transpose", x, *align.distinct("conv_transpose", (*dims, in_dim)))
     windows = tuple(window for _, window in spatial)
     align.check("conv_transpose", kernel, *windows, out_dim, name="kernel")

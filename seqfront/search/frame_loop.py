@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from seqfront import errors
 from seqfront.backend import Raw
 from seqfront.dim import Dim
+from seqfront.nn.stateful import kept
 from seqfront.ops import create, elementwise
 from seqfront.ops.index import gather
 from seqfront.ops.mask import masked
-from seqfront.ops.nested import nested_map, nested_where
-from seqfront.ops.positions import positions
-from seqfront.ops.scanning import scan
+from seqfront.ops.nested import nested_where
+from seqfront.ops.structure import Form
 from seqfront.search.frame_step import Beam, FrameStep
 from seqfront.search.history import Step
 from seqfront.tensor import Tensor
+
+_OP = "TransducerBeam"
+
+
+def _differ(path: str, before: str, after: str) -> errors.DimError:
+    return errors.state_changes(_OP, path, before, after)
 
 
 class FrameLoop:
@@ -27,7 +34,6 @@ class FrameLoop:
     def __init__(self, step: FrameStep) -> None:
         self.step = step
         self.step_dim = Dim("step")
-        self._symbol_dim = Dim("symbol", step.max_symbols)
 
     def __call__(
         self, beam: Beam, encoded: Tensor, *, axis: Dim, before: Tensor
@@ -51,37 +57,48 @@ class FrameLoop:
         return tuple([dim for dim in encoded.dims if dim not in (axis, features)])
 
     def _scanned(self, beam: Beam, encoded: Tensor, axis: Dim, before: Tensor) -> tuple[Beam, Step]:
-        symbols, batch = self._symbol_dim, self._batch(encoded, axis)
+        """The raw loop: the state keeps its form, and `sf.scan` would trace each frame twice."""
+        batch, backend = self._batch(encoded, axis), encoded.backend
+        features = self.step.models.transducer.in_dim
+        encoded, lengths = masked(encoded, 0.0), kept(encoded.lengths(axis))
+        form = Form(_OP, "state", _differ, beam.paths.node)
+        start, size = form.take(beam), encoded.size(axis)
 
-        def body(now: Beam, x: tuple[Tensor, Tensor]) -> tuple[Beam, Step]:
-            frame, position = x
+        def body(now: list[Raw], x: list[Raw]) -> tuple[list[Raw], list[Raw]]:
+            state, position = form.put(now), Tensor(x[1], (), backend=backend)
+            frame = Tensor(x[0], (*batch, features), backend=backend)
             at = elementwise.add(before, position, allow_broadcast=True).raw_in(batch)
             first = position * self.step.max_symbols
-            after, steps = self.step(now, frame, now=at, first=first, active=None)
-            return after, _stacked(steps, symbols)
+            after, steps = self.step(state, frame, now=at, first=first, active=None)
+            there = _over(
+                elementwise.binary("gt", lengths, position, allow_broadcast=True), batch, before
+            )
+            columns = zip(*[[x.raw for x in written] for written in steps], strict=True)
+            return form.take(nested_where(there, after, state)), [
+                backend.stack(column, 0) for column in columns
+            ]
 
-        place = positions(encoded.backend, axis, encoded.size(axis), encoded.device)
-        beam, found = scan(body, beam, (encoded, place), axis=axis)
+        place = backend.arange(size, "int32", encoded.device)
+        xs = [encoded.raw_in((axis, *batch, features)), place]
+        last, found = backend.scan(body, start, xs, size)
         dims = (*batch, self.step.beam_dim)
 
-        def in_a_row(x: Tensor) -> Tensor:
-            backend = x.backend
-            shape = [x.size(dim) for dim in dims]
-            steps = x.size(axis) * self.step.max_symbols
-            raw = backend.reshape(x.raw_in((axis, symbols, *dims)), (steps, *shape))
-            return Tensor(raw, (self.step_dim, *dims), backend=backend)
+        def in_a_row(raw: Raw) -> Tensor:
+            steps, _, *shape = backend.shape(raw)
+            shape = (steps * self.step.max_symbols, *shape)
+            return Tensor(backend.reshape(raw, shape), (self.step_dim, *dims), backend=backend)
 
-        return beam, nested_map(in_a_row, found)
+        return form.put(last), Step(*map(in_a_row, found))
 
     def _eager(self, beam: Beam, encoded: Tensor, axis: Dim, before: Tensor) -> tuple[Beam, Step]:
         encoded = masked(encoded, 0.0)
-        lengths = encoded.lengths(axis)
+        lengths = kept(encoded.lengths(axis))
         batch, backend = self._batch(encoded, axis), encoded.backend
         values = backend.to_numpy(lengths.raw)
         shortest = int(values.min()) if values.size else 0
         steps: list[Step] = []
         for position in range(int(values.max()) if values.size else 0):
-            frame = gather(encoded, indices=position, axis=axis)
+            frame = kept(gather(encoded, indices=position, axis=axis))
             now = (before + position).raw_in(batch)
             there = None if position < shortest else _over(lengths > position, batch, before)
             active = None if there is None else there.raw_in(batch)

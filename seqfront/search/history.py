@@ -189,8 +189,10 @@ def extended(said: Said, source: Tensor, more: Said, *, beam: Dim, label: Dim) -
 def stable_lengths(said: Said, valid: Tensor, *, beam: Dim, label: Dim) -> Tensor:
     """int32 [batch...]: how many labels all valid hypotheses begin with alike."""
     own = said.labels.with_lengths(FULL)
-    first = gather(own, indices=0, axis=beam)
-    lengths = kept(said.labels.lengths(label))  # or padding of one would be no one's
+    first = gather(own, indices=a_valid_one(valid, beam), axis=beam)
+    lengths = said.labels.lengths(label).with_lengths(
+        FULL
+    )  # what is beyond them is no padding here
     place = positions(own.backend, label, own.size(label), own.device)
     same = elementwise.binary("eq", own, first, allow_broadcast=True)
     inside = elementwise.binary("lt", place, lengths, allow_broadcast=True)
@@ -200,8 +202,14 @@ def stable_lengths(said: Said, valid: Tensor, *, beam: Dim, label: Dim) -> Tenso
     return reduce.sum(cumprod(cast(everywhere, "int32"), axis=label), axis=label)
 
 
+def a_valid_one(valid: Tensor, beam: Dim) -> Tensor:
+    """[batch...], labels of `beam`: the first valid hypothesis; 0, if there is none."""
+    return reduce.argmax(cast(valid, "int32"), axis=beam)
+
+
 def parted(said: Said, count: Tensor, *, label: Dim) -> tuple[Said, Said]:
     """The first labels of each, and the rest; both no wider than they need, but in a trace."""
+    count = count.with_lengths(FULL)
 
     def head(x: Tensor) -> Tensor:
         return kept(slice(x.rename(label, _WHOLE), axis=_WHOLE, end=count, out_dim=label))

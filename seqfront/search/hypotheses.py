@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from seqfront import align, errors
 from seqfront.dim import Dim
+from seqfront.lengths import FULL
 from seqfront.ops import elementwise
 from seqfront.ops.index import gather
-from seqfront.ops.nested import nested_map
+from seqfront.ops.nested import nested_gather, nested_map
+from seqfront.ops.order import argsort
 from seqfront.ops.slicing import slice
 from seqfront.ops.softmax import softmax
 from seqfront.tensor import Tensor
@@ -74,8 +77,37 @@ class Hypotheses(NamedTuple):
         known = elementwise.where(self.valid, self.score / temperature, -1e30)
         return elementwise.where(self.valid, softmax(known, axis=self.beam_dim), 0.0)
 
+    def rescored(self, scores: Mapping[str, Tensor], weights: Mapping[str, float]) -> Hypotheses:
+        """The same hypotheses with more scores, in the order of a new sum.
+
+        Args:
+            scores: [batch..., beam], by name: what to add to, or replace in, `scores`.
+            weights: By name, of those that make up the new `score`.
+        """
+        op = "Hypotheses.rescored"
+        self._check_beam(op)
+        parts = {**self.scores, **scores}
+        for name, part in parts.items():
+            align.check(op, part, self.beam_dim, name=f"scores[{name!r}]")
+        unknown = [name for name in weights if name not in parts]
+        if unknown or not weights:
+            needed, fix = f"names of {sorted(parts)}", 'weights={"exact": 1.0, "lm": 0.3}.'
+            raise errors.bad_argument(op, "weights", dict(weights), needed, fix)
+        score = elementwise.where(self.valid, _weighted(parts, weights), float("-inf"))
+        order = argsort(score.with_lengths(FULL), axis=self.beam_dim, descending=True)
+        again = self._replace(score=score, scores=parts)
+        return nested_gather(again, indices=order, axis=self.beam_dim)
+
     def _first(self, x: Tensor) -> Tensor:
         return gather(x, indices=0, axis=self.beam_dim)
 
     def _check_beam(self, op: str) -> None:
         align.check(op, self.score, self.beam_dim, name="score")
+
+
+def _weighted(parts: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    terms = [parts[name] * weight for name, weight in weights.items()]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total

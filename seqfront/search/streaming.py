@@ -21,7 +21,7 @@ from seqfront.dim import Dim
 from seqfront.ops import elementwise
 from seqfront.ops.index import gather
 from seqfront.ops.nested import nested_concat, nested_gather, nested_map, nested_where
-from seqfront.search.history import Said, parted, stable_lengths
+from seqfront.search.history import Said, a_valid_one, parted, stable_lengths
 from seqfront.search.hypotheses import Hypotheses
 from seqfront.tensor import Tensor
 
@@ -136,8 +136,9 @@ class Search(abc.ABC, Generic[State]):
         beam, label = self.beam_dim, self.label_dim
         count = stable_lengths(state.said, valid, beam=beam, label=label)
         settled, rest = parted(state.said, count, label=label)
+        one = a_valid_one(valid, beam)
 
         def first(x: Tensor) -> Tensor:
-            return gather(x, indices=0, axis=beam)
+            return gather(x, indices=one, axis=beam)
 
         return nested_map(first, settled), state.with_said(rest)

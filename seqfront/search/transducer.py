@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, Protocol
 
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
-from seqfront.models.decoder.joiner import Joiner
 from seqfront.nn.stateful import kept
 from seqfront.ops import create
 from seqfront.ops.dtype import cast
@@ -24,7 +23,7 @@ class PredictionNetwork(Protocol):
     def __call__(
         self, labels: Tensor, *, axis: Dim | None, state: Any = None
     ) -> tuple[Tensor, Any]:
-        """One step (`axis=None`): features after `labels`, and the new state."""
+        """Features after each label along `axis`, and the new state; None: one step."""
         ...
 
 
@@ -63,9 +62,8 @@ class Transducer:
         self.calls = Calls()
         self.predict = predict
         self.join = join
-        own = join.output if isinstance(join, Joiner) else None
-        self.classes = _given(op, "classes", classes, own and own.out_dim)
-        self.in_dim = _given(op, "in_dim", in_dim, own and own.in_dim)
+        self.classes = _given(op, "classes", classes, join)
+        self.in_dim = _given(op, "in_dim", in_dim, join)
         size = self.classes.size
         if size is None:
             raise errors.size_unknown(op, self.classes)
@@ -123,8 +121,9 @@ class Transducer:
             self.calls = Calls(self.calls.predictor + predictor, self.calls.joiner + joiner)
 
 
-def _given(op: str, name: str, dim: Dim | None, own: Dim | None) -> Dim:
-    dim = dim or own
+def _given(op: str, name: str, dim: Dim | None, join: object) -> Dim:
+    if dim is None:
+        dim = getattr(join, name, None)
     if not isinstance(dim, Dim):
         fix = f"{name}=vocab; a sf.models.Joiner knows its own."
         raise errors.bad_argument(op, name, dim, "a Dim, as join is no sf.models.Joiner", fix)

@@ -173,10 +173,15 @@ class TransducerBeam(Search[TransducerBeamState]):
     ) -> tuple[Hypotheses, TransducerBeamState]:
         """Read frames; see `Search.__call__`."""
         batch = self.transducer.batch_of(encoded, axis)
-        if state is None:
-            state = self.initial_state(batch, like=encoded)
-        state = self._read(encoded, axis, state)
-        return self._hypotheses(state, is_last), state
+        found: list[tuple[Hypotheses, TransducerBeamState]] = []
+
+        def run() -> None:
+            before = self.initial_state(batch, like=encoded) if state is None else state
+            after = self._read(encoded, axis, before)
+            found.append((self._hypotheses(after, is_last), after))
+
+        encoded.backend.no_grad(run)
+        return found[0]
 
     def _read(self, encoded: Tensor, axis: Dim, state: TransducerBeamState) -> TransducerBeamState:
         place = create.range_over(self.beam_dim, like=state.score).labels_of(None)

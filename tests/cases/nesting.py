@@ -11,6 +11,8 @@ import seqfront as sf
 from cases.dims import RAGGED, batch, feature, key_time, time
 from seqfront.testing import Case, booleans, constant, normal
 
+_twice = sf.Dim("twice", (feature.size or 0) * 2)
+
 
 class Pair(NamedTuple):
     hidden: Any
@@ -79,6 +81,39 @@ CASES = [
             np.nanmean(x, 1)[at],
             y[at],
             (np.nanmean(x, 1) * y)[at],
+        ),
+    ),
+    Case(
+        "nested-concat",
+        lambda x, y: _leaves(
+            sf.nested_concat((_state(x, y), feature), (_state(x * 2.0, y), feature), out_dim=_twice)
+        ),
+        _INPUTS,
+        RAGGED,
+        covers=("nested_concat",),
+        batch=(batch,),
+        oracle=lambda x, y: (
+            np.concatenate([x, x * 2], -1),
+            np.concatenate([y, y], -1),
+            np.concatenate([x * y, x * 2 * y], -1),
+        ),
+    ),
+    Case(
+        "nested-concat-sequences",
+        lambda x, y: tuple(
+            sf.mean(part, axis=time) if time in part.dims else part
+            for part in _leaves(
+                sf.nested_concat((_state(x, y), batch), (_state(x * 2.0, y), batch), out_dim=batch)
+            )
+        ),
+        _INPUTS,
+        RAGGED,
+        covers=("nested_concat",),
+        mixes_batch="sequences of several batches go in one",
+        oracle=lambda x, y: (
+            np.nanmean(np.concatenate([x, x * 2]), 1),
+            np.concatenate([y, y]),
+            np.concatenate([np.nanmean(x, 1) * y, np.nanmean(x, 1) * 2 * y]),
         ),
     ),
     Case(

@@ -40,6 +40,7 @@ from cases import (
     rnnt,
     scattering,
     search_synchronous,
+    search_transducer,
     selecting,
     spatial,
     streaming,
@@ -96,6 +97,7 @@ MODULES = (
     metrics,
     alignments,
     search_synchronous,
+    search_transducer,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))

@@ -43,11 +43,7 @@ MESSAGES = [
         "bad_argument",
         DimError,
         lambda w: _search(beam=0),
-        (
-            "AlignmentBeam: beam cannot be 0.\n"
-            "  needed  an int of at least 1\n"
-            "  fix: beam=4."
-        ),
+        ("AlignmentBeam: beam cannot be 0.\n  needed  an int of at least 1\n  fix: beam=4."),
         only="any",
     ),
     Message(

@@ -111,3 +111,91 @@ def _step(p: Mapping[str, Any], label: int, h: Any, c: Any) -> Any:
     c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
     h = _sigmoid(o) * np.tanh(c)
     return h @ p["prediction.projection.weight"] + p["prediction.projection.bias"], h, c
+
+
+def greedy(log_probs: LogProbs, frames: int, blank: int, max_symbols: int) -> tuple[Labels, Labels]:
+    """Labels, each the best class there, and their frames."""
+    said, at = [], []
+    for t in range(frames):
+        for _ in range(max_symbols):
+            best = int(np.argmax(log_probs(t, tuple(said))))
+            if best == blank:
+                break
+            said.append(best)
+            at.append(t)
+    return tuple(said), tuple(at)
+
+
+class Hypothesis(NamedTuple):
+    """Of a beam search."""
+
+    labels: Labels
+    model: float
+    """Log-probability, by the alignments met."""
+    path: float
+    """Of the best of these."""
+    frames: Labels
+    """Of the labels, there."""
+
+
+def beam_search(
+    log_probs: LogProbs,
+    frames: int,
+    blank: int,
+    *,
+    beam: int,
+    max_symbols: int,
+    extra: Callable[[Labels], float] = lambda labels: 0.0,
+    recombine: str | None = "sum",
+    prune_norm: bool = False,
+    margin: float = np.inf,
+) -> list[Hypothesis]:
+    """The search itself for one utterance, with lists. `extra` is of scorers, weighted."""
+
+    def score(h: Hypothesis) -> float:
+        return h.model + extra(h.labels)
+
+    def rank(h: Hypothesis) -> float:
+        return score(h) / (len(h.labels) + 2) if prune_norm else score(h)
+
+    best = [Hypothesis((), 0.0, 0.0, ())]
+    for t in range(frames):
+        now, ended = best, list[Hypothesis]()
+        for level in range(max_symbols + 1):
+            rows = [log_probs(t, h.labels) for h in now]
+            for h, row in zip(now, rows, strict=True):
+                ended = _entered(ended, _longer(h, float(row[blank])), recombine)
+            if level == max_symbols:
+                break
+            kept = sorted((score(h) for h in ended), reverse=True)
+            limit = kept[beam - 1] if len(kept) >= beam else -np.inf
+            limit = max(limit, kept[0] - margin)
+            grown = [
+                _longer(h, value, (*h.labels, label), t)
+                for h, row in zip(now, rows, strict=True)
+                for label, value in enumerate(row.tolist())
+                if label != blank
+            ]
+            grown = sorted(grown, key=score, reverse=True)[:beam]
+            now = [h for h in grown if score(h) > limit]
+        least = max(map(score, ended)) - margin
+        best = [h for h in ended if score(h) >= least]
+        best = sorted(best, key=rank, reverse=True)[:beam]
+    return best
+
+
+def _longer(h: Hypothesis, value: float, labels: Any = None, t: int | None = None) -> Hypothesis:
+    at = h.frames if t is None else (*h.frames, t)
+    said = h.labels if labels is None else labels
+    return Hypothesis(said, h.model + value, h.path + value, at)
+
+
+def _entered(ended: list[Hypothesis], new: Hypothesis, recombine: str | None) -> list[Hypothesis]:
+    """With one more, merged with the same labels."""
+    for i, h in enumerate(ended):
+        if recombine is not None and h.labels == new.labels:
+            both = (h.model, new.model)
+            model = float(np.logaddexp(*both)) if recombine == "sum" else max(both)
+            winner = new if new.path > h.path else h
+            return [*ended[:i], winner._replace(model=model), *ended[i + 1 :]]
+    return [*ended, new]

@@ -65,11 +65,11 @@ class Bigram(sf.search.Scorer):
         table = sf.wrap(state.backend.convert(np.asarray(values)), dims)
         return sf.gather(table, indices=state, axis=self.before)
 
-    def of(self, labels: Any) -> float:
+    def of(self, labels: Any, *, ends: bool = True) -> float:
         """Of a whole sequence, in plain NumPy."""
         before = (self.blank, *labels)
         pairs = zip(before, labels, strict=False)
-        return float(sum(self.table[a][b] for a, b in pairs) + self.end[before[-1]])
+        return sum(self.table[a][b] for a, b in pairs) + (self.end[before[-1]] if ends else 0.0)
 
 
 class Found(NamedTuple):

@@ -34,6 +34,16 @@ class Joiner(Module):
         self.output = Linear(joint_dim, classes)
         self.activation: Activation | None = activation
 
+    @property
+    def in_dim(self) -> Dim:
+        """Features of both inputs."""
+        return self.output.in_dim
+
+    @property
+    def classes(self) -> Dim:
+        """Labels and the blank."""
+        return self.output.out_dim
+
     def __call__(self, encoded: Tensor, predicted: Tensor) -> Tensor:
         """[batch..., time, joint] and [batch..., labels, joint] -> logits over the dims of both
         and the classes, without the joint dim; any of these dims may be absent (one step)."""
