@@ -1,7 +1,7 @@
 """Linear maps of few rows at a time, as a stream has them, with weights laid out for them.
 
 PyTorch lays the weights of a product out anew in every call. For many rows that is nothing; for the
-five of a chunk it takes longer than the product. oneDNN can do so once:
+five of a chunk it takes longer than the product. Here it is done once:
 
     model.eval()
     seqfront_torch.pack(model)
