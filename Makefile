@@ -36,14 +36,14 @@ sanitize: $(READY)  ## the C++ tests and random calls, with AddressSanitizer and
 lint: $(READY)  ## style, types, architecture
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror $$(git ls-files 'native/*.cpp' 'native/*.hpp' 'native/*.h' 'native/*.c')
+	$(BIN)/clang-format --dry-run --Werror $$(git ls-files 'native/*.cpp' 'native/*.cu' 'native/*.hpp' 'native/*.h' 'native/*.c')
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $$(git ls-files 'native/*.cpp' 'native/*.hpp' 'native/*.h' 'native/*.c')
+	$(BIN)/clang-format -i $$(git ls-files 'native/*.cpp' 'native/*.cu' 'native/*.hpp' 'native/*.h' 'native/*.c')
 
 bench: $(READY) test-native  ## figures against other libraries, as ratios in one run
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)

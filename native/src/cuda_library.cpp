@@ -1,9 +1,10 @@
-// Finds libseqfront_cuda.so beside this library, and keeps it.
+// Finds libseqfront_cuda.so beside this library, or where SEQFRONT_CUDA_LIBRARY says, and keeps it.
 #include "cuda_library.hpp"
 
 #include <dlfcn.h>
 
 #include <atomic>
+#include <cstdlib>
 
 namespace seqfront {
 namespace {
@@ -19,7 +20,9 @@ std::string directory() {
 }
 
 CudaLibrary load() {
-    void* const library = dlopen((directory() + kFile).c_str(), RTLD_NOW | RTLD_LOCAL);
+    const char* const elsewhere = std::getenv("SEQFRONT_CUDA_LIBRARY");
+    const std::string path = elsewhere != nullptr ? elsewhere : directory() + kFile;
+    void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) return {nullptr, dlerror()};
     const auto function =
         reinterpret_cast<decltype(&seqfront_cuda_table)>(dlsym(library, "seqfront_cuda_table"));

@@ -8,27 +8,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "cuda/block.hpp"
 #include "cuda/numbers.hpp"
+#include "host_cuda.hpp"
 
 namespace testing {
-
-enum class ThreadOrder { kUp, kDown, kMixed };
-
-// How the emulated device runs kernels.
-struct HostDevice {
-    ThreadOrder order = ThreadOrder::kUp;
-    int most_threads = 1024;
-    int64_t most_blocks = 7;
-    bool blocks_down = false;  // the last block of the grid first
-
-    static HostDevice& current() {
-        static HostDevice device;
-        return device;
-    }
-};
 
 class HostBlock {
   public:

@@ -3,9 +3,7 @@
 //
 // That a GPU runs them as the host does is what native/src/cuda/block.hpp promises; nothing here
 // ran on one.
-#include "cuda/table.hpp"
-#include "cuda_table.hpp"
-#include "host_block.hpp"
+#include "host_cuda.hpp"
 #include "transducer_problem.hpp"
 
 using namespace testing;
@@ -14,7 +12,7 @@ namespace {
 
 void use_host_device(const HostDevice& device) {
     HostDevice::current() = device;
-    seqfront::use_cuda_table(seqfront::cuda::kernel_table<HostLauncher>());
+    seqfront::use_cuda_table(host_cuda_table());
 }
 
 constexpr ThreadOrder kOrders[] = {ThreadOrder::kUp, ThreadOrder::kDown, ThreadOrder::kMixed};
