@@ -23,7 +23,7 @@ test-fast: $(READY)  ## what takes no more than seconds each
 
 test-native: $(READY)  ## the C++ tests of the kernels
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S native -B $(NATIVE) -G Ninja \
-	  -DSEQFRONT_BUILD_TESTS=ON -DSEQFRONT_BUILD_PYTHON=OFF
+	  -DSEQFRONT_BUILD_TESTS=ON -DSEQFRONT_BUILD_PYTHON=OFF -DSEQFRONT_CUDA=OFF
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build $(NATIVE)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir $(NATIVE) --output-on-failure
 

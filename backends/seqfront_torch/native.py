@@ -98,19 +98,22 @@ def _split(op: NativeOp, values: Sequence[Any]) -> tuple[list[Any], list[float]]
 def _run(
     op: NativeOp, inputs: Sequence[Any], arguments: list[float], outputs: Sequence[torch.Tensor]
 ) -> None:
-    arrays = (
-        [None if x is None else _buffer(x) for x in inputs],
-        arguments,
-        [_buffer(x) for x in outputs],
-    )
+    sources = [None if x is None else _buffer(x) for x in inputs]
+    results = [_buffer(x) for x in outputs]
     device = outputs[0].device
     if device.type == "cuda":
-        _run_cuda(op, arrays, device)
+        _run_cuda(op, sources, arguments, results, device)
     else:
-        native.call(op, *arrays, torch.get_num_threads())
+        native.call(op, sources, arguments, results, torch.get_num_threads())
 
 
-def _run_cuda(op: NativeOp, arrays: Any, device: torch.device) -> None:
+def _run_cuda(
+    op: NativeOp,
+    inputs: Sequence[Buffer | None],
+    arguments: list[float],
+    outputs: Sequence[Buffer],
+    device: torch.device,
+) -> None:
     """On the current stream, in memory of PyTorch's; nothing here waits for the GPU."""
     memory: list[torch.Tensor] = []
 
@@ -119,7 +122,8 @@ def _run_cuda(op: NativeOp, arrays: Any, device: torch.device) -> None:
         return memory[0].data_ptr()
 
     stream = torch.cuda.current_stream(device)
-    native.call_cuda(op, *arrays, allocate, stream.device_index, stream.cuda_stream)
+    index, address = stream.device_index, stream.cuda_stream
+    native.call_cuda(op, inputs, arguments, outputs, allocate, index, address)
 
 
 def _kernel(op: NativeOp) -> Callable[..., Any]:

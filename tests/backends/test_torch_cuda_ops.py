@@ -109,7 +109,7 @@ calls = []
 
 def on_cuda(op, inputs, arguments, outputs, threads):
     calls.append(op.name)
-    operators._run_cuda(op, (inputs, arguments, outputs), torch.device("cpu"))
+    operators._run_cuda(op, inputs, arguments, outputs, torch.device("cpu"))
 
 
 native.call = on_cuda
@@ -145,9 +145,7 @@ def test_no_gpu() -> None:
     logits = torch.zeros(1, 2, 1, 3)
     arrays = [logits, *(torch.zeros(n, dtype=torch.int32) for n in ((1, 0), 1, 1))]
     buffers = [operators._buffer(x) for x in arrays]
-    made = [
-        torch.empty(shape) for shape in op.output_shapes([x.shape for x in arrays] + [None] * 2)
-    ]
+    shapes = op.output_shapes([*(x.shape for x in arrays), None, None])
     with pytest.raises(errors.NativeError, match="cudaGetDevice: "):
         native.call_cuda(
             op,
