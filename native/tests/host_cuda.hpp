@@ -20,6 +20,14 @@ struct HostDevice {
 
 const seqfront::CudaTable& host_cuda_table();
 
+// From now on, calls on CUDA run there.
+inline void use_host_device(const HostDevice& device = {}) {
+    HostDevice::current() = device;
+    seqfront::use_cuda_table(host_cuda_table());
+}
+
+constexpr ThreadOrder kThreadOrders[] = {ThreadOrder::kUp, ThreadOrder::kDown, ThreadOrder::kMixed};
+
 }  // namespace testing
 
 #endif  // SEQFRONT_TESTS_HOST_CUDA_HPP_

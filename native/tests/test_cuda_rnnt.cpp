@@ -10,13 +10,6 @@ using namespace testing;
 
 namespace {
 
-void use_host_device(const HostDevice& device) {
-    HostDevice::current() = device;
-    seqfront::use_cuda_table(host_cuda_table());
-}
-
-constexpr ThreadOrder kOrders[] = {ThreadOrder::kUp, ThreadOrder::kDown, ThreadOrder::kMixed};
-
 TransducerResult run_on_cuda(TransducerProblem p, const LatticeArray& upstream,
                              bool in_place = false, Tensor::Layout layout = Tensor::kDense) {
     p.cuda = true;
@@ -61,7 +54,8 @@ SEQFRONT_TEST(cuda_rnnt, is_as_on_the_cpu) {
     for (const sf_dtype dtype : kDtypes) {
         for (int variant = 0; variant < 24; ++variant) {
             const auto layout = static_cast<Tensor::Layout>(variant % 3);
-            use_host_device({kOrders[variant / 2 % 3], 32, variant % 5 + 1, variant % 2 != 0});
+            use_host_device(
+                {kThreadOrders[variant / 2 % 3], 32, variant % 5 + 1, variant % 2 != 0});
             const int64_t classes[] = {2, 5, 31, 64, 67, 1030};
             const TransducerSizes sizes = {
                 {4, 1, 7, 0, 2, 1, 0, 9}, {3, 2, 0, 0, 5, 0, 1, 7},      9, 7,
@@ -78,7 +72,7 @@ SEQFRONT_TEST(cuda_rnnt, strips_of_positions) {
     Random random(2);
     for (const auto& [frames, labels] :
          {std::pair<int, int>{3, 31}, {3, 32}, {3, 33}, {50, 63}, {2, 64}, {70, 100}, {1, 97}}) {
-        for (const ThreadOrder order : kOrders) {
+        for (const ThreadOrder order : kThreadOrders) {
             for (const sf_dtype dtype : {SF_FLOAT32, SF_FLOAT64}) {
                 use_host_device({order, 32, 7, false});
                 context() = std::to_string(frames) + " x " + std::to_string(labels);
@@ -96,7 +90,7 @@ SEQFRONT_TEST(cuda_rnnt, strips_of_positions) {
 
 SEQFRONT_TEST(cuda_rnnt, more_positions_than_a_block_has_threads) {
     Random random(3);
-    use_host_device({});
+    use_host_device();
     const TransducerSizes sizes = {{3, 5}, {1500, 1023}, 5, 1500, 4, 0};
     compare(TransducerProblem(Family::kDense, SF_FLOAT32, sizes, 4), random);
     compare(TransducerProblem(Family::kDense, SF_FLOAT64, sizes, 4), random);
@@ -107,7 +101,7 @@ SEQFRONT_TEST(cuda_rnnt, variants_with_the_same_arcs) {
     unsigned seed = 0;
     for (const sf_dtype dtype : kDtypes) {
         for (int variant = 0; variant < 32; ++variant) {
-            use_host_device({kOrders[variant % 3], 32, 3, false});
+            use_host_device({kThreadOrders[variant % 3], 32, 3, false});
             const TransducerSizes sizes = {{6, 3, 4, 8}, {3, 4, 0, 40}, 8, 40, 12, variant % 10};
             TransducerProblem p(Family::kDense, dtype, sizes, ++seed);
             if (variant & 1) p.attributes["fastemit"] = 0.3;
@@ -131,9 +125,9 @@ SEQFRONT_TEST(cuda_rnnt, variants_with_the_same_arcs) {
 SEQFRONT_TEST(cuda_rnnt, bits_do_not_depend_on_the_order_of_threads_and_blocks) {
     const TransducerSizes sizes = {{40, 13, 40}, {37, 70, 0}, 40, 70, 67, 3};
     const TransducerProblem p(Family::kDense, SF_FLOAT32, sizes, 5);
-    use_host_device({});
+    use_host_device();
     const TransducerResult expected = run_on_cuda(p, ones(p));
-    for (const ThreadOrder order : kOrders) {
+    for (const ThreadOrder order : kThreadOrders) {
         use_host_device({order, 1024, 3, true});
         for (const bool in_place : {false, true}) {
             const TransducerResult result = run_on_cuda(p, ones(p), in_place);
@@ -144,7 +138,7 @@ SEQFRONT_TEST(cuda_rnnt, bits_do_not_depend_on_the_order_of_threads_and_blocks) 
 }
 
 SEQFRONT_TEST(cuda_rnnt, long_sequences_keep_their_precision) {
-    use_host_device({});
+    use_host_device();
     const TransducerSizes sizes = {{700}, {90}, 700, 90, 8, 0};
     const TransducerProblem p(Family::kDense, SF_FLOAT32, sizes, 6);
     TransducerProblem wide(Family::kDense, SF_FLOAT64, sizes, 6);
@@ -157,7 +151,7 @@ SEQFRONT_TEST(cuda_rnnt, long_sequences_keep_their_precision) {
 }
 
 SEQFRONT_TEST(cuda_rnnt, nan_and_infinity_stay_in_their_sequence) {
-    use_host_device({});
+    use_host_device();
     for (const double bad : {kNan, kInf}) {
         for (const sf_dtype dtype : kDtypes) {
             const TransducerSizes sizes = {{5, 5, 5}, {4, 4, 4}, 5, 4, 40, 0};
@@ -171,7 +165,7 @@ SEQFRONT_TEST(cuda_rnnt, nan_and_infinity_stay_in_their_sequence) {
 }
 
 SEQFRONT_TEST(cuda_rnnt, impossible_classes) {
-    use_host_device({});
+    use_host_device();
     for (const sf_dtype dtype : kDtypes) {
         for (const double hat : {0, 1}) {
             const TransducerSizes sizes = {{3, 3, 3}, {2, 2, 2}, 3, 2, 5, 0};
@@ -193,7 +187,7 @@ SEQFRONT_TEST(cuda_rnnt, impossible_classes) {
 }
 
 SEQFRONT_TEST(cuda_rnnt, upstream_gradients) {
-    use_host_device({});
+    use_host_device();
     const TransducerSizes sizes = {{3, 3, 3}, {2, 2, 2}, 3, 2, 5, 0};
     TransducerProblem p(Family::kDense, SF_FLOAT32, sizes, 1);
     p.logits.set({1, 0, 0, 3}, kNan);
@@ -204,7 +198,7 @@ SEQFRONT_TEST(cuda_rnnt, upstream_gradients) {
 
 // The host does not look at them, so the kernels have to.
 SEQFRONT_TEST(cuda_rnnt, lengths_and_targets_out_of_range_give_nan) {
-    use_host_device({});
+    use_host_device();
     const TransducerSizes sizes = {{3, 3, 3, 3, 3, 3, 3}, {2, 2, 2, 2, 2, 2, 2}, 3, 2, 5, 1};
     const TransducerProblem good(Family::kDense, SF_FLOAT32, sizes, 1);
     const TransducerResult expected = run_on_cuda(good, ones(good));
@@ -226,7 +220,7 @@ SEQFRONT_TEST(cuda_rnnt, lengths_and_targets_out_of_range_give_nan) {
 }
 
 SEQFRONT_TEST(cuda_rnnt, empty_sizes) {
-    use_host_device({});
+    use_host_device();
     const TransducerProblem no_batch(Family::kDense, SF_FLOAT32, {{}, {}, 3, 2, 5, 0}, 1);
     run_on_cuda(no_batch, ones(no_batch));
     const TransducerProblem no_frames(Family::kDense, SF_FLOAT32, {{0, 0}, {2, 0}, 0, 2, 5, 0}, 1);
@@ -237,7 +231,7 @@ SEQFRONT_TEST(cuda_rnnt, empty_sizes) {
 }
 
 SEQFRONT_TEST(cuda_rnnt, what_it_has_no_kernel_for) {
-    use_host_device({});
+    use_host_device();
     const TransducerSizes sizes = {{3}, {2}, 3, 2, 5, 0};
     TransducerProblem p(Family::kDense, SF_FLOAT32, sizes, 1);
     p.cuda = true;

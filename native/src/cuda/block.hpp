@@ -57,6 +57,14 @@ struct Grid {
     size_t shared_bytes;
 };
 
+// Threads of a block that has one for each position, as far as it may.
+template <class Kernel, class Launcher>
+int block_threads(int64_t positions) {
+    const int64_t most = Launcher::threads(Kernel::kMostThreads);
+    const int64_t wanted = (positions + kWarp - 1) / kWarp * kWarp;
+    return static_cast<int>(wanted < most ? wanted : most);
+}
+
 }  // namespace cuda
 }  // namespace seqfront
 

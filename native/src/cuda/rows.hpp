@@ -3,10 +3,39 @@
 #ifndef SEQFRONT_CUDA_ROWS_HPP_
 #define SEQFRONT_CUDA_ROWS_HPP_
 
+#include <stdlib.h>
+
 #include "cuda/numbers.hpp"
 
 namespace seqfront {
 namespace cuda {
+
+constexpr int kRowThreads = 256;
+
+// How blocks share the rows.
+struct RowGroups {
+    bool wide;  // a row has a block, not a warp
+
+    static RowGroups of(int64_t classes) { return {classes > 1024}; }
+    Grid grid(int64_t rows) const {
+        const int64_t at_once = wide ? 1 : kRowThreads / kWarp;
+        return {(rows + at_once - 1) / at_once, 1, kRowThreads, 0};
+    }
+
+    SF_DEVICE int lanes() const { return wide ? kRowThreads : kWarp; }
+
+    // Calls body(first) for the first row of those that the block has at once.
+    template <class Block, class Body>
+    SF_DEVICE void each_first(const Block& block, int64_t rows, Body&& body) const {
+        const int64_t at_once = kRowThreads / lanes();
+        for (int64_t first = block.x() * at_once; first < rows;
+             first += block.count_x() * at_once) {
+            body(first);
+        }
+    }
+    SF_DEVICE int64_t row(int64_t first, int thread) const { return first + thread / lanes(); }
+    SF_DEVICE int lane(int thread) const { return thread % lanes(); }
+};
 
 // 16 bytes of elements, read and written at once.
 template <class T>
@@ -19,6 +48,7 @@ class Chunk {
 #if defined(__CUDACC__)
         chunk.words_ = *reinterpret_cast<const uint4*>(from);
 #else
+        check_aligned(from);
         memcpy(&chunk.words_, from, sizeof(chunk.words_));
 #endif
         return chunk;
@@ -27,6 +57,7 @@ class Chunk {
 #if defined(__CUDACC__)
         *reinterpret_cast<uint4*>(to) = words_;
 #else
+        check_aligned(to);
         memcpy(to, &words_, sizeof(words_));
 #endif
     }
@@ -50,6 +81,9 @@ class Chunk {
 #if defined(__CUDACC__)
     uint4 words_;
 #else
+    static void check_aligned(const void* memory) {
+        if (reinterpret_cast<uintptr_t>(memory) % 16 != 0) abort();  // a GPU would fault
+    }
     uint32_t words_[4];
 #endif
 };

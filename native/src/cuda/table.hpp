@@ -3,6 +3,7 @@
 #define SEQFRONT_CUDA_KERNEL_TABLE_HPP_
 
 #include "cpu/status.hpp"
+#include "cuda/ctc/ctc.hpp"
 #include "cuda/transducer/rnnt.hpp"
 #include "cuda_table.hpp"
 
@@ -45,6 +46,8 @@ constexpr CudaKernel entry(const char* op) {
 template <class Launcher>
 const CudaTable& kernel_table() {
     static const CudaKernel kernels[] = {
+        entry<CtcForward, Launcher>("ctc"),
+        entry<CtcBackward, Launcher>("ctc_backward"),
         entry<RnntForward, Launcher>("rnnt"),
         entry<RnntBackward, Launcher>("rnnt_backward"),
     };

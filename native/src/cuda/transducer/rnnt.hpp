@@ -18,7 +18,8 @@
 namespace seqfront {
 namespace cuda {
 
-enum RnntInput {
+namespace rnnt {
+enum Input {
     kLogits,
     kTargets,
     kFrameLengths,
@@ -28,29 +29,30 @@ enum RnntInput {
     kSaved,
     kGradLoss
 };
+}  // namespace rnnt
 
-inline void check_has_kernel(const Call& call, const TransducerOptions& o) {
-    const char* const what = o.topology != kRegular ? "another topology than the regular one"
-                             : o.star != kNoStar    ? "star arcs"
-                             : call.has(kBigBlanks) ? "big blanks"
-                                                    : nullptr;
+inline void check_rnnt_kernel(const Call& call, const TransducerOptions& o) {
+    const char* const what = o.topology != kRegular       ? "another topology than the regular one"
+                             : o.star != kNoStar          ? "star arcs"
+                             : call.has(rnnt::kBigBlanks) ? "big blanks"
+                                                          : nullptr;
     if (what != nullptr) invalid("%s: it has no CUDA kernel for %s yet", call.name(), what);
 }
 
 inline RnntProblem rnnt_problem(const Call& call) {
     const TransducerOptions o(call);
-    check_has_kernel(call, o);
-    const int64_t classes = call.size(kLogits, 3), blank = call.integer(0);
+    check_rnnt_kernel(call, o);
+    const int64_t classes = call.size(rnnt::kLogits, 3), blank = call.integer(0);
     check_blank(call.name(), blank, classes);
-    return {call.size(kTargets, 0),
-            call.size(kLogits, 1),
-            call.size(kTargets, 1),
+    return {call.size(rnnt::kTargets, 0),
+            call.size(rnnt::kLogits, 1),
+            call.size(rnnt::kTargets, 1),
             classes,
             blank,
-            call.in<int32_t>(kTargets),
-            call.in<int32_t>(kFrameLengths),
-            call.in<int32_t>(kLabelLengths),
-            call.has(kWindows) ? call.in<int32_t>(kWindows) : nullptr,
+            call.in<int32_t>(rnnt::kTargets),
+            call.in<int32_t>(rnnt::kFrameLengths),
+            call.in<int32_t>(rnnt::kLabelLengths),
+            call.has(rnnt::kWindows) ? call.in<int32_t>(rnnt::kWindows) : nullptr,
             o.normalized,
             o.hat,
             o.fastemit,
@@ -58,13 +60,6 @@ inline RnntProblem rnnt_problem(const Call& call) {
             o.delay_penalty,
             o.sigma,
             o.fastemit_scale ? 1 + o.fastemit : 1};
-}
-
-// Threads of the lattice: one for each position, as far as a block has them.
-template <class Lattice, class Launcher>
-int lattice_threads(const RnntProblem& p) {
-    const int64_t most = Launcher::threads(Lattice::kMostThreads);
-    return static_cast<int>(std::min(most, (p.labels + kWarp) / kWarp * kWarp));
 }
 
 // Where what one strip leaves for the next is kept; null if there is but one.
@@ -85,8 +80,8 @@ class RnntForward {
 
         using Rows = RnntSaveRows<T>;
         typename Rows::Args rows = {
-            p, RowGroups::of(p.classes), call.in<T>(kLogits), {}, call.out<L>(1)};
-        std::copy_n(call.input(kLogits).stride, 3, rows.stride);
+            p, RowGroups::of(p.classes), call.in<T>(rnnt::kLogits), {}, call.out<L>(1)};
+        std::copy_n(call.input(rnnt::kLogits).stride, 3, rows.stride);
         launcher.template run<Rows>(rows.groups.grid(p.rows()), rows);
 
         using Lattice = RnntLattice<L, false>;
@@ -105,7 +100,7 @@ class RnntForward {
     struct Memory {
         Memory(const RnntProblem& p, void* memory)
             : workspace(memory),
-              threads(lattice_threads<RnntLattice<L, false>, Launcher>(p)),
+              threads(block_threads<RnntLattice<L, false>, Launcher>(p.labels + 1)),
               border(take_border<L>(workspace, p, threads, 1)) {}
 
         Workspace workspace;
@@ -121,7 +116,7 @@ class RnntBackward {
         using L = LatticeType<T>;
         const RnntProblem p = rnnt_problem(call);
         const Memory<L, Launcher> memory(p, call.workspace());
-        const L* const saved = call.in<L>(kSaved);
+        const L* const saved = call.in<L>(rnnt::kSaved);
 
         using Lattice = RnntLattice<L, true>;
         launcher.template run<Lattice>(
@@ -131,7 +126,7 @@ class RnntBackward {
         using Rows = RnntGradientRows<T>;
         typename Rows::Args rows = {p,
                                     RowGroups::of(p.classes),
-                                    call.in<T>(kLogits),
+                                    call.in<T>(rnnt::kLogits),
                                     call.out<T>(0),
                                     {},
                                     {},
@@ -139,8 +134,8 @@ class RnntBackward {
                                     memory.alpha,
                                     memory.beta,
                                     memory.likelihood,
-                                    call.in<L>(kGradLoss)};
-        std::copy_n(call.input(kLogits).stride, 3, rows.stride);
+                                    call.in<L>(rnnt::kGradLoss)};
+        std::copy_n(call.input(rnnt::kLogits).stride, 3, rows.stride);
         std::copy_n(call.output(0).stride, 3, rows.grad_stride);
         launcher.template run<Rows>(rows.groups.grid(p.rows()), rows);
     }
@@ -155,7 +150,7 @@ class RnntBackward {
     struct Memory {
         Memory(const RnntProblem& p, void* memory)
             : workspace(memory),
-              threads(lattice_threads<RnntLattice<L, true>, Launcher>(p)),
+              threads(block_threads<RnntLattice<L, true>, Launcher>(p.labels + 1)),
               border(take_border<L>(workspace, p, threads, 2)),
               alpha(workspace.take<Probability<L>>(p.rows())),
               beta(workspace.take<Probability<L>>(p.rows())),

@@ -78,7 +78,7 @@ class RnntWalk {
 template <class L, bool kGradient>
 struct RnntLattice {
     static constexpr int kMostThreads = sizeof(L) == 4 ? 1024 : 512;
-    static constexpr int kAhead = 8;
+    static constexpr int kAhead = 4;
 
     struct Args {
         RnntProblem problem;

@@ -8,33 +8,6 @@
 namespace seqfront {
 namespace cuda {
 
-constexpr int kRowThreads = 256;
-
-// How blocks share the rows.
-struct RowGroups {
-    bool wide;  // a row has a block, not a warp
-
-    static RowGroups of(int64_t classes) { return {classes > 1024}; }
-    Grid grid(int64_t rows) const {
-        const int64_t at_once = wide ? 1 : kRowThreads / kWarp;
-        return {(rows + at_once - 1) / at_once, 1, kRowThreads, 0};
-    }
-
-    SF_DEVICE int lanes() const { return wide ? kRowThreads : kWarp; }
-
-    // Calls body(first) for the first row of those that the block has at once.
-    template <class Block, class Body>
-    SF_DEVICE void each_first(const Block& block, int64_t rows, Body&& body) const {
-        const int64_t at_once = kRowThreads / lanes();
-        for (int64_t first = block.x() * at_once; first < rows;
-             first += block.count_x() * at_once) {
-            body(first);
-        }
-    }
-    SF_DEVICE int64_t row(int64_t first, int thread) const { return first + thread / lanes(); }
-    SF_DEVICE int lane(int thread) const { return thread % lanes(); }
-};
-
 template <class T>
 SF_DEVICE T* row_at(T* array, const int64_t* stride, const RnntRow& row) {
     return array + row.sequence.index * stride[0] + row.t * stride[1] + row.u * stride[2];
