@@ -69,7 +69,7 @@ def test_an_op_without_a_kernel() -> None:
     )
 
 
-# The losses and gradients of `rnnt_loss` on the CPU, and then by way of CUDA.
+# Losses and gradients on the CPU, and then by way of CUDA.
 LOSSES = """
 from types import SimpleNamespace
 
@@ -80,12 +80,15 @@ import seqfront_torch.native as operators
 from seqfront import errors, native
 
 batch, time, labels, vocab = map(sf.Dim, ("batch", "time", "labels", "vocab"))
-OPTIONS = [{}, {"fastemit": 0.1, "clamp": 0.1}, {"hat": True}, {"reuse_logits": True}]
+CTC = {}
+OPTIONS = [CTC, {}, {"fastemit": 0.1, "clamp": 0.1}, {"hat": True}, {"reuse_logits": True}]
 
 
 def losses(dtype, options):
     generator = torch.Generator().manual_seed(1)
-    raw = torch.randn((3, 5, 4, 7), generator=generator).to(dtype).requires_grad_()
+    ctc = options is CTC
+    shape, rows = ((3, 5, 7), []) if ctc else ((3, 5, 4, 7), [labels + 1])
+    raw = torch.randn(shape, generator=generator).to(dtype).requires_grad_()
     frames = torch.tensor([5, 2, 4])
     targets = sf.wrap(
         torch.tensor([[1, 2, 3], [4, 0, 0], [5, 5, 0]], dtype=torch.int32),
@@ -93,8 +96,8 @@ def losses(dtype, options):
         lengths={labels: torch.tensor([3, 1, 2])},
         sparse_dim=vocab,
     )
-    logits = sf.wrap(raw, (batch, time, labels + 1, vocab), lengths={time: frames})
-    loss = sf.rnnt_loss(
+    logits = sf.wrap(raw, (batch, time, *rows, vocab), lengths={time: frames})
+    loss = (sf.ctc_loss if ctc else sf.rnnt_loss)(
         logits=logits, targets=targets, input_spatial_dim=time, targets_spatial_dim=labels,
         blank_index=0, **options,
     )
@@ -118,7 +121,7 @@ for case, pair in zip(cases, expected):
     for got, wanted in zip(losses(*case), pair):
         torch.testing.assert_close(got, wanted, rtol=1e-2 if "bf" in str(case[0]) else 1e-5,
                                    atol=1e-6)
-assert sorted({*calls}) == ["rnnt", "rnnt_backward"], calls
+assert sorted({*calls}) == ["ctc", "ctc_backward", "rnnt", "rnnt_backward"], calls
 try:
     losses(torch.float32, {"topology": "modified"})
 except errors.NativeError as error:
