@@ -70,8 +70,14 @@ SEQFRONT_TEST(cuda_rnnt, is_as_on_the_cpu) {
 
 SEQFRONT_TEST(cuda_rnnt, strips_of_positions) {
     Random random(2);
-    for (const auto& [frames, labels] :
-         {std::pair<int, int>{3, 31}, {3, 32}, {3, 33}, {50, 63}, {2, 64}, {70, 100}, {1, 97}}) {
+    for (const auto& [frames, labels] : {std::pair<int, int>{33, 31},
+                                         {3, 32},
+                                         {36, 33},
+                                         {70, 63},
+                                         {70, 64},
+                                         {131, 100},
+                                         {1, 97},
+                                         {35, 32}}) {
         for (const ThreadOrder order : kThreadOrders) {
             for (const sf_dtype dtype : {SF_FLOAT32, SF_FLOAT64}) {
                 use_host_device({order, 32, 7, false});
@@ -82,7 +88,10 @@ SEQFRONT_TEST(cuda_rnnt, strips_of_positions) {
                                                labels,
                                                5,
                                                2};
-                compare(TransducerProblem(Family::kDense, dtype, sizes, 3), random);
+                TransducerProblem p(Family::kDense, dtype, sizes, 3);
+                compare(p, random);
+                p.attributes["topology"] = frames % 2 + 1;
+                compare(p, random);
             }
         }
     }
@@ -96,13 +105,13 @@ SEQFRONT_TEST(cuda_rnnt, more_positions_than_a_block_has_threads) {
     compare(TransducerProblem(Family::kDense, SF_FLOAT64, sizes, 4), random);
 }
 
-SEQFRONT_TEST(cuda_rnnt, variants_with_the_same_arcs) {
+SEQFRONT_TEST(cuda_rnnt, variants) {
     Random random(4);
     unsigned seed = 0;
     for (const sf_dtype dtype : kDtypes) {
         for (int variant = 0; variant < 32; ++variant) {
             use_host_device({kThreadOrders[variant % 3], 32, 3, false});
-            const TransducerSizes sizes = {{6, 3, 4, 8}, {3, 4, 0, 40}, 8, 40, 12, variant % 10};
+            const TransducerSizes sizes = {{6, 3, 4, 43}, {3, 4, 0, 40}, 43, 40, 12, variant % 10};
             TransducerProblem p(Family::kDense, dtype, sizes, ++seed);
             if (variant & 1) p.attributes["fastemit"] = 0.3;
             if (variant & 2) p.attributes["clamp"] = 0.05;
@@ -110,6 +119,7 @@ SEQFRONT_TEST(cuda_rnnt, variants_with_the_same_arcs) {
             if (variant & 8) p.attributes["delay_penalty"] = 0.2;
             if (variant & 16) p.attributes["sigma"] = 0.1;
             if (variant % 5 == 0) p.attributes["fastemit_scale"] = 1;
+            p.attributes["topology"] = variant / 2 % 3;
             if (variant % 7 == 0) p.attributes["normalized"] = p.attribute("hat") == 0;
             for (int64_t i = 0; variant % 3 == 0 && i < p.batch() * p.sizes.labels; ++i) {
                 const int32_t first = random.below(3) - 1;
@@ -235,10 +245,10 @@ SEQFRONT_TEST(cuda_rnnt, what_it_has_no_kernel_for) {
     const TransducerSizes sizes = {{3}, {2}, 3, 2, 5, 0};
     TransducerProblem p(Family::kDense, SF_FLOAT32, sizes, 1);
     p.cuda = true;
-    p.attributes["topology"] = 1;
+    p.attributes["star"] = 1;
     CHECK(p.call().run() == SF_INVALID_ARGUMENT);
-    CHECK_TEXT(sf_last_error(),
-               "rnnt: it has no CUDA kernel for another topology than the regular one yet");
+    CHECK_TEXT(sf_last_error(), "rnnt: it has no CUDA kernel for star arcs yet");
+    p.attributes["star"] = 0;
     p.attributes["topology"] = 3;
     CHECK(p.call().run() == SF_INVALID_ARGUMENT);
     CHECK_TEXT(sf_last_error(), "rnnt: topology is 3, needed 0, 1 or 2");

@@ -81,7 +81,7 @@ from seqfront import errors, native
 
 batch, time, labels, vocab = map(sf.Dim, ("batch", "time", "labels", "vocab"))
 CTC = {}
-OPTIONS = [CTC, {}, {"fastemit": 0.1, "clamp": 0.1}, {"hat": True}, {"reuse_logits": True}]
+OPTIONS = [CTC, {}, {"fastemit": 0.1, "clamp": 0.1}, {"hat": True, "topology": "constrained"}, {"reuse_logits": True}]
 
 
 def losses(dtype, options):
@@ -123,7 +123,7 @@ for case, pair in zip(cases, expected):
                                    atol=1e-6)
 assert sorted({*calls}) == ["ctc", "ctc_backward", "rnnt", "rnnt_backward"], calls
 try:
-    losses(torch.float32, {"topology": "modified"})
+    losses(torch.float32, {"star": "allow_ignore"})
 except errors.NativeError as error:
     print(error)
 """
@@ -131,9 +131,7 @@ except errors.NativeError as error:
 
 @needs_kernels
 def test_losses_by_way_of_cuda() -> None:
-    assert run(LOSSES, ON_HOST) == (
-        "rnnt: it has no CUDA kernel for another topology than the regular one yet\n"
-    )
+    assert run(LOSSES, ON_HOST) == ("rnnt: it has no CUDA kernel for star arcs yet\n")
 
 
 @pytest.mark.skipif(

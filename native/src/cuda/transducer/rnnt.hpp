@@ -32,8 +32,7 @@ enum Input {
 }  // namespace rnnt
 
 inline void check_rnnt_kernel(const Call& call, const TransducerOptions& o) {
-    const char* const what = o.topology != kRegular       ? "another topology than the regular one"
-                             : o.star != kNoStar          ? "star arcs"
+    const char* const what = o.star != kNoStar            ? "star arcs"
                              : call.has(rnnt::kBigBlanks) ? "big blanks"
                                                           : nullptr;
     if (what != nullptr) invalid("%s: it has no CUDA kernel for %s yet", call.name(), what);
@@ -55,6 +54,8 @@ inline RnntProblem rnnt_problem(const Call& call) {
             call.has(rnnt::kWindows) ? call.in<int32_t>(rnnt::kWindows) : nullptr,
             o.normalized,
             o.hat,
+            o.topology == kRegular ? 1 : 0,
+            o.topology == kConstrained,
             o.fastemit,
             o.clamp,
             o.delay_penalty,

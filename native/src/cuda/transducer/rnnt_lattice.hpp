@@ -1,5 +1,7 @@
 // RNN-T on a GPU, the lattice: one block goes along the anti-diagonals of a sequence, a thread for
-// each position, and another at the same time back from the end.
+// each position, and another at the same time back from the end. Where a label takes its frame, all
+// positions of a frame are one step instead, and little else changes: what a neighbour had a step
+// ago is then of the frame before.
 //
 // A step takes what the thread itself had a step ago and what its neighbour had, from shared
 // memory: two buffers in turn, one barrier. The log-probs of a step are asked for kAhead steps
@@ -31,6 +33,11 @@ struct Alpha {
     static SF_DEVICE P passed(const P& value, const P& label) {
         return value * label;
     }
+    // What the first position passes before it has a step.
+    template <class L>
+    static SF_DEVICE Probability<L> passed_first() {
+        return impossible<L>();
+    }
 };
 
 // beta(t, u): from a cell to the end. What goes on from it is itself.
@@ -50,14 +57,18 @@ struct Beta {
     static SF_DEVICE P passed(const P& value, const P&) {
         return value;
     }
+    template <class L>
+    static SF_DEVICE Probability<L> passed_first() {
+        return certain<L>();
+    }
 };
 
-// Goes through the diagonals without a division for each.
+// Goes from step to step without a division for each.
 template <class Direction>
 class RnntWalk {
   public:
-    SF_DEVICE RnntWalk(const RnntSequence& s, int64_t diagonal)
-        : row_(s.diagonal(Direction::from_start(diagonal, s.frames - 1 + s.labels))),
+    SF_DEVICE RnntWalk(const RnntSequence& s, int64_t step)
+        : row_(s.begin(Direction::from_start(step, s.last_step()))),
           positions_(s.positions()),
           cells_(s.cells()) {}
 
@@ -111,7 +122,7 @@ struct RnntLattice {
     struct Lane {
         Probability<L> own;
         Probability<L> border;  // of one of the kAhead frames that come, for the first thread
-        RnntArcs<L> ahead[kAhead];
+        RnntSaved<L> ahead[kAhead];
         bool wrong;
     };
 
@@ -143,16 +154,17 @@ struct RnntLattice {
       private:
         // Positions first .. first + width - 1, counted in this direction, as are frames.
         SF_DEVICE void run_strip(int64_t first, int width) {
-            RnntWalk<Direction> now(s_, first), later(s_, first);
+            RnntWalk<Direction> now(s_, s_.skew * first), later(s_, s_.skew * first);
             block_.phase([&](int thread) {
                 lanes_[thread].own = first + thread == 0 ? certain<L>() : impossible<L>();
+                passed_[block_.threads() + thread] = passed_before(first + thread);
                 read_border(first, thread, 0);
             });
             SF_UNROLL
             for (int k = 0; k < kAhead; ++k, later.next()) {
                 block_.each([&](int thread) { ask(first, width, k, k, later.row(), thread); });
             }
-            const int64_t steps = s_.frames + width - 1;
+            const int64_t steps = s_.frames + s_.skew * (width - 1);
             for (int64_t chunk = 0; chunk < steps; chunk += kAhead) {
                 if (first > 0) exchange_border(first, chunk);
                 SF_UNROLL
@@ -167,15 +179,15 @@ struct RnntLattice {
 
         // Asks for the log-probs of a step.
         SF_DEVICE void ask(int64_t first, int width, int64_t step, int k, int64_t row, int thread) {
-            const int64_t t = step - thread;
+            const int64_t t = step - s_.skew * thread;
             if (thread >= width || t < 0 || t >= s_.frames) return;
             const int64_t u = Direction::from_start(first + thread, s_.labels);
-            lanes_[thread].ahead[k] = saved_arcs(args_.problem, s_, args_.saved, row + u);
+            lanes_[thread].ahead[k] = saved_at(args_.problem, s_, args_.saved, row + u, u);
         }
 
         SF_DEVICE void step(int64_t first, int width, int64_t step, int k, int64_t row,
                             int thread) {
-            const int64_t t = step - thread;
+            const int64_t t = step - s_.skew * thread;
             if (thread >= width || t < 0 || t >= s_.frames) return;
             Lane& lane = lanes_[thread];
             const int64_t u = Direction::from_start(first + thread, s_.labels);
@@ -199,11 +211,16 @@ struct RnntLattice {
             return first > 0 ? entering_[k] : impossible<L>();
         }
 
-        // What the strip before left for frame chunk + thread.
+        // What a position passes before its first step.
+        static SF_DEVICE Probability<L> passed_before(int64_t index) {
+            return index == 0 ? Direction::template passed_first<L>() : impossible<L>();
+        }
+
+        // What the strip before left for frame chunk + thread: of that frame, or the one before.
         SF_DEVICE void read_border(int64_t first, int thread, int64_t chunk) {
-            if (first > 0 && thread < kAhead && chunk + thread < s_.frames) {
-                lanes_[thread].border = border_[chunk + thread];
-            }
+            const int64_t from = chunk + thread - (1 - s_.skew);
+            if (first == 0 || thread >= kAhead || from >= s_.frames) return;
+            lanes_[thread].border = from < 0 ? passed_before(first - 1) : border_[from];
         }
         SF_DEVICE void exchange_border(int64_t first, int64_t chunk) {
             block_.phase([&](int thread) {
@@ -212,14 +229,15 @@ struct RnntLattice {
             });
         }
 
-        // The thread of the last position has the likelihood.
+        // The thread of the last position has the likelihood, but for paths that end with a label.
         SF_DEVICE void finish() {
             const bool wrong = block_.any([&](int thread) { return lanes_[thread].wrong; });
-            const int last = static_cast<int>(s_.labels % block_.threads());
             if (Direction::kTable != 0) return;
-            block_.each([&](int thread) {
+            const int last = static_cast<int>(s_.labels % block_.threads());
+            block_.phase([&](int thread) {
                 if (thread != last) return;
-                const Probability<L> value = s_.frames > 0    ? normalised(lanes_[thread].own)
+                const Probability<L> value = s_.frames > 0
+                                                 ? normalised(lanes_[thread].own + last_label(last))
                                              : s_.labels == 0 ? certain<L>()
                                                               : impossible<L>();
                 if (kGradient) {
@@ -228,6 +246,12 @@ struct RnntLattice {
                     args_.loss[s_.index] = loss(value, wrong);
                 }
             });
+        }
+
+        SF_DEVICE Probability<L> last_label(int last) const {
+            if (s_.skew == 1 || s_.labels == 0) return impossible<L>();
+            return last > 0 ? passed_[(s_.frames + 1) % 2 * block_.threads() + last - 1]
+                            : border_[s_.frames - 1];
         }
 
         SF_DEVICE L loss(const Probability<L>& value, bool wrong) const {

@@ -4,9 +4,10 @@
 // reads nothing outside of the arrays whatever they are, and a sequence whose lengths or targets
 // are out of range gets a loss and a gradient of NaN.
 //
-// Cells lie along anti-diagonals, as on the CPU (TransducerSequence::cell): cell (t, u) of a
-// sequence of T frames is element (t + u) % T * positions + u of each column, so that what one step
-// of the lattice reads is contiguous.
+// A step of the lattice takes the cells whose t + skew * u is the same: along anti-diagonals, or,
+// where a label takes its frame (the modified topology), frame by frame. Cells lie as they are
+// taken: cell (t, u) of a sequence of T frames is element (t + skew * u) % T * positions + u of
+// each column.
 #ifndef SEQFRONT_CUDA_TRANSDUCER_RNNT_PROBLEM_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_RNNT_PROBLEM_HPP_
 
@@ -19,13 +20,17 @@ namespace cuda {
 struct RnntSequence {
     int64_t index, frames, labels;  // lengths within the arrays
     bool in_range;                  // whether they were before
+    int skew;                       // 1: a label stays in its frame; 0: it goes to the next
 
     SF_DEVICE int64_t positions() const { return labels + 1; }
     SF_DEVICE int64_t cells() const { return frames * positions(); }
-    // Where diagonal n begins, so that its cell (n - u, u) is element diagonal(n) + u.
-    SF_DEVICE int64_t diagonal(int64_t n) const {
+    // Where step n begins: its cell of position u is element begin(n) + u.
+    SF_DEVICE int64_t begin(int64_t n) const {
         return (n - divided(n, frames) * frames) * positions();
     }
+    SF_DEVICE int64_t cell(int64_t t, int64_t u) const { return begin(t + skew * u) + u; }
+    // The step of the last cell.
+    SF_DEVICE int64_t last_step() const { return frames - 1 + skew * labels; }
 };
 
 struct RnntProblem {
@@ -35,6 +40,8 @@ struct RnntProblem {
     const int32_t* label_lengths;  // [batch]
     const int32_t* windows;        // [batch, labels, 2] or null
     bool normalized, hat;
+    int skew;
+    bool pays_next_blank;  // a label pays the blank after it, too (the constrained topology)
     double fastemit, clamp, delay_penalty, sigma;
     double loss_factor;
 
@@ -47,7 +54,7 @@ struct RnntProblem {
     SF_DEVICE RnntSequence sequence(int64_t b) const {
         const int64_t t = frame_lengths[b], u = label_lengths[b];
         return {b, within(t, frames), within(u, labels),
-                t == within(t, frames) && u == within(u, labels)};
+                t == within(t, frames) && u == within(u, labels), skew};
     }
 
     // The label that leaves position u.
@@ -69,7 +76,7 @@ struct RnntRow {
     int64_t t, u;
 
     SF_DEVICE bool inside() const { return t < sequence.frames && u <= sequence.labels; }
-    SF_DEVICE int64_t cell() const { return sequence.diagonal(t + u) + u; }
+    SF_DEVICE int64_t cell() const { return sequence.cell(t, u); }
 };
 
 // The row that is number i of all, those of padding too.
@@ -79,34 +86,48 @@ SF_DEVICE RnntRow row_of(const RnntProblem& p, int64_t i) {
     return {p.sequence(b), frame - b * p.frames, i - frame * width};
 }
 
-// Log-probs of the blank and of the next label, or of all that weighs their arcs.
+// Log-probs of the blank, the next label and, if labels pay it, the blank after that.
+template <class L>
+struct RnntSaved {
+    L blank, label, next_blank;
+};
+
+template <class L>
+SF_DEVICE RnntSaved<L> saved_at(const RnntProblem& p, const RnntSequence& s, const L* saved,
+                                int64_t cell, int64_t u) {
+    const L* const columns = saved + p.first_cell(s) * kFirstExtra;
+    const L* const blank = columns + kBlankColumn * s.cells() + cell;
+    return {blank[0], columns[kLabelColumn * s.cells() + cell],
+            p.pays_next_blank && u < s.labels ? blank[1] : 0};
+}
+
+// Weights of the arcs that leave a cell, or their posteriors.
 template <class L>
 struct RnntArcs {
     L blank, label;
 };
 
+// The log-prob of a blank. HAT saves a logit, which a sigmoid makes a probability.
 template <class L>
-SF_DEVICE RnntArcs<L> saved_arcs(const RnntProblem& p, const RnntSequence& s, const L* saved,
-                                 int64_t cell) {
-    const L* const columns = saved + p.first_cell(s) * kFirstExtra;
-    return {columns[kBlankColumn * s.cells() + cell], columns[kLabelColumn * s.cells() + cell]};
+SF_DEVICE L log_sigmoid(L logit) {
+    return minimum(logit, L{0}) - log1p(exp(-absolute(logit)));
+}
+template <class L>
+SF_DEVICE L blank_log_prob(const RnntProblem& p, L saved) {
+    return p.hat ? log_sigmoid(saved) : saved;
 }
 
-// What the arcs of cell (t, u) weigh, of their saved log-probs. HAT saves the logit of the blank,
-// which a sigmoid makes a probability; the labels have what that leaves.
+// What the arcs of cell (t, u) weigh. With HAT, labels have what the blank leaves.
 template <class L>
 SF_DEVICE RnntArcs<L> weighed(const RnntProblem& p, const RnntSequence& s, int64_t t, int64_t u,
-                              RnntArcs<L> arcs) {
-    if (p.hat) {
-        const L softplus = log1p(exp(-absolute(arcs.blank)));
-        arcs.label = arcs.label + minimum(-arcs.blank, L{0}) - softplus;
-        arcs.blank = minimum(arcs.blank, L{0}) - softplus;
-    }
-    arcs.blank -= static_cast<L>(p.sigma);
-    arcs.label -= static_cast<L>(p.sigma);
+                              const RnntSaved<L>& saved) {
+    const L sigma = static_cast<L>(p.sigma);
+    RnntArcs<L> arcs = {blank_log_prob(p, saved.blank) - sigma, saved.label - sigma};
+    if (p.hat) arcs.label += log_sigmoid(-saved.blank);
     if (u == s.labels) return arcs;
     // The difference of frames to the middle is exact, the product rounded once.
     arcs.label += static_cast<L>(p.delay_penalty) * (static_cast<L>(s.frames - 1 - 2 * t) / 2);
+    if (p.pays_next_blank) arcs.label += blank_log_prob(p, saved.next_blank) - sigma;
     if (p.windows != nullptr) {
         const int32_t* const window = p.windows + (s.index * p.labels + u) * 2;
         if (t < window[0] || t > window[1]) arcs.label += -infinity<L>();

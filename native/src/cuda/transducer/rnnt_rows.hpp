@@ -186,35 +186,41 @@ struct RnntGradientRows {
         return columns(args, row, likelihood.value, upstream);
     }
 
-    // The posteriors of the two arcs that leave a cell.
-    static SF_DEVICE RnntArcs<L> posteriors(const Args& args, const RnntRow& row,
-                                            const RnntArcs<L>& saved,
-                                            const Probability<L>& likelihood) {
+    // The posteriors of the two arcs that leave cell (t, u), with what FastEmit adds.
+    static SF_DEVICE RnntArcs<L> posteriors(const Args& args, const RnntSequence& s, int64_t t,
+                                            int64_t u, const Probability<L>& likelihood) {
         const RnntProblem& p = args.problem;
-        const RnntSequence& s = row.sequence;
-        const int64_t after = p.first_cell(s) + s.diagonal(row.t + row.u + 1) + row.u;
-        const bool last_frame = row.t == s.frames - 1, last_label = row.u == s.labels;
-        const RnntArcs<L> arcs = weighed(p, s, row.t, row.u, saved);
-        Probability<L> alpha = args.alpha[p.first_cell(s) + row.cell()];
+        const int64_t cell = s.cell(t, u), after = s.begin(t + 1 + s.skew * u) + u;
+        const RnntArcs<L> arcs = weighed(p, s, t, u, saved_at(p, s, args.saved, cell, u));
+        Probability<L> alpha = args.alpha[p.first_cell(s) + cell];
         alpha.mantissa *= 1 / likelihood.mantissa;
         const auto posterior = [&](L arc, const Probability<L>& beta) {
             return minimum(relative_to(likelihood.exponent, alpha * (probability(arc) * beta)),
                            L{1});
         };
-        const Probability<L> stays =
-            last_frame ? last_label ? certain<L>() : impossible<L>() : args.beta[after];
-        return {posterior(arcs.blank, stays),
-                last_label ? 0 : posterior(arcs.label, args.beta[after + 1])};
+        // Beta of where an arc leads; beyond the last frame there is only the end.
+        const auto beta = [&](int64_t labels, bool leaves) {
+            if (!leaves) return args.beta[p.first_cell(s) + after + labels];
+            return u + labels == s.labels ? certain<L>() : impossible<L>();
+        };
+        const bool last = t == s.frames - 1;
+        RnntArcs<L> of = {posterior(arcs.blank, beta(0, last)), 0};
+        if (u < s.labels) of.label = posterior(arcs.label, beta(1, last && s.skew == 0));
+        of.label *= static_cast<L>(1 + p.fastemit);
+        return of;
     }
 
     static SF_DEVICE RnntRowGradient<L> columns(const Args& args, const RnntRow& row,
                                                 const Probability<L>& likelihood, L upstream) {
         const RnntProblem& p = args.problem;
-        const RnntArcs<L> saved = saved_arcs(p, row.sequence, args.saved, row.cell());
-        RnntArcs<L> posterior = posteriors(args, row, saved, likelihood);
-        posterior.label *= static_cast<L>(1 + p.fastemit);
+        const RnntSequence& s = row.sequence;
+        RnntArcs<L> posterior = posteriors(args, s, row.t, row.u, likelihood);
+        if (p.pays_next_blank && row.u > 0) {
+            posterior.blank += posteriors(args, s, row.t, row.u - 1, likelihood).label;
+        }
         const L occupancy = posterior.blank + posterior.label;
         if (occupancy == 0) return {true, 0, 0, 0};
+        const RnntSaved<L> saved = saved_at(p, s, args.saved, row.cell(), row.u);
         const L softmax = p.normalized ? 0 : p.hat ? posterior.label : occupancy;
         const L blank_softmax = p.normalized ? 0 : occupancy;
         const L blank = p.hat ? 1 / (1 + exp(-saved.blank)) : exp(saved.blank);
