@@ -23,7 +23,7 @@ test-fast: $(READY)  ## what takes no more than seconds each
 
 test-native: $(READY)  ## the C++ tests of the kernels
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S native -B $(NATIVE) -G Ninja \
-	  -DSEQFRONT_BUILD_TESTS=ON -DSEQFRONT_BUILD_PYTHON=OFF
+	  -DSEQFRONT_BUILD_TESTS=ON -DSEQFRONT_BUILD_PYTHON=OFF -DSEQFRONT_CUDA=OFF
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build $(NATIVE)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir $(NATIVE) --output-on-failure
 
@@ -36,14 +36,14 @@ sanitize: $(READY)  ## the C++ tests and random calls, with AddressSanitizer and
 lint: $(READY)  ## style, types, architecture
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror $$(git ls-files 'native/*.cpp' 'native/*.hpp' 'native/*.h' 'native/*.c')
+	$(BIN)/clang-format --dry-run --Werror $$(git ls-files 'native/*.cpp' 'native/*.cu' 'native/*.hpp' 'native/*.h' 'native/*.c')
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $$(git ls-files 'native/*.cpp' 'native/*.hpp' 'native/*.h' 'native/*.c')
+	$(BIN)/clang-format -i $$(git ls-files 'native/*.cpp' 'native/*.cu' 'native/*.hpp' 'native/*.h' 'native/*.c')
 
 bench: $(READY) test-native  ## figures against other libraries, as ratios in one run
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)

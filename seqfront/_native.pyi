@@ -34,6 +34,35 @@ def call(
     sense.
     """
 
+def cuda_missing() -> str:
+    """
+    Why there are no CUDA kernels; empty if there are. The first call loads them.
+    """
+
+def has_cuda_kernel(op: str) -> bool:
+    """Whether an op, or `<op>_backward`, has a CUDA kernel."""
+
+def cuda_workspace(
+    op: str, inputs: Sequence[object], attributes: Sequence[float], outputs: Sequence[object]
+) -> int:
+    """
+    Bytes of memory of the device that `call_cuda` works in for these arrays.
+    """
+
+def call_cuda(
+    op: str,
+    inputs: Sequence[object],
+    attributes: Sequence[float],
+    outputs: Sequence[object],
+    workspace: int,
+    device: int,
+    stream: int,
+) -> None:
+    """
+    Run an op on a stream (the address of a cudaStream_t) of a device. Addresses are of
+    memory of that device, the workspace at a multiple of 256. Returns at once.
+    """
+
 def version() -> str:
     """Version of the library."""
 

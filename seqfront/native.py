@@ -2,8 +2,8 @@
 
 The library has one table of ops (names, inputs, outputs, sizes, attributes, what has a gradient);
 `ops()` reads it, and every backend makes its bindings from that. NumPy and PyTorch run ops through
-`call`, which turns arrays into addresses; TensorFlow has them as graph ops. Nothing here knows a
-framework: an array is a `Buffer`, which says where memory lies.
+`call` or, on a GPU, `call_cuda`, which turn arrays into addresses; TensorFlow has them as graph
+ops. Nothing here knows a framework: an array is a `Buffer`, which says where memory lies.
 
     (loss,) = backend.native_call("ctc", (logits, targets, frame_lengths, label_lengths),
                                   {"blank": 0})
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -257,16 +257,53 @@ def call(
     threads: int = 0,
 ) -> None:
     """Run an op and write its outputs; `arguments` are those of `NativeOp.arguments`."""
+    arrays = _plain_all(inputs), arguments, _plain_all(outputs)
     try:
-        library().call(
-            op.name,
-            [None if x is None else _plain(x) for x in inputs],
-            arguments,
-            [_plain(x) for x in outputs],
-            threads,
-        )
+        library().call(op.name, *arrays, threads)
     except ValueError as error:
         raise errors.native_refused(str(error)) from None
+
+
+def call_cuda(
+    op: NativeOp,
+    inputs: Sequence[Buffer | None],
+    arguments: Sequence[float],
+    outputs: Sequence[Buffer],
+    allocate: Callable[[int], int],
+    device: int,
+    stream: int,
+) -> None:
+    """Put an op on a stream of a GPU, whose memory all buffers are in; it returns at once.
+
+    Args:
+        op: The op.
+        inputs: Its inputs.
+        arguments: Those of `NativeOp.arguments`.
+        outputs: Its outputs.
+        allocate: Gives the address of so many bytes on the device, for the kernels to work in. They
+            may be freed when `call_cuda` returns, for what comes later on the stream.
+        device: Number of the device.
+        stream: Address of the `cudaStream_t`.
+    """
+    module = library()
+    if not module.has_cuda_kernel(op.name):
+        missing = module.cuda_missing()
+        where = f"cuda:{device}"
+        if missing:
+            raise errors.native_device(op.name, where, missing)
+        raise errors.native_no_kernel(op.name, where)
+    arrays = _plain_all(inputs), arguments, _plain_all(outputs)
+    try:
+        workspace = allocate(module.cuda_workspace(op.name, *arrays))
+        module.call_cuda(op.name, *arrays, workspace, device, stream)
+    except (ValueError, RuntimeError) as error:
+        raise errors.native_refused(str(error)) from None
+
+
+def _plain_all(
+    buffers: Sequence[Buffer | None],
+) -> list[tuple[int, int, tuple[int, ...], tuple[int, ...]] | None]:
+    return [None if x is None else _plain(x) for x in buffers]
 
 
 def _plain(x: Buffer) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:

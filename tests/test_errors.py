@@ -23,10 +23,27 @@ DIRECT: dict[str, tuple[Callable[[], Exception], str]] = {
         "  fix: install with a C++17 compiler at hand: pip install .",
     ),
     "native_device": (
-        lambda: errors.native_device("ctc", "cuda:0"),
-        "ctc: the native library was built for the CPU only.\n"
+        lambda: errors.native_device("ctc", "cuda:0", "libseqfront_cuda.so: no such file"),
+        "ctc: this installation has no CUDA kernels.\n"
+        "  device  cuda:0\n"
+        "  reason  libseqfront_cuda.so: no such file\n"
+        '  fix: move the tensors, sf.to_device(x, "cpu"), or install where nvcc is found: '
+        "pip install . -C cmake.define.SEQFRONT_CUDA=ON",
+    ),
+    "native_no_kernel": (
+        lambda: errors.native_no_kernel("ctc", "cuda:0"),
+        "ctc: the op has no CUDA kernel yet.\n"
         "  device  cuda:0\n"
         '  fix: move the tensors: sf.to_device(x, "cpu").',
+    ),
+    "native_mixed_devices": (
+        lambda: errors.native_mixed_devices(
+            "tdt", ("logits", "cuda:0"), ("duration_logits", "cpu")
+        ),
+        "tdt: its inputs are on more than one device.\n"
+        "  logits           cuda:0\n"
+        "  duration_logits  cpu\n"
+        "  fix: move one of them with sf.to_device.",
     ),
     "native_refused": (
         lambda: errors.native_refused("ctc: a label is out of range"),

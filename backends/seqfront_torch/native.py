@@ -5,7 +5,8 @@ work in eager mode, under `torch.compile` and in `torch.export`. An op that the 
 differentiable has a backward half, an operator of its own.
 
 The kernels read strided inputs wherever they lie, and their gradients take the same strides. Only
-the last axis has to be contiguous; what does not fit is copied.
+the last axis has to be contiguous; what does not fit is copied. On a GPU they run on the current
+stream; lengths and labels may be on the CPU and are then copied, which a CUDA graph cannot hold.
 
 With the attribute `reuse`, the gradient of the reusable input is written over that input, which the
 caller must not read again. That is a third operator, which PyTorch knows to change its argument.
@@ -43,11 +44,11 @@ def call(
 # -- kernels --------------------------------------------------------------------------------------
 
 
-def _readable(x: torch.Tensor | None, spec: ArraySpec) -> torch.Tensor | None:
+def _readable(x: torch.Tensor | None, spec: ArraySpec, device: torch.device) -> torch.Tensor | None:
     if x is None:
         return None
-    if spec.type == "int32" and x.dtype is not torch.int32:
-        x = x.to(torch.int32)
+    if spec.type == "int32" and (x.dtype is not torch.int32 or x.device != device):
+        x = x.to(device, torch.int32)
     if spec.strided and x.stride(-1) == 1:
         return x
     return x.contiguous()
@@ -72,26 +73,57 @@ def _outputs(op: NativeOp, inputs: Sequence[torch.Tensor | None]) -> list[torch.
     return outputs
 
 
+def _device(op: NativeOp, pairs: Sequence[tuple[torch.Tensor | None, ArraySpec]]) -> torch.device:
+    """Where an op runs: that of its floating inputs. (Lengths and labels follow.)"""
+    given = [(x, spec) for x, spec in pairs if x is not None]
+    first, *others = [pair for pair in given if pair[1].type != "int32"] or given[:1]
+    for x, spec in others:
+        if x.device != first[0].device:
+            raise errors.native_mixed_devices(
+                op.name, (first[1].name, str(first[0].device)), (spec.name, str(x.device))
+            )
+    return first[0].device
+
+
 def _split(op: NativeOp, values: Sequence[Any]) -> tuple[list[Any], list[float]]:
     """Inputs, ready to be read, and attributes. (PyTorch leaves defaults out at the end.)"""
     count = len(op.inputs)
     given = values[count : count + len(op.attributes)]
-    inputs = [
-        _readable(x, spec) for x, spec in zip(op.completed(values[:count]), op.inputs, strict=True)
-    ]
+    pairs = list(zip(op.completed(values[:count]), op.inputs, strict=True))
+    device = _device(op, pairs)
+    inputs = [_readable(x, spec, device) for x, spec in pairs]
     return inputs, [*map(float, given), *(a.default for a in op.attributes[len(given) :])]
 
 
 def _run(
     op: NativeOp, inputs: Sequence[Any], arguments: list[float], outputs: Sequence[torch.Tensor]
 ) -> None:
-    native.call(
-        op,
-        [None if x is None else _buffer(x) for x in inputs],
-        arguments,
-        [_buffer(x) for x in outputs],
-        torch.get_num_threads(),
-    )
+    sources = [None if x is None else _buffer(x) for x in inputs]
+    results = [_buffer(x) for x in outputs]
+    device = outputs[0].device
+    if device.type == "cuda":
+        _run_cuda(op, sources, arguments, results, device)
+    else:
+        native.call(op, sources, arguments, results, torch.get_num_threads())
+
+
+def _run_cuda(
+    op: NativeOp,
+    inputs: Sequence[Buffer | None],
+    arguments: list[float],
+    outputs: Sequence[Buffer],
+    device: torch.device,
+) -> None:
+    """On the current stream, in memory of PyTorch's; nothing here waits for the GPU."""
+    memory: list[torch.Tensor] = []
+
+    def allocate(count: int) -> int:
+        memory.append(torch.empty(count, dtype=torch.uint8, device=device))
+        return memory[0].data_ptr()
+
+    stream = torch.cuda.current_stream(device)
+    index, address = stream.device_index, stream.cuda_stream
+    native.call_cuda(op, inputs, arguments, outputs, allocate, index, address)
 
 
 def _kernel(op: NativeOp) -> Callable[..., Any]:
@@ -144,14 +176,6 @@ def _reusing_kernel(backward: NativeOp) -> Callable[..., Any]:
 def _rest(outputs: Sequence[torch.Tensor], index: int) -> Any:
     rest = [x for i, x in enumerate(outputs) if i != index]
     return None if not rest else _returned(rest)
-
-
-def _no_kernel(op: NativeOp) -> Callable[..., Any]:
-    def kernel(*values: Any) -> NoReturn:
-        device = next(x.device for x in values if isinstance(x, torch.Tensor))
-        raise errors.native_device(op.name, str(device))
-
-    return kernel
 
 
 # -- autograd -------------------------------------------------------------------------------------
@@ -216,11 +240,11 @@ def _tensors(count: int) -> str:
     return "()" if count == 0 else "Tensor" if count == 1 else f"({', '.join(['Tensor'] * count)})"
 
 
-def _define(name: str, schema: str, op: NativeOp, cpu: Any, fake: Any) -> Any:
+def _define(name: str, schema: str, kernel: Any, fake: Any) -> Any:
     """Define one operator and give it its kernels."""
     _library.define(f"{name}{schema}", tags=(torch.Tag.pt2_compliant_tag,))
-    _library.impl(name, cpu, "CPU")
-    _library.impl(name, _no_kernel(op), "CUDA")
+    for device in ("CPU", "CUDA"):
+        _library.impl(name, kernel, device)
     torch.library.register_fake(f"seqfront::{name}", fake, lib=_library)
     return getattr(torch.ops.seqfront, name).default
 
@@ -228,7 +252,7 @@ def _define(name: str, schema: str, op: NativeOp, cpu: Any, fake: Any) -> Any:
 def _define_op(op: NativeOp) -> Any:
     extra = ", bool reuse=False" if op.differentiable else ""
     schema = f"({_signature(op)}{extra}) -> {_tensors(len(op.outputs))}"
-    return _define(op.name, schema, op, _kernel(op), _fake(op))
+    return _define(op.name, schema, _kernel(op), _fake(op))
 
 
 def _define_reusing(backward: NativeOp) -> Any:
@@ -240,7 +264,7 @@ def _define_reusing(backward: NativeOp) -> Any:
         return _rest(_outputs(backward, _split(backward, values)[0]), index)
 
     schema = f"({_signature(backward, source)}) -> {_tensors(len(backward.outputs) - 1)}"
-    return _define(f"{backward.name}_", schema, backward, _reusing_kernel(backward), fake)
+    return _define(f"{backward.name}_", schema, _reusing_kernel(backward), fake)
 
 
 def _look_up(op: NativeOp) -> Any:

@@ -102,21 +102,52 @@ std::vector<sf_array> arrays_of(const Arrays& list, int32_t count, const char* w
     return arrays;
 }
 
-void call(const char* name, const Arrays& inputs, const std::vector<double>& attributes,
-          const Arrays& outputs, int32_t threads) {
+const sf_op_spec& find_op(const char* name) {
     const sf_op_spec* op = sf_find_op(name);
     if (op == nullptr) throw nb::value_error((std::string("no op is called ") + name).c_str());
-    const std::vector<sf_array> in = arrays_of(inputs, op->input_count, "inputs");
-    const std::vector<sf_array> out = arrays_of(outputs, op->output_count, "outputs");
-    if (attributes.size() != static_cast<size_t>(op->attribute_count)) {
+    return *op;
+}
+
+// Calls function(op, inputs, attributes, outputs), which is one of the C ABI, without the lock.
+template <class Function>
+void with_arrays(const char* name, const Arrays& inputs, const std::vector<double>& attributes,
+                 const Arrays& outputs, Function&& function) {
+    const sf_op_spec& op = find_op(name);
+    const std::vector<sf_array> in = arrays_of(inputs, op.input_count, "inputs");
+    const std::vector<sf_array> out = arrays_of(outputs, op.output_count, "outputs");
+    if (attributes.size() != static_cast<size_t>(op.attribute_count)) {
         throw nb::value_error("the op has another number of attributes");
     }
     sf_status status;
     {
         nb::gil_scoped_release release;
-        status = sf_call(op, in.data(), attributes.data(), out.data(), threads);
+        status = function(&op, in.data(), attributes.data(), out.data());
     }
     check(status);
+}
+
+void call(const char* name, const Arrays& inputs, const std::vector<double>& attributes,
+          const Arrays& outputs, int32_t threads) {
+    with_arrays(name, inputs, attributes, outputs,
+                [&](auto... arrays) { return sf_call(arrays..., threads); });
+}
+
+std::string cuda_missing() { return sf_has_cuda() != 0 ? "" : sf_last_error(); }
+
+int64_t cuda_workspace(const char* name, const Arrays& inputs,
+                       const std::vector<double>& attributes, const Arrays& outputs) {
+    int64_t bytes = 0;
+    with_arrays(name, inputs, attributes, outputs,
+                [&](auto... arrays) { return sf_cuda_workspace(arrays..., &bytes); });
+    return bytes;
+}
+
+void call_cuda(const char* name, const Arrays& inputs, const std::vector<double>& attributes,
+               const Arrays& outputs, uintptr_t workspace, int32_t device, uintptr_t stream) {
+    with_arrays(name, inputs, attributes, outputs, [&](auto... arrays) {
+        return sf_call_cuda(arrays..., reinterpret_cast<void*>(workspace), device,
+                            reinterpret_cast<void*>(stream));
+    });
 }
 
 }  // namespace
@@ -133,6 +164,17 @@ NB_MODULE(_native, m) {
           "or None for an optional input. dtype: 0 float32, 1 float64, 2 bfloat16, 3 float16,\n"
           "4 int32. `threads` 0 is the default. Raises ValueError for arguments that make no\n"
           "sense.");
+    m.def("cuda_missing", &cuda_missing,
+          "Why there are no CUDA kernels; empty if there are. The first call loads them.");
+    m.def(
+        "has_cuda_kernel", [](const char* op) { return sf_has_cuda_kernel(&find_op(op)) != 0; },
+        "op"_a, "Whether an op, or `<op>_backward`, has a CUDA kernel.");
+    m.def("cuda_workspace", &cuda_workspace, "op"_a, "inputs"_a, "attributes"_a, "outputs"_a,
+          "Bytes of memory of the device that `call_cuda` works in for these arrays.");
+    m.def("call_cuda", &call_cuda, "op"_a, "inputs"_a, "attributes"_a, "outputs"_a, "workspace"_a,
+          "device"_a, "stream"_a,
+          "Run an op on a stream (the address of a cudaStream_t) of a device. Addresses are of\n"
+          "memory of that device, the workspace at a multiple of 256. Returns at once.");
     m.def("version", &sf_version, "Version of the library.");
     m.def("isa", &sf_isa, "Instruction set of the kernels: 'baseline', 'avx2' or 'avx512'.");
     m.def(

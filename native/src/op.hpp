@@ -16,18 +16,27 @@
 
 namespace seqfront {
 
+sf_shape shape_of(const sf_array& array);
+bool is_empty(const sf_array& array);
+
+// Whether `shape` stands for an optional input that was left out.
+bool left_out(const sf_array_spec& spec, const sf_shape& shape);
+
 class Call {
   public:
     Call(const sf_op_spec& spec, const sf_array* inputs, const double* attributes,
-         const sf_array* outputs, int32_t threads)
+         const sf_array* outputs, int32_t threads, void* workspace = nullptr)
         : spec_(spec),
           inputs_(inputs),
           attributes_(attributes),
           outputs_(outputs),
-          threads_(threads) {}
+          threads_(threads),
+          workspace_(workspace) {}
 
     const char* name() const { return spec_.name; }
     int32_t threads() const { return threads_; }
+    // On a GPU: as many bytes as the op asked for.
+    void* workspace() const { return workspace_; }
 
     const sf_array& input(int i) const { return inputs_[i]; }
     const sf_array& output(int i) const { return outputs_[i]; }
@@ -57,6 +66,7 @@ class Call {
     const double* attributes_;
     const sf_array* outputs_;
     int32_t threads_;
+    void* workspace_;
 };
 
 using Run = void (*)(const Call&);

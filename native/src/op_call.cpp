@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cpu/problem.hpp"
+#include "cuda_library.hpp"
 #include "op.hpp"
 #include "op_shapes.hpp"
 #include "status.hpp"
@@ -120,13 +121,6 @@ void check_dtype(const char* op, const sf_array_spec& spec, const sf_array& arra
     }
 }
 
-sf_shape shape_of(const sf_array& array) {
-    sf_shape shape{};
-    shape.rank = array.rank;
-    for (int32_t i = 0; i < array.rank && i < SF_MAX_RANK; ++i) shape.size[i] = array.shape[i];
-    return shape;
-}
-
 // Sizes, strides and pointer of an array. Whether it has elements.
 void check_memory(const char* op, const sf_array_spec& spec, const sf_array& array, bool written) {
     if (array.rank < 0 || array.rank > SF_MAX_RANK) {
@@ -195,13 +189,6 @@ void check_attributes(const sf_op_spec& op, const double* values) {
     }
 }
 
-bool is_empty(const sf_array& array) {
-    for (int32_t i = 0; i < array.rank; ++i) {
-        if (array.shape[i] == 0) return true;
-    }
-    return false;
-}
-
 void check_outputs(const sf_op_spec& op, const sf_array* outputs, const sf_shape* wanted) {
     for (int32_t i = 0; i < op.output_count; ++i) {
         bool fits = outputs[i].rank == wanted[i].rank;
@@ -236,27 +223,31 @@ void check_call(const sf_op_spec& op, const sf_array* inputs, const double* attr
     check_attributes(op, attributes);
 }
 
+// -- what runs a call -----------------------------------------------------------------------------
+
+Run find_run(const sf_op_spec* op, const char* function) {
+    for (const auto& declaration : declarations()) {
+        const Run run = declaration->run(op);
+        if (run != nullptr) return run;
+    }
+    invalid("%s: op is none of sf_op or sf_find_op", function);
+}
+
+const CudaKernel& find_cuda_kernel(const sf_op_spec* op, const char* function) {
+    find_run(op, function);
+    const CudaLibrary& library = cuda_library();
+    if (library.table == nullptr) throw Failed(SF_UNAVAILABLE, library.reason);
+    const CudaKernel* const kernel = library.find(op->name);
+    if (kernel != nullptr) return *kernel;
+    throw Failed(SF_UNAVAILABLE, op->name + std::string(": it has no CUDA kernel yet"));
+}
+
+// The status of a call into the library of CUDA kernels.
+void passed_on(sf_status status) {
+    if (status != SF_OK) throw Failed(status, cuda_library().table->last_error());
+}
+
 }  // namespace
-
-void Call::clear(int output) const {
-    const sf_array& array = outputs_[output];
-    if (is_empty(array)) return;
-    const bool half = array.dtype == SF_BFLOAT16 || array.dtype == SF_FLOAT16;
-    size_t bytes = array.dtype == SF_FLOAT64 ? 8 : half ? 2 : 4;
-    for (int32_t axis = 0; axis < array.rank; ++axis) {
-        bytes *= static_cast<size_t>(array.shape[axis]);
-    }
-    std::memset(array.data, 0, bytes);
-}
-
-double Call::named(const char* attribute, double missing) const {
-    for (int32_t i = 0; i < spec_.attribute_count; ++i) {
-        if (spec_.attributes[i].name == std::string(attribute)) return number(i);
-    }
-    return missing;
-}
-
-bool Call::has(int input) const { return !left_out(spec_.inputs[input], shape_of(inputs_[input])); }
 
 }  // namespace seqfront
 
@@ -289,13 +280,37 @@ sf_status sf_infer(const sf_op_spec* op, const sf_shape* inputs, sf_shape* outpu
 sf_status sf_call(const sf_op_spec* op, const sf_array* inputs, const double* attributes,
                   const sf_array* outputs, int32_t threads) {
     return guarded([&] {
-        Run run = nullptr;
-        for (const auto& declaration : declarations()) {
-            if (run == nullptr) run = declaration->run(op);
-        }
-        if (run == nullptr) invalid("sf_call: op is none of sf_op or sf_find_op");
+        const Run run = find_run(op, "sf_call");
         check_threads(op->name, threads);
         check_call(*op, inputs, attributes, outputs);
         run(Call(*op, inputs, attributes, outputs, threads));
+    });
+}
+
+int32_t sf_has_cuda(void) {
+    const CudaLibrary& library = cuda_library();
+    set_last_error(library.reason.c_str());
+    return library.table != nullptr ? 1 : 0;
+}
+
+int32_t sf_has_cuda_kernel(const sf_op_spec* op) {
+    return cuda_library().find(op->name) != nullptr ? 1 : 0;
+}
+
+sf_status sf_cuda_workspace(const sf_op_spec* op, const sf_array* inputs, const double* attributes,
+                            const sf_array* outputs, int64_t* bytes) {
+    return guarded([&] {
+        const CudaKernel& kernel = find_cuda_kernel(op, "sf_cuda_workspace");
+        check_call(*op, inputs, attributes, outputs);
+        passed_on(kernel.workspace({op, inputs, attributes, outputs, nullptr, 0, nullptr}, bytes));
+    });
+}
+
+sf_status sf_call_cuda(const sf_op_spec* op, const sf_array* inputs, const double* attributes,
+                       const sf_array* outputs, void* workspace, int32_t device, void* stream) {
+    return guarded([&] {
+        const CudaKernel& kernel = find_cuda_kernel(op, "sf_call_cuda");
+        check_call(*op, inputs, attributes, outputs);
+        passed_on(kernel.run({op, inputs, attributes, outputs, workspace, device, stream}));
     });
 }

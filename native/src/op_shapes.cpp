@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "op.hpp"
 #include "status.hpp"
 
 namespace seqfront {
@@ -172,10 +173,6 @@ int32_t gradient_source(const sf_op_spec& op, int32_t output) {
         if (name == op.outputs[output].name) return i;
     }
     return -1;
-}
-
-bool left_out(const sf_array_spec& spec, const sf_shape& shape) {
-    return (spec.flags & SF_OPTIONAL) != 0 && shape.rank == 1 && shape.size[0] == 0;
 }
 
 void infer(const sf_op_spec& op, const sf_shape* inputs, sf_shape* outputs) {

@@ -14,9 +14,6 @@ void remember(const sf_op_spec& op);
 // As sf_gradient_source.
 int32_t gradient_source(const sf_op_spec& op, int32_t output);
 
-// Whether `shape` stands for an optional input that was left out.
-bool left_out(const sf_array_spec& spec, const sf_shape& shape);
-
 // Throws InvalidArgument if the inputs do not fit.
 void infer(const sf_op_spec& op, const sf_shape* inputs, sf_shape* outputs);
 

@@ -12,6 +12,7 @@ struct CtcProblem {
     Tensor logits;
     bool normalized = false, max_approx = false, label_loop = true;
     int32_t threads = 1;
+    bool cuda = false;
 
     CtcProblem(sf_dtype dtype, std::vector<int32_t> frame_lengths_, std::vector<int32_t> labels_,
                int64_t frames_, int64_t max_labels, int64_t classes_, int64_t blank_, unsigned seed,
@@ -45,7 +46,8 @@ struct CtcProblem {
     // The forward half.
     OpCall call() {
         OpCall made("ctc", logits.dtype());
-        made.input("logits", array_of(logits))
+        made.on_cuda(cuda)
+            .input("logits", array_of(logits))
             .input("targets", array_of(targets, {batch(), labels}))
             .input("frame_lengths", array_of(frame_lengths, {batch()}))
             .input("label_lengths", array_of(label_lengths, {batch()}))

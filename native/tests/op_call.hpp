@@ -82,13 +82,21 @@ class OpCall {
     sf_status run(int32_t threads = 1) {
         const sf_status status = allocate();
         if (status != SF_OK) return status;
+        if (on_cuda_) return run_cuda();
         return sf_call(spec_, inputs_.data(), attributes_.data(), outputs_.data(), threads);
+    }
+
+    // From now on, and in the backward half: the CUDA kernels that are in use (use_cuda_table).
+    OpCall& on_cuda(bool yes = true) {
+        on_cuda_ = yes;
+        return *this;
     }
 
     // The call of the backward half after this one ran, but for the upstream gradients.
     OpCall backward() const {
         OpCall call(spec_->backward->name, element_);
         call.attributes_ = attributes_;
+        call.on_cuda_ = on_cuda_;
         call.memory_ = memory_;  // keeps what was saved
         call.memory_.resize(call.outputs_.size() + memory_.size());
         std::copy(inputs_.begin(), inputs_.end(), call.inputs_.begin());
@@ -138,8 +146,22 @@ class OpCall {
         return SF_OK;
     }
 
+    sf_status run_cuda() {
+        int64_t bytes = -1;
+        const sf_status status =
+            sf_cuda_workspace(spec_, inputs_.data(), attributes_.data(), outputs_.data(), &bytes);
+        if (status != SF_OK) return status;
+        // All bits set, as in outputs, and something behind that has to stay.
+        std::vector<uint64_t> workspace(static_cast<size_t>(bytes / 8 + 4), ~uint64_t{0});
+        const sf_status result = sf_call_cuda(spec_, inputs_.data(), attributes_.data(),
+                                              outputs_.data(), workspace.data(), 0, nullptr);
+        for (int64_t i = 0; i < 4; ++i) CHECK(workspace.end()[-1 - i] == ~uint64_t{0});
+        return result;
+    }
+
     const sf_op_spec* spec_;
     sf_dtype element_;
+    bool on_cuda_ = false;
     std::vector<sf_array> inputs_, outputs_;
     std::vector<double> attributes_;
     std::vector<std::shared_ptr<std::vector<unsigned char>>> memory_;

@@ -24,6 +24,7 @@ struct TransducerProblem {
     std::map<std::string, double> attributes;
     Tensor logits, duration_logits;
     int32_t threads = 1;
+    bool cuda = false;
 
     TransducerProblem(Family family_, sf_dtype dtype, const TransducerSizes& s, unsigned seed,
                       Tensor::Layout layout = Tensor::kDense, std::vector<int32_t> steps = {})
@@ -76,7 +77,8 @@ struct TransducerProblem {
     OpCall call() {
         const char* names[] = {"rnnt", "rnnt_packed", "rnnt_pruned", "tdt"};
         OpCall made(names[static_cast<int>(family)], logits.dtype());
-        made.input("logits", array_of(logits))
+        made.on_cuda(cuda)
+            .input("logits", array_of(logits))
             .input("targets", array_of(targets, {batch(), sizes.labels}))
             .input("frame_lengths", array_of(sizes.frame_lengths, {batch()}))
             .input("label_lengths", array_of(sizes.label_lengths, {batch()}))

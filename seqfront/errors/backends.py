@@ -115,12 +115,31 @@ def no_second_derivative(op: str, composed: bool = True) -> NativeError:
     )
 
 
-def native_device(op: str, device: str) -> NativeError:
-    """A device that the library has no kernels for."""
+def native_device(op: str, device: str, reason: str) -> NativeError:
+    """A GPU, and an installation without kernels for it."""
     return NativeError(
-        f"{op}: the native library was built for the CPU only.",
+        f"{op}: this installation has no CUDA kernels.",
+        [("device", device), ("reason", reason)],
+        'move the tensors, sf.to_device(x, "cpu"), or install where nvcc is found: '
+        "pip install . -C cmake.define.SEQFRONT_CUDA=ON",
+    )
+
+
+def native_no_kernel(op: str, device: str) -> NativeError:
+    """A GPU, and an op that runs on the CPU only."""
+    return NativeError(
+        f"{op}: the op has no CUDA kernel yet.",
         [("device", device)],
         'move the tensors: sf.to_device(x, "cpu").',
+    )
+
+
+def native_mixed_devices(op: str, first: tuple[str, str], other: tuple[str, str]) -> NativeError:
+    """Inputs on several devices; each as its name and device."""
+    return NativeError(
+        f"{op}: its inputs are on more than one device.",
+        [first, other],
+        "move one of them with sf.to_device.",
     )
 
 

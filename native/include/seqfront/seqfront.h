@@ -37,7 +37,8 @@ typedef enum sf_status {
     SF_OK = 0,
     SF_INVALID_ARGUMENT = 1, /* sizes, lengths or labels that make no sense */
     SF_OUT_OF_MEMORY = 2,
-    SF_INTERNAL = 3
+    SF_INTERNAL = 3,
+    SF_UNAVAILABLE = 4 /* no CUDA kernels in this build, or none for this op */
 } sf_status;
 
 typedef enum sf_dtype {
@@ -130,6 +131,31 @@ SF_API sf_status sf_infer(const sf_op_spec* op, const sf_shape* inputs, sf_shape
  * may be the input itself. Attributes of type bool are 0 or 1. */
 SF_API sf_status sf_call(const sf_op_spec* op, const sf_array* inputs, const double* attributes,
                          const sf_array* outputs, int32_t threads);
+
+/* -- CUDA: arrays in the memory of a GPU
+ * -----------------------------------------------------------
+ *
+ * The kernels are a library of their own, libseqfront_cuda.so, beside this one; the first of these
+ * functions that is called loads it. Calls are put on a stream and return at once; they never wait
+ * for the device and allocate nothing on it, so that CUDA graphs can hold them. Results are the
+ * same from run to run, to the last bit. Lengths and labels are not looked at by the host: a
+ * sequence of which one is out of range has a loss and a gradient of NaN. */
+
+/* 1 if there are CUDA kernels; else 0, and sf_last_error() says why. */
+SF_API int32_t sf_has_cuda(void);
+/* 1 if an op, or a backward half, has a CUDA kernel. */
+SF_API int32_t sf_has_cuda_kernel(const sf_op_spec* op);
+
+/* Bytes that a call needs to work in. It depends on shapes and dtypes only. */
+SF_API sf_status sf_cuda_workspace(const sf_op_spec* op, const sf_array* inputs,
+                                   const double* attributes, const sf_array* outputs,
+                                   int64_t* bytes);
+
+/* sf_call on a stream (a cudaStream_t) of a device. The workspace has to begin at a multiple of
+ * 256, and is free again for what comes after on the stream. */
+SF_API sf_status sf_call_cuda(const sf_op_spec* op, const sf_array* inputs,
+                              const double* attributes, const sf_array* outputs, void* workspace,
+                              int32_t device, void* stream);
 
 #ifdef __cplusplus
 }

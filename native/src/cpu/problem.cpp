@@ -51,6 +51,14 @@ void check_targets(const char* op, const LatticeProblem& p) {
     }
 }
 
+void check_target_rows(const char* op, int64_t rows, int64_t batch) {
+    if (rows != batch && rows != 1) {
+        invalid("%s: targets has %" PRId64 " rows, needed %" PRId64
+                ", or 1 with all sequences one after another",
+                op, rows, batch);
+    }
+}
+
 LatticeProblem::LatticeProblem(const Call& call, const Places& at)
     : LatticeProblem(call, at, call.size(at.logits, 1)) {}
 

@@ -34,6 +34,9 @@ void check_lengths(const char* op, const char* name, const int32_t* lengths, int
 // The used targets are classes other than the blank.
 void check_targets(const char* op, const LatticeProblem& p);
 
+// Targets are a row for each sequence, or one row with all of them.
+void check_target_rows(const char* op, int64_t rows, int64_t batch);
+
 // What the losses have in common: logits [batch, frames, ..., classes] (or what they are made of),
 // targets [batch, labels], and the two inputs that follow, the lengths of frames and labels.
 // Checked when made.

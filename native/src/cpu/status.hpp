@@ -21,6 +21,18 @@ class InvalidArgument : public std::exception {
     std::string message_;
 };
 
+// An error that already has its status: no kernel, or one of another library.
+class Failed : public std::exception {
+  public:
+    Failed(sf_status status, std::string message) : status_(status), message_(std::move(message)) {}
+    sf_status status() const noexcept { return status_; }
+    const char* what() const noexcept override { return message_.c_str(); }
+
+  private:
+    sf_status status_;
+    std::string message_;
+};
+
 // Formats like printf and throws InvalidArgument.
 [[noreturn]] void invalid(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -38,6 +50,9 @@ sf_status guarded(Body&& body) noexcept {
     } catch (const InvalidArgument& error) {
         set_last_error(error.what());
         return SF_INVALID_ARGUMENT;
+    } catch (const Failed& error) {
+        set_last_error(error.what());
+        return error.status();
     } catch (const std::bad_alloc&) {
         set_last_error("out of memory");
         return SF_OUT_OF_MEMORY;

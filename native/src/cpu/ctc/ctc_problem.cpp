@@ -62,11 +62,7 @@ CtcProblem::CtcProblem(const Call& call, bool max_approx_)
     const char* op = call.name();
     std::copy_n(call.input(ctc::kLogits).stride, 2, logits_stride);
     check_blank(op, blank, classes);
-    if (target_rows != batch && target_rows != 1) {
-        invalid("%s: targets has %" PRId64 " rows, needed %" PRId64
-                ", or 1 with all sequences one after another",
-                op, target_rows, batch);
-    }
+    check_target_rows(op, target_rows, batch);
     if (has_star && star >= 0 && star < classes) {
         invalid("%s: star is the class %" PRId64 ", needed none of 0..%" PRId64, op, star,
                 classes - 1);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cinttypes>
-#include <cmath>
 
 #include "status.hpp"
 
@@ -23,32 +22,7 @@ int64_t frame_limit(const Call& call, Storage storage, int logits) {
     return call.size(logits, storage == Storage::kPacked ? 0 : 1);
 }
 
-void check_choice(const char* op, const char* name, int64_t value) {
-    if (value < 0 || value > 2) {
-        invalid("%s: %s is %" PRId64 ", needed 0, 1 or 2", op, name, value);
-    }
-}
-
-void check_number(const char* op, const char* name, double value, bool negative) {
-    if (!std::isfinite(value) || (!negative && value < 0)) {
-        invalid("%s: %s is %g, needed a finite number%s", op, name, value,
-                negative ? "" : ", 0 or more");
-    }
-}
-
 }  // namespace
-
-TransducerOptions::TransducerOptions(const Call& call)
-    : normalized(call.named("normalized", 0) != 0),
-      hat(call.named("hat", 0) != 0),
-      fastemit_scale(call.named("fastemit_scale", 0) != 0),
-      topology(static_cast<int64_t>(call.named("topology", kRegular))),
-      star(static_cast<int64_t>(call.named("star", kNoStar))),
-      fastemit(call.named("fastemit", 0)),
-      clamp(call.named("clamp", 0)),
-      delay_penalty(call.named("delay_penalty", 0)),
-      sigma(call.named("sigma", 0)),
-      star_weight(call.named("star_weight", 0)) {}
 
 TransducerProblem::TransducerProblem(const Call& call, Storage storage_, const TransducerInputs& at)
     : LatticeProblem(call, {at.logits, at.targets, 0, at.weight},
@@ -77,16 +51,6 @@ TransducerProblem::TransducerProblem(const Call& call, Storage storage_, const T
 }
 
 void TransducerProblem::check_options(const char* op) const {
-    check_choice(op, "topology", options.topology);
-    check_choice(op, "star", options.star);
-    check_number(op, "fastemit", options.fastemit, false);
-    check_number(op, "clamp", options.clamp, false);
-    check_number(op, "delay_penalty", options.delay_penalty, true);
-    check_number(op, "sigma", options.sigma, true);
-    check_number(op, "star_weight", options.star_weight, true);
-    if (options.hat && options.normalized) {
-        invalid("%s: hat makes log-probs of its own, so the logits cannot be normalized", op);
-    }
     if (options.hat && big_blanks != nullptr) {
         invalid("%s: hat has one blank, so it cannot go with big_blanks", op);
     }

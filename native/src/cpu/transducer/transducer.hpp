@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "problem.hpp"
+#include "transducer/transducer_options.hpp"
 
 namespace seqfront {
 
@@ -19,34 +20,11 @@ enum class Storage {
     kBand     // [batch, frames, band, classes]: row r of a frame is position start + r
 };
 
-enum Topology : int64_t {
-    kRegular,     // a label stays in its frame
-    kModified,    // a label goes to the next frame: one symbol per frame
-    kConstrained  // as kModified, and pays the blank that follows it in its frame
-};
-
-// Free rides of fixed weight (W-transducer): from (0, 0) to any (t, 0), and from any (t, S) to
-// (T - 1, S) or out of the lattice.
-enum Star : int64_t { kNoStar, kForceFinal, kAllowIgnore };
-
-// The columns of a cell. In `saved` these are the log-normaliser and log-probs; in the gradient the
-// factor of the softmax and the gradients of the special classes.
-enum Column : int { kRow, kBlankColumn, kLabelColumn, kFirstExtra };
-
 // An arc from (t, u) to (t + frames, u + labels).
 struct TransducerArc {
     int64_t frames, labels;
     int token;     // column of its class
     int duration;  // column of its duration (TDT), or 0
-};
-
-// The attributes of an op of the family, as far as it has them.
-struct TransducerOptions {
-    explicit TransducerOptions(const Call& call);
-
-    bool normalized, hat, fastemit_scale;
-    int64_t topology, star;
-    double fastemit, clamp, delay_penalty, sigma, star_weight;
 };
 
 // A sequence of a checked problem.

@@ -1,0 +1,219 @@
+// Rows of elements, shared out among the threads of a group: chunks of 16 bytes, and single
+// elements where a row does not begin or end with one.
+#ifndef SEQFRONT_CUDA_ROWS_HPP_
+#define SEQFRONT_CUDA_ROWS_HPP_
+
+#include <stdlib.h>
+
+#include "cuda/numbers.hpp"
+
+namespace seqfront {
+namespace cuda {
+
+constexpr int kRowThreads = 256;
+
+// How blocks share the rows.
+struct RowGroups {
+    bool wide;  // a row has a block, not a warp
+
+    static RowGroups of(int64_t classes) { return {classes > 1024}; }
+    Grid grid(int64_t rows) const {
+        const int64_t at_once = wide ? 1 : kRowThreads / kWarp;
+        return {(rows + at_once - 1) / at_once, 1, kRowThreads, 0};
+    }
+
+    SF_DEVICE int lanes() const { return wide ? kRowThreads : kWarp; }
+
+    // Calls body(first) for the first row of those that the block has at once.
+    template <class Block, class Body>
+    SF_DEVICE void each_first(const Block& block, int64_t rows, Body&& body) const {
+        const int64_t at_once = kRowThreads / lanes();
+        for (int64_t first = block.x() * at_once; first < rows;
+             first += block.count_x() * at_once) {
+            body(first);
+        }
+    }
+    SF_DEVICE int64_t row(int64_t first, int thread) const { return first + thread / lanes(); }
+    SF_DEVICE int lane(int thread) const { return thread % lanes(); }
+};
+
+// 16 bytes of elements, read and written at once.
+template <class T>
+class Chunk {
+  public:
+    static constexpr int kSize = 16 / static_cast<int>(sizeof(T));
+
+    static SF_DEVICE Chunk load(const T* from) {
+        Chunk chunk;
+#if defined(__CUDACC__)
+        chunk.words_ = *reinterpret_cast<const uint4*>(from);
+#else
+        check_aligned(from);
+        memcpy(&chunk.words_, from, sizeof(chunk.words_));
+#endif
+        return chunk;
+    }
+    SF_DEVICE void store(T* to) const {
+#if defined(__CUDACC__)
+        *reinterpret_cast<uint4*>(to) = words_;
+#else
+        check_aligned(to);
+        memcpy(to, &words_, sizeof(words_));
+#endif
+    }
+
+    SF_DEVICE void widen_to(LatticeType<T>* x) const {
+        T of[kSize];
+        memcpy(of, &words_, sizeof(of));
+        SF_UNROLL
+        for (int i = 0; i < kSize; ++i) x[i] = widened(of[i]);
+    }
+    static SF_DEVICE Chunk narrowed_from(const LatticeType<T>* x) {
+        T of[kSize];
+        SF_UNROLL
+        for (int i = 0; i < kSize; ++i) of[i] = narrowed<T>(x[i]);
+        Chunk chunk;
+        memcpy(&chunk.words_, of, sizeof(of));
+        return chunk;
+    }
+
+  private:
+#if defined(__CUDACC__)
+    uint4 words_;
+#else
+    static void check_aligned(const void* memory) {
+        if (reinterpret_cast<uintptr_t>(memory) % 16 != 0) abort();  // a GPU would fault
+    }
+    uint32_t words_[4];
+#endif
+};
+
+// How a row of `count` elements is cut: elements, chunks from `head` on, elements from `tail` on.
+struct RowCut {
+    int64_t head, chunks, tail;
+};
+
+template <class T>
+SF_DEVICE RowCut cut(const T* row, int64_t count) {
+    constexpr int64_t size = Chunk<T>::kSize;
+    const auto past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(row) / sizeof(T) % size);
+    const int64_t head = past == 0 ? 0 : size - past;
+    if (head >= count) return {count, 0, count};
+    const int64_t chunks = (count - head) / size;
+    return {head, chunks, head + chunks * size};
+}
+
+// The part of a row that thread `lane` of `lanes` has.
+template <class T>
+struct RowPart {
+    using L = LatticeType<T>;
+
+    const T* row;
+    int64_t count;
+    int lane, lanes;
+
+    // Calls body(x, first) for arrays x of elements first, first + 1, ...
+    template <class Body>
+    SF_DEVICE void read(Body&& body) const {
+        const RowCut at = cut(row, count);
+        each_single(at, [&](int64_t i) {
+            L x[1] = {widened(row[i])};
+            body(x, i);
+        });
+        for (int64_t i = lane; i < at.chunks; i += lanes) {
+            const int64_t first = at.head + i * Chunk<T>::kSize;
+            L x[Chunk<T>::kSize];
+            Chunk<T>::load(row + first).widen_to(x);
+            body(x, first);
+        }
+    }
+
+    // Writes what body(x, first) makes of the elements to a row that may be the same.
+    template <class Body>
+    SF_DEVICE void change(T* to, Body&& body) const {
+        RowCut at = cut(row, count);
+        if (cut(to, count).head != at.head) at = {count, 0, count};
+        each_single(at, [&](int64_t i) {
+            L x[1] = {widened(row[i])};
+            body(x, i);
+            to[i] = narrowed<T>(x[0]);
+        });
+        for (int64_t i = lane; i < at.chunks; i += lanes) {
+            const int64_t first = at.head + i * Chunk<T>::kSize;
+            L x[Chunk<T>::kSize];
+            Chunk<T>::load(row + first).widen_to(x);
+            body(x, first);
+            Chunk<T>::narrowed_from(x).store(to + first);
+        }
+    }
+
+    // Writes what body(x, first) makes of zeros.
+    template <class Body>
+    SF_DEVICE void write(T* to, Body&& body) const {
+        const RowCut at = cut(to, count);
+        each_single(at, [&](int64_t i) {
+            L x[1] = {0};
+            body(x, i);
+            to[i] = narrowed<T>(x[0]);
+        });
+        for (int64_t i = lane; i < at.chunks; i += lanes) {
+            const int64_t first = at.head + i * Chunk<T>::kSize;
+            L x[Chunk<T>::kSize] = {};
+            body(x, first);
+            Chunk<T>::narrowed_from(x).store(to + first);
+        }
+    }
+    SF_DEVICE void clear(T* to) const {
+        write(to, [](auto&, int64_t) {});
+    }
+
+  private:
+    template <class Body>
+    SF_DEVICE void each_single(const RowCut& at, Body&& body) const {
+        for (int64_t i = lane; i < at.head; i += lanes) body(i);
+        for (int64_t i = at.tail + lane; i < count; i += lanes) body(i);
+    }
+};
+
+// Puts a value in place of element `index`, if it is one of those from `first` on.
+template <class L, int N>
+SF_DEVICE void replace(L (&x)[N], int64_t first, int64_t index, L value) {
+    if (index < first || index >= first + N) return;
+    SF_UNROLL
+    for (int i = 0; i < N; ++i) x[i] = first + i == index ? value : x[i];
+}
+
+// log(sum(exp(x))) of what one thread has seen of a row, in one pass.
+template <class L>
+struct Normaliser {
+    L top = -infinity<L>();  // of the numbers; a NaN gets into the sum
+    L sum = 0;               // of exp(x - top)
+
+    template <int N>
+    SF_DEVICE void add(const L (&x)[N]) {
+        L most = x[0];
+        SF_UNROLL
+        for (int i = 1; i < N; ++i) most = maximum(most, x[i]);
+        if (most > top) {
+            sum *= exp(top - most);
+            top = most;
+        }
+        const L reference = reference_of(top);
+        SF_UNROLL
+        for (int i = 0; i < N; ++i) sum += exp(x[i] - reference);
+    }
+
+    static SF_DEVICE L reference_of(L top) { return top > -infinity<L>() ? top : 0; }
+};
+
+// log p of a logit, from the largest of its row and the log of what is left of the sum.
+template <class L>
+SF_DEVICE L log_prob(L logit, L top, L log_sum) {
+    if (log_sum == -infinity<L>()) return log_sum;  // all classes impossible
+    return (logit - top) - log_sum;
+}
+
+}  // namespace cuda
+}  // namespace seqfront
+
+#endif  // SEQFRONT_CUDA_ROWS_HPP_

@@ -1,0 +1,242 @@
+// RNN-T on a GPU, the rows: a warp for each, or a block where there are many classes.
+#ifndef SEQFRONT_CUDA_TRANSDUCER_RNNT_ROWS_HPP_
+#define SEQFRONT_CUDA_TRANSDUCER_RNNT_ROWS_HPP_
+
+#include "cuda/rows.hpp"
+#include "cuda/transducer/rnnt_problem.hpp"
+
+namespace seqfront {
+namespace cuda {
+
+template <class T>
+SF_DEVICE T* row_at(T* array, const int64_t* stride, const RnntRow& row) {
+    return array + row.sequence.index * stride[0] + row.t * stride[1] + row.u * stride[2];
+}
+
+// Reads the logits once: saves of each row its normaliser, and the log-probs that its arcs take.
+template <class T>
+struct RnntSaveRows {
+    using L = LatticeType<T>;
+    static constexpr int kMostThreads = kRowThreads;
+
+    struct Args {
+        RnntProblem problem;
+        RowGroups groups;
+        const T* logits;
+        int64_t stride[3];
+        L* saved;
+    };
+
+    template <class Block>
+    static SF_DEVICE void run(Block& block, const Args& args) {
+        const RowGroups& groups = args.groups;
+        const int64_t rows = args.problem.rows();
+        typename Block::template PerThread<Normaliser<L>> parts(block);
+        typename Block::template PerThread<L> top(block), sum(block);
+        groups.each_first(block, rows, [&](int64_t first) {
+            block.each([&](int thread) {
+                parts[thread] = {};
+                const int64_t i = groups.row(first, thread);
+                if (i < rows) parts[thread] = normaliser(args, i, groups.lane(thread));
+                top[thread] = parts[thread].top;
+            });
+            block.maximum(top, groups.wide);
+            block.each([&](int thread) {
+                const L reference = Normaliser<L>::reference_of(top[thread]);
+                sum[thread] = parts[thread].sum * exp(parts[thread].top - reference);
+                top[thread] = reference;
+            });
+            block.sum(sum, groups.wide);
+            block.each([&](int thread) {
+                const int64_t i = groups.row(first, thread);
+                if (i < rows && groups.lane(thread) == 0) {
+                    save(args, i, top[thread], log(sum[thread]));
+                }
+            });
+        });
+    }
+
+  private:
+    // Of the classes that this lane reads; with HAT, the blank is none of them.
+    static SF_DEVICE Normaliser<L> normaliser(const Args& args, int64_t i, int lane) {
+        const RnntProblem& p = args.problem;
+        const RnntRow row = row_of(p, i);
+        Normaliser<L> part;
+        if (!row.inside() || p.normalized) return part;
+        const T* const x = row_at(args.logits, args.stride, row);
+        const RowPart<T> mine = {x, p.classes, lane, args.groups.lanes()};
+        mine.read([&](auto& values, int64_t first) {
+            if (p.hat) replace(values, first, p.blank, -infinity<L>());
+            part.add(values);
+        });
+        return part;
+    }
+
+    static SF_DEVICE void save(const Args& args, int64_t i, L top, L log_sum) {
+        const RnntProblem& p = args.problem;
+        const RnntRow row = row_of(p, i);
+        if (!row.inside()) return;
+        if (p.normalized) top = log_sum = 0;
+        const RnntSequence& s = row.sequence;
+        const int64_t cells = s.cells();
+        const T* const x = row_at(args.logits, args.stride, row);
+        const L blank = widened(x[p.blank]);
+        L* const out = args.saved + p.first_cell(s) * kFirstExtra + row.cell();
+        out[kRow * cells] = top + log_sum;
+        out[kBlankColumn * cells] =
+            p.hat ? blank_logit(blank, top + log_sum) : log_prob(blank, top, log_sum);
+        out[kLabelColumn * cells] = label(p, row, x, top, log_sum);
+    }
+
+    static SF_DEVICE L label(const RnntProblem& p, const RnntRow& row, const T* x, L top,
+                             L log_sum) {
+        if (row.u == row.sequence.labels) return -infinity<L>();
+        const int64_t target = p.target(row.sequence, row.u);
+        return p.is_label(target) ? log_prob(L{widened(x[target])}, top, log_sum)
+                                  : not_a_number<L>();
+    }
+
+    // The logit, if the row is valid: a sigmoid would hide +inf, and what the labels have.
+    static SF_DEVICE L blank_logit(L logit, L normaliser) {
+        constexpr L limit = infinity<L>();
+        return logit < limit && normaliser < limit ? logit : not_a_number<L>();
+    }
+};
+
+// What the gradient of a row is: scale * softmax, but for two classes.
+template <class L>
+struct RnntRowGradient {
+    bool zero;
+    L scale, blank, label;
+};
+
+// Writes the gradient of the logits, perhaps over them.
+template <class T>
+struct RnntGradientRows {
+    using L = LatticeType<T>;
+    static constexpr int kMostThreads = kRowThreads;
+
+    struct Args {
+        RnntProblem problem;
+        RowGroups groups;
+        const T* logits;
+        T* grad;
+        int64_t stride[3], grad_stride[3];
+        const L* saved;
+        const Probability<L>* alpha;
+        const Probability<L>* beta;
+        const RnntLikelihood<L>* likelihood;  // [batch]
+        const L* grad_loss;                   // [batch]
+    };
+
+    template <class Block>
+    static SF_DEVICE void run(Block& block, const Args& args) {
+        const RowGroups& groups = args.groups;
+        const int64_t rows = args.problem.rows();
+        groups.each_first(block, rows, [&](int64_t first) {
+            block.each([&](int thread) {
+                const int64_t i = groups.row(first, thread);
+                if (i < rows) write(args, row_of(args.problem, i), groups.lane(thread));
+            });
+        });
+    }
+
+  private:
+    static SF_DEVICE void write(const Args& args, const RnntRow& row, int lane) {
+        const RnntProblem& p = args.problem;
+        T* const to = row_at(args.grad, args.grad_stride, row);
+        const RowPart<T> part = {row_at(args.logits, args.stride, row), p.classes, lane,
+                                 args.groups.lanes()};
+        const RnntRowGradient<L> gradient = gradient_of(args, row);
+        if (gradient.zero) return part.clear(to);
+        const int64_t target =
+            row.u < row.sequence.labels ? p.target(row.sequence, row.u) : p.blank;
+        const L label = row.u < row.sequence.labels ? gradient.label : gradient.blank;
+        if (gradient.scale == 0) {
+            part.write(to, [&](auto& x, int64_t first) {
+                replace(x, first, target, label);
+                replace(x, first, p.blank, gradient.blank);
+            });
+            return;
+        }
+        const L normaliser = args.saved[p.first_cell(row.sequence) * kFirstExtra + row.cell()];
+        const L limit = p.clamp > 0 ? static_cast<L>(p.clamp) : infinity<L>();
+        const L factor = p.clamp > 0 ? args.grad_loss[row.sequence.index] : L{1};
+        part.change(to, [&](auto& x, int64_t first) {
+            for (L& value : x) {
+                const L wanted = gradient.scale * exp(value - normaliser);
+                value = (wanted > limit ? limit : wanted) * factor;
+            }
+            replace(x, first, target, label);
+            replace(x, first, p.blank, gradient.blank);
+        });
+    }
+
+    static SF_DEVICE RnntRowGradient<L> gradient_of(const Args& args, const RnntRow& row) {
+        const int64_t b = row.sequence.index;
+        const L upstream = args.grad_loss[b];
+        if (!row.inside() || upstream == 0) return {true, 0, 0, 0};
+        const RnntLikelihood<L>& likelihood = args.likelihood[b];
+        const bool feasible = likelihood.value.exponent != -infinity<L>();
+        if (likelihood.valid && !feasible) return {true, 0, 0, 0};
+        if (!likelihood.valid || upstream != upstream) {
+            const L nan = not_a_number<L>();
+            return {false, args.problem.normalized ? L{0} : nan, nan, nan};
+        }
+        return columns(args, row, likelihood.value, upstream);
+    }
+
+    // The posteriors of the two arcs that leave cell (t, u), with what FastEmit adds.
+    static SF_DEVICE RnntArcs<L> posteriors(const Args& args, const RnntSequence& s, int64_t t,
+                                            int64_t u, const Probability<L>& likelihood) {
+        const RnntProblem& p = args.problem;
+        const int64_t cell = s.cell(t, u), after = s.begin(t + 1 + s.skew * u) + u;
+        const RnntArcs<L> arcs = weighed(p, s, t, u, saved_at(p, s, args.saved, cell, u));
+        Probability<L> alpha = args.alpha[p.first_cell(s) + cell];
+        alpha.mantissa *= 1 / likelihood.mantissa;
+        const auto posterior = [&](L arc, const Probability<L>& beta) {
+            return minimum(relative_to(likelihood.exponent, alpha * (probability(arc) * beta)),
+                           L{1});
+        };
+        // Beta of where an arc leads; beyond the last frame there is only the end.
+        const auto beta = [&](int64_t labels, bool leaves) {
+            if (!leaves) return args.beta[p.first_cell(s) + after + labels];
+            return u + labels == s.labels ? certain<L>() : impossible<L>();
+        };
+        const bool last = t == s.frames - 1;
+        RnntArcs<L> of = {posterior(arcs.blank, beta(0, last)), 0};
+        if (u < s.labels) of.label = posterior(arcs.label, beta(1, last && s.skew == 0));
+        of.label *= static_cast<L>(1 + p.fastemit);
+        return of;
+    }
+
+    static SF_DEVICE RnntRowGradient<L> columns(const Args& args, const RnntRow& row,
+                                                const Probability<L>& likelihood, L upstream) {
+        const RnntProblem& p = args.problem;
+        const RnntSequence& s = row.sequence;
+        RnntArcs<L> posterior = posteriors(args, s, row.t, row.u, likelihood);
+        if (p.pays_next_blank && row.u > 0) {
+            posterior.blank += posteriors(args, s, row.t, row.u - 1, likelihood).label;
+        }
+        const L occupancy = posterior.blank + posterior.label;
+        if (occupancy == 0) return {true, 0, 0, 0};
+        const RnntSaved<L> saved = saved_at(p, s, args.saved, row.cell(), row.u);
+        const L softmax = p.normalized ? 0 : p.hat ? posterior.label : occupancy;
+        const L blank_softmax = p.normalized ? 0 : occupancy;
+        const L blank = p.hat ? 1 / (1 + exp(-saved.blank)) : exp(saved.blank);
+        return {false, p.clamp > 0 ? softmax : softmax * upstream,
+                clamped(p, fused(blank_softmax, blank, -posterior.blank)) * upstream,
+                clamped(p, fused(softmax, exp(saved.label), -posterior.label)) * upstream};
+    }
+
+    static SF_DEVICE L clamped(const RnntProblem& p, L value) {
+        if (!(p.clamp > 0)) return value;
+        const L limit = static_cast<L>(p.clamp);
+        return minimum(maximum(value, -limit), limit);
+    }
+};
+
+}  // namespace cuda
+}  // namespace seqfront
+
+#endif  // SEQFRONT_CUDA_TRANSDUCER_RNNT_ROWS_HPP_
