@@ -14,7 +14,8 @@ from seqfront.ops.nested import nested_map, nested_where
 from seqfront.search import history
 from seqfront.search.alignment_loop import AlignmentLoop
 from seqfront.search.alignment_part import HELD, AlignmentBeamState, Part
-from seqfront.search.alignment_step import Aligned, AlignmentStep
+from seqfront.search.alignment_pool import Aligned, Limits
+from seqfront.search.alignment_step import AlignmentStep
 from seqfront.search.calls import Calls
 from seqfront.search.hypotheses import Hypotheses
 from seqfront.search.outlook import Known, Models
@@ -106,9 +107,7 @@ class AlignmentBeam(Search[AlignmentBeamState]):
             raise errors.unknown_choice(_OP, "recombine", recombine, _RECOMBINE)  # pyright: ignore[reportArgumentType]
         self.beam_dim, self.label_dim = Dim("beam", beam), Dim("label")
         models = Models(self.transducer, self.fusion, self.beam_dim, temperature, blank_penalty)
-        step = AlignmentStep(
-            models, max_symbols=max_symbols, max_labels=max_labels, recombine=recombine
-        )
+        step = AlignmentStep(models, Limits(beam, max_symbols, max_labels, recombine))
         self._loop = AlignmentLoop(step)
 
     @property

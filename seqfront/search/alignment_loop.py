@@ -83,9 +83,9 @@ class AlignmentLoop:
     def _most(self, span: Span) -> Size:
         """Steps that a hypothesis can do with the frames at hand."""
         frames = span.frames.size(span.frame_dim)
-        if self.step.max_labels is not None:
-            return frames + self.step.max_labels
-        return frames * ((self.step.max_symbols or 0) + 1)
+        if self.step.limits.max_labels is not None:
+            return frames + self.step.limits.max_labels
+        return frames * ((self.step.limits.max_symbols or 0) + 1)
 
     def _table(self, now: Running, steps: Size) -> Step:
         model = now.paths.model

@@ -16,7 +16,8 @@ from seqfront.ops.positions import never_empty
 from seqfront.ops.slicing import slice
 from seqfront.search import history
 from seqfront.search.alignment_loop import AlignmentLoop
-from seqfront.search.alignment_step import Aligned, Complete, Running, Span
+from seqfront.search.alignment_pool import Aligned
+from seqfront.search.alignment_step import Complete, Running, Span
 from seqfront.search.history import Said, Step
 from seqfront.search.hypotheses import Hypotheses
 from seqfront.search.outlook import Known

@@ -9,37 +9,18 @@ to fall, a beam would always choose the wrong one.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.lengths import FULL
 from seqfront.ops.index import gather
 from seqfront.ops.nested import nested_concat, nested_gather, nested_map, nested_where
+from seqfront.search.alignment_pool import Aligned, Growth, Limits, Pool, gathered, total_of
 from seqfront.search.history import Step, node_of
 from seqfront.search.outlook import Known, Models, Outlook
-from seqfront.search.recombination import Recombine, merged, next_key
 from seqfront.search.scorer import FusionState
 from seqfront.tensor import Tensor
-
-
-class Aligned(NamedTuple):
-    """Label sequences and where they are, over [batch..., beam]; raw within a step."""
-
-    node: Any
-    """int32: where in the history it ends."""
-    key: Any
-    """int64: of its labels."""
-    count: Any
-    """int32: how many labels."""
-    model: Any
-    """Log-probability, all alignments together; -inf: there is no such hypothesis."""
-    path: Any
-    """Log-probability of the best alignment, which the history is of."""
-    at: Any
-    """int32: the next frame, counted from the stream's first."""
-    symbols: Any
-    """int32: labels at that frame so far; 0 always, if their number is free."""
 
 
 class Complete(NamedTuple):
@@ -73,47 +54,21 @@ class Span(NamedTuple):
     """bool [batch..., 1]: there will be no others."""
 
 
-class _Pool(NamedTuple):
-    """What a step makes of hypotheses, over [batch..., 2 beam]: first each with the blank, then the
-    best labels after them."""
-
-    paths: Aligned
-    fused: Raw
-    """Of the scorers, weighted; None without scorers."""
-    source: Raw
-    """int32: which hypothesis each grew from."""
-    label: Raw
-    """int32; of blanks it means nothing."""
-    log_prob: Raw
-    """Of the label."""
-
-
 class AlignmentStep:
     """What a step does to the beam.
 
     Args:
         models: What is asked for scores.
-        max_symbols: Most labels at a frame; None: any number.
-        max_labels: Most labels of a stream; None: any number.
-        recombine: How scores of the same labels meet.
+        limits: What bounds the search.
     """
 
-    def __init__(
-        self,
-        models: Models,
-        *,
-        max_symbols: int | None,
-        max_labels: int | None,
-        recombine: Recombine,
-    ) -> None:
+    def __init__(self, models: Models, limits: Limits) -> None:
         self.models = models
+        self.limits = limits
         self.beam_dim = models.beam_dim
-        self.width = models.beam_dim.size or 0
-        self.max_symbols = max_symbols
-        self.max_labels = max_labels
-        self.recombine: Recombine = recombine
-        self._sides = Dim("before", self.width), Dim("new", self.width)
-        self._both = Dim("both", 2 * self.width)
+        self.width = limits.beam
+        self.side_dims = Dim("before", self.width), Dim("new", self.width)
+        self.both_dim = Dim("both", 2 * self.width)
 
     def goes_on(self, now: Running, span: Span) -> Raw:
         """bool [batch..., 1]: where there is another step to do.
@@ -134,9 +89,9 @@ class AlignmentStep:
         if not self.models.fusion:
             score = now.complete.score.raw_in(dims)
             worst = backend.slice(score, axis, self.width - 1, self.width)
-            together = backend.logsumexp(model, (axis,), True) if self.recombine == "sum" else (
-                backend.reduce("max", model, (axis,), True)
-            )  # fmt: skip
+            together = backend.reduce("max", model, (axis,), True)
+            if self.limits.recombine == "sum":
+                together = backend.logsumexp(model, (axis,), True)
             on = backend.binary("and", on, backend.binary("lt", worst, together))
         return backend.binary("and", on, backend.reduce("any", alive, (axis,), True))
 
@@ -168,34 +123,34 @@ class _Move:
     def __call__(self, step: Tensor | int) -> tuple[Running, Step]:
         backend = self.backend
         outlook = self.step.models.look(self.now.known, self._frame(), self.dtype)
-        pool = self._merged(self._pool(outlook))
-        total = self._total(pool.paths.model, pool.fused)
+        limits, width = self.step.limits, self.step.models.width
+        pool = Growth(backend, limits, self.paths, self._fused(), outlook, width).all()
         ends = backend.binary("ge", pool.paths.at, self.span.end)
         ends = backend.binary("and", ends, self.span.is_last)
         complete = self._complete(pool, ends)
+        total = total_of(backend, pool.paths.model, pool.fused)
         values, places = backend.top_k(backend.where(ends, -math.inf, total), self.step.width)
-        chosen = _Pool(*[_gathered(backend, x, places, self.axis) for x in pool])
         there = backend.binary("gt", values, -math.inf)
         has_label = backend.binary("and", backend.binary("ge", places, self.step.width), there)
         has_label = backend.binary("and", has_label, self.goes)
-        node = node_of(step, self.step.beam_dim, like=self.now.paths.model).raw
-        paths = chosen.paths._replace(
-            node=backend.where(has_label, node, chosen.paths.node),
-            model=backend.where(
-                backend.binary("gt", values, -math.inf), chosen.paths.model, -math.inf
-            ),
-        )
+        chosen = gathered(backend, pool, places)
         known = self._known(chosen, outlook, has_label)
+        paths, written = self._written(chosen, there, has_label, step)
         after = Running(Aligned(*map(self._named, paths)), known, complete)
-        start = chosen.paths.at
-        written = (
-            chosen.paths.node,
-            chosen.label,
-            chosen.log_prob,
-            start,
-            backend.binary("add", start, 1),
-        )
         return self._of_those_that_go(after), Step(*map(self._named, written))
+
+    def _written(
+        self, chosen: Pool, there: Raw, has_label: Raw, step: Tensor | int
+    ) -> tuple[Aligned, tuple[Raw, ...]]:
+        """Paths with their new nodes, and what is written down of those."""
+        backend, paths = self.backend, chosen.paths
+        node = node_of(step, self.step.beam_dim, like=self.now.paths.model).raw
+        after = paths._replace(
+            node=backend.where(has_label, node, paths.node),
+            model=backend.where(there, paths.model, -math.inf),
+        )
+        end = backend.binary("add", paths.at, 1)
+        return after, (paths.node, chosen.label, chosen.log_prob, paths.at, end)
 
     def _frame(self) -> Tensor:
         """[batch..., beam, in]: the frame that each hypothesis is at."""
@@ -206,23 +161,6 @@ class _Move:
         frames = self.span.frames.with_lengths(FULL)
         return gather(frames, indices=self._named(place), axis=self.span.frame_dim)
 
-    # -- what may come next -----------------------------------------------------------------------
-
-    def _pool(self, outlook: Outlook) -> _Pool:
-        backend, paths = self.backend, self.paths
-        fused = self._fused()
-        blank = paths._replace(
-            model=backend.binary("add", paths.model, outlook.blank),
-            path=backend.binary("add", paths.path, outlook.blank),
-            at=backend.binary("add", paths.at, 1),
-            symbols=backend.binary("mul", paths.symbols, 0),
-        )
-        labels = self._labels(outlook, fused)
-        own = backend.arange(self.step.width, "int32", self.now.paths.model.device)
-        own = backend.broadcast_to(own, backend.shape(paths.node))
-        zero = backend.binary("mul", blank.model, 0.0)
-        return self._joined(_Pool(blank, fused, own, own, zero), labels)
-
     def _fused(self) -> Raw:
         fusion = self.step.models.fusion
         if not fusion:
@@ -230,72 +168,7 @@ class _Move:
         total = fusion.total(list(self.now.known.fusion.scores.values()))
         return self.backend.cast(total.raw_in(self.dims), self.dtype)
 
-    def _labels(self, outlook: Outlook, fused: Raw) -> _Pool:
-        """The best labels after hypotheses."""
-        backend, axis, paths = self.backend, self.axis, self.paths
-        width = self.step.models.width
-        lead = backend.shape(paths.node)[:axis]
-
-        def flat(x: Raw) -> Raw:
-            return backend.reshape(x, (*lead, self.step.width * width))
-
-        score = self._total(self._open(), fused)
-        grown = flat(backend.binary("add", backend.expand_dims(score, (axis + 1,)), outlook.scores))
-        values, at = backend.top_k(grown, self.step.width)
-        source = backend.cast(backend.binary("floor_div", at, width), "int32")
-        label = backend.gather(flat(outlook.labels), at, axis, axis)
-        log_prob = backend.gather(flat(outlook.log_probs), at, axis, axis)
-        there = backend.binary("gt", values, -math.inf)
-        before = Aligned(*[backend.gather(x, source, axis, axis) for x in paths])
-
-        def longer(x: Raw) -> Raw:
-            return backend.where(there, backend.binary("add", x, log_prob), -math.inf)
-
-        after = before._replace(
-            key=next_key(backend, before.key, label),
-            count=backend.binary("add", before.count, 1),
-            model=longer(before.model),
-            path=longer(before.path),
-            symbols=backend.binary("add", before.symbols, int(self.step.max_symbols is not None)),
-        )
-        if fused is not None:
-            added = backend.binary("sub", values, after.model)
-            fused = backend.where(there, added, 0.0)
-        return _Pool(after, fused, source, label, log_prob)
-
-    def _open(self) -> Raw:
-        """Scores of the hypotheses that may have a label more."""
-        backend, score = self.backend, self.paths.model
-        for count, most in (
-            (self.paths.symbols, self.step.max_symbols),
-            (self.paths.count, self.step.max_labels),
-        ):
-            if most is not None:
-                score = backend.where(backend.binary("lt", count, most), score, -math.inf)
-        return score
-
-    def _joined(self, a: _Pool, b: _Pool) -> _Pool:
-        backend, axis = self.backend, self.axis
-        pairs = zip(a.paths, b.paths, strict=True)
-        paths = Aligned(*[backend.concat(pair, axis) for pair in pairs])
-        rest = [x if x is None else backend.concat((x, y), axis)
-                for x, y in zip(a[1:], b[1:], strict=True)]  # fmt: skip
-        return _Pool(paths, *rest)
-
-    def _merged(self, pool: _Pool) -> _Pool:
-        """Equal labels with the same outlook become one."""
-        paths, key = pool.paths, pool.paths.key
-        if self.step.max_symbols is not None:
-            key = next_key(self.backend, key, paths.symbols)
-        found = merged(self.backend, key, paths.count, paths.model, self.step.recombine, paths.path)
-        return pool._replace(paths=paths._replace(model=found.score))
-
-    def _total(self, model: Raw, fused: Raw) -> Raw:
-        return model if fused is None else self.backend.binary("add", model, fused)
-
-    # -- what becomes of it -----------------------------------------------------------------------
-
-    def _complete(self, pool: _Pool, ends: Raw) -> Complete:
+    def _complete(self, pool: Pool, ends: Raw) -> Complete:
         """The best of those that were complete and those that are now, all of them blanks."""
         backend, axis, before = self.backend, self.axis, self.now.complete
         if not backend.is_tracing() and not backend.to_numpy(ends).any():
@@ -305,7 +178,7 @@ class _Move:
         score = blanks.model
         if fusion:
             total = fusion.total(list(fusion.end(self.now.known.fusion).values()))
-            score = self._total(score, backend.cast(total.raw_in(self.dims), self.dtype))
+            score = total_of(backend, score, backend.cast(total.raw_in(self.dims), self.dtype))
         score = backend.where(backend.slice(ends, axis, 0, width), score, -math.inf)
         whole = backend.concat((before.score.raw_in(self.dims), score), axis)
         values, places = backend.top_k(whole, width)
@@ -315,8 +188,8 @@ class _Move:
         return Complete(self._named(values), paths, self._fusion_at(places))
 
     def _fusion_at(self, places: Raw) -> FusionState:
-        old, new = self.step._sides  # pyright: ignore[reportPrivateUsage]
-        both, beam = self.step._both, self.step.beam_dim  # pyright: ignore[reportPrivateUsage]
+        old, new = self.step.side_dims
+        both, beam = self.step.both_dim, self.step.beam_dim
 
         def renamed(state: FusionState, dim: Dim) -> FusionState:
             def one(x: Tensor) -> Tensor:
@@ -331,7 +204,7 @@ class _Move:
         )
         return nested_gather(whole, indices=self._named(places).labels_of(both), axis=both)
 
-    def _known(self, chosen: _Pool, outlook: Outlook, has_label: Raw) -> Known:
+    def _known(self, chosen: Pool, outlook: Outlook, has_label: Raw) -> Known:
         """What models know of the chosen ones; the prediction network runs if there is a label."""
         beam, known = self.step.beam_dim, self.now.known
         source = self._named(chosen.source).labels_of(beam)
@@ -355,9 +228,3 @@ class _Move:
 
     def _named(self, raw: Raw) -> Tensor:
         return Tensor(raw, self.dims, backend=self.backend)
-
-
-def _gathered(backend: Backend, x: Any, places: Raw, axis: int) -> Any:
-    if isinstance(x, Aligned):
-        return Aligned(*[backend.gather(part, places, axis, axis) for part in x])
-    return None if x is None else backend.gather(x, places, axis, axis)

@@ -44,6 +44,8 @@ from cases import (
     search_transducer,
     search_synchronous,
     search_ctc,
+    search_synchronous,
+    search_transducer,
     selecting,
     spatial,
     streaming,
@@ -104,6 +106,8 @@ MODULES = (
     search_transducer,
     search_synchronous,
     search_ctc,
+    search_synchronous,
+    search_transducer,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
