@@ -39,7 +39,7 @@ class CtcGreedyState(NamedTuple):
 
 
 class CtcGreedy:
-    """Best path decoding of CTC.
+    """Best path decoding of CTC. No gradient flows through it.
 
         search = sf.search.CtcGreedy(classes=vocab, blank_index=0)
         transcript, _ = search(logits, axis=frames)
@@ -92,7 +92,7 @@ class CtcGreedy:
             DimError: Dims do not fit.
             DTypeError: The logits are no floats.
         """
-        batch = self._classes.batch_of(encoded, axis)
+        encoded, batch = self._classes.read(encoded, axis)
         backend, shape = encoded.backend, [encoded.size(dim) for dim in batch]
         before = state or self.initial_state(batch, like=encoded)
         ended = flags("CtcGreedy", "is_last", is_last, batch, like=encoded)

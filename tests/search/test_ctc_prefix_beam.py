@@ -172,6 +172,15 @@ def test_dtypes(dtype: str) -> None:
     _same(nbest(native), nbest(composed), tolerance=2e-5)
 
 
+def test_what_has_gradients() -> None:
+    encoded = wrapped(logits_of(2, LENGTHS, 3), LENGTHS, small, "torch")
+    encoded.raw.requires_grad_(True)
+    for kind in IMPLEMENTATIONS:
+        found, state = _search(kind, small, blank_index=0, beam=3)(encoded, axis=time)
+        assert not found.score.raw.requires_grad
+        assert not state.run.raw.requires_grad
+
+
 def test_any_batch_dims() -> None:
     group = sf.Dim("group")
     x = logits_of(3, [4] * 6, 3).reshape(2, 3, 4, 3)
