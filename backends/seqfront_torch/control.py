@@ -57,7 +57,7 @@ class Control:
             flat = traced_while_loop(
                 lambda *xs: condition(unflatten(state, xs)),
                 lambda *xs: tuple(leaves(_cloned(body(unflatten(state, xs))))),
-                tuple(leaves(state)),
+                tuple(leaves(_cloned(state))),  # PyTorch refuses one tensor in two places
             )
             return unflatten(state, flat)
         while condition(state):

@@ -16,11 +16,13 @@ has ended goes to a set of its own, as wide as the beam, and takes no place of o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from seqfront import align, errors
+from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.ops.control import while_loop
+from seqfront.ops.nested import nested_map
 from seqfront.search.hypotheses import Hypotheses
 from seqfront.search.label_beam_run import OP, Run
 from seqfront.search.language_model import class_index
@@ -39,6 +41,8 @@ class LabelBeam:
     A hypothesis is dropped once it cannot get among the best `beam` finished ones any more, as far
     as the `bounds` of scorers tell: log-probabilities with positive weights never rise. When all
     are dropped, an utterance is done, and when all are done, the loop ends; in graphs, too.
+
+    Nothing here has a gradient: to train on hypotheses, score their labels again.
 
     Args:
         classes: Of the scorers; static.
@@ -122,9 +126,29 @@ class LabelBeam:
         align.check(OP, like, *[dim for dim in batch if dim.size is None], name="like")
         batch = align.distinct(OP, tuple(batch))
         run = Run(self, fusion, batch, like, max_labels)
-        state = while_loop(run.goes_on, run.step, run.start())
-        return run.hypotheses(state)
+        return _without_gradient(
+            like.backend,
+            lambda: run.hypotheses(while_loop(run.goes_on, run.step, run.start())),
+        )
 
+
+
+def _without_gradient(backend: Backend, search: Callable[[], Hypotheses]) -> Hypotheses:
+    """What a search gives, and nothing recorded."""
+    found: list[Hypotheses] = []
+
+    def run() -> list[Raw]:
+        found.append(search())
+        raws: list[Raw] = []
+        nested_map(lambda x: raws.append(x.raw), found[0])
+        return raws
+
+    raws = iter(backend.no_grad(run))
+
+    def cut_off(x: Tensor) -> Tensor:
+        return Tensor(next(raws), x.dims, x.lengths_table, x.sparse_dim, backend=backend)
+
+    return nested_map(cut_off, found[0])
 
 
 def _at_least(name: str, value: object, least: int) -> None:
