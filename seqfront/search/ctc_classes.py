@@ -50,12 +50,21 @@ class CtcClasses:
 
         What is no log-probability (NaN, +inf) is impossible.
         """
+        return possible(self.unchecked(logits, normalized, temperature))
+
+    def unchecked(self, logits: Tensor, normalized: bool, temperature: float = 1.0) -> Tensor:
+        """The same, where NaN may be: of logits, in all classes of a frame or in none."""
         x = cast(logits, lattice_dtype(logits.dtype))
         if temperature != 1.0:
             x = x / temperature
         if not normalized or temperature != 1.0:
-            x = log_softmax(x, axis=self.dim)
-        return elementwise.where(x < math.inf, x, -math.inf)
+            return log_softmax(x, axis=self.dim)
+        return possible(x)
+
+
+def possible(log_probs: Tensor) -> Tensor:
+    """-inf for what is no log-probability."""
+    return elementwise.where(log_probs < math.inf, log_probs, -math.inf)
 
 
 def flags(
