@@ -132,7 +132,6 @@ class LabelBeam:
         )
 
 
-
 def _without_gradient(backend: Backend, search: Callable[[], Hypotheses]) -> Hypotheses:
     """What a search gives, and nothing recorded."""
     found: list[Hypotheses] = []

@@ -52,7 +52,11 @@ def _searches() -> set[str]:
         f"search.{name}"
         for name, value in vars(sf.search).items()
         if inspect.isfunction(value)
-        or (inspect.isclass(value) and not issubclass(value, tuple) and not inspect.isabstract(value))
+        or (
+            inspect.isclass(value)
+            and not issubclass(value, tuple)
+            and not inspect.isabstract(value)
+        )
     }
 
 

@@ -82,7 +82,9 @@ def part(name: str, models: Models, x: np.ndarray) -> Part:
     source = models.decoder.project(sf.wrap(x, (time, feature)), time)
 
     def given(labels: Labels, ends: bool) -> float:
-        so_far = sf.wrap([BLANK if name == "internal" else START, *labels], (place,), sparse_dim=vocab)
+        so_far = sf.wrap(
+            [BLANK if name == "internal" else START, *labels], (place,), sparse_dim=vocab
+        )
         if name == "internal":
             features = models.predict(so_far, axis=place)[0]
             found = models.join(sf.zeros((joint,), like=features), features).numpy(place, vocab)
@@ -99,7 +101,9 @@ def part(name: str, models: Models, x: np.ndarray) -> Part:
 
 def _ctc(x: np.ndarray, labels: Labels, ends: bool) -> float:
     sums = label_search.ctc(log_softmax(2.0 * x), BLANK)
-    all_of_them = [p for s, p in sums.items() if s == labels or not ends and s[: len(labels)] == labels]
+    all_of_them = [
+        p for s, p in sums.items() if s == labels or not ends and s[: len(labels)] == labels
+    ]
     return math.log(sum(all_of_them)) if all_of_them else -math.inf
 
 
