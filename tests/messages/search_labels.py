@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (texts are as long as they are)
 """Messages of label-synchronous search and its scorers."""
 
 from __future__ import annotations

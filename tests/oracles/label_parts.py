@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+import seqfront as sf
 from oracles import label_search
 from oracles.label_search import Labels, Part
 from oracles.lattices import log_softmax
-
-import seqfront as sf
 from seqfront import backends
 
 batch, time, place = sf.Dim("batch"), sf.Dim("time"), sf.Dim("place")
@@ -102,7 +102,7 @@ def part(name: str, models: Models, x: np.ndarray) -> Part:
 def _ctc(x: np.ndarray, labels: Labels, ends: bool) -> float:
     sums = label_search.ctc(log_softmax(2.0 * x), BLANK)
     all_of_them = [
-        p for s, p in sums.items() if s == labels or not ends and s[: len(labels)] == labels
+        p for s, p in sums.items() if s == labels or (not ends and s[: len(labels)] == labels)
     ]
     return math.log(sum(all_of_them)) if all_of_them else -math.inf
 

@@ -11,7 +11,17 @@ import pytest
 from frameworks import INSTALLED
 from oracles import label_search
 from oracles.label_parts import (
-    BLANK, END, LABELS, LENGTHS, START, Models, batch, encoded, parts, scorer, vocab,
+    BLANK,
+    END,
+    LABELS,
+    LENGTHS,
+    START,
+    Models,
+    batch,
+    encoded,
+    parts,
+    scorer,
+    vocab,
 )  # fmt: skip
 
 import seqfront as sf
