@@ -4,7 +4,9 @@ from seqfront.search.alignment_beam import AlignmentBeam as AlignmentBeam
 from seqfront.search.alignment_part import AlignmentBeamState as AlignmentBeamState
 from seqfront.search.attention_decoder import AttentionDecoder as AttentionDecoder
 from seqfront.search.calls import Calls as Calls
+from seqfront.search.ctc_beam_state import CtcBeamState as CtcBeamState
 from seqfront.search.ctc_greedy import CtcGreedy as CtcGreedy
+from seqfront.search.ctc_greedy import CtcGreedyState as CtcGreedyState
 from seqfront.search.ctc_prefix_beam import CtcPrefixBeam as CtcPrefixBeam
 from seqfront.search.ctc_prefix_scorer import CtcPrefixScorer as CtcPrefixScorer
 from seqfront.search.greedy import TransducerGreedy as TransducerGreedy

@@ -31,7 +31,7 @@ class AttentionDecoder(LanguageModel):
     Example:
         >>> import seqfront as sf
         >>> vocab, feature, inner = sf.Dim("vocab", 7), sf.Dim("feature", 8), sf.Dim("inner", 16)
-        >>> batch, time, beam = sf.Dim("batch", 2), sf.Dim("time"), sf.Dim("beam", 4)
+        >>> batch, time = sf.Dim("batch", 2), sf.Dim("time")
         >>> decoder = sf.models.TransformerDecoder(
         ...     vocab, feature, layers=1, heads=2, inner=inner, source_dim=feature)
         >>> encoded = sf.wrap([[[0.5] * 8] * 3] * 2, (batch, time, feature), lengths={time: [3, 2]})
@@ -39,7 +39,7 @@ class AttentionDecoder(LanguageModel):
         ...     decoder, encoded, time, start_index=0, end_index=0)
         >>> search = sf.search.LabelBeam(classes=vocab, end_index=0, beam=4, max_labels=5)
         >>> search({"attention": (scorer, 1.0)}, (batch,), like=encoded).score
-        float32[batch≤2, beam:4] numpy:cpu
+        float32[batch:2, beam:4] numpy:cpu
     """
 
     def __init__(

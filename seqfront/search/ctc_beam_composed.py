@@ -15,8 +15,9 @@ from seqfront.ops.index import gather
 from seqfront.ops.positions import positions
 from seqfront.ops.scanning import scan
 from seqfront.search.ctc_beam_state import CtcBeamState
-from seqfront.search.ctc_frame import CtcFrame, CtcPaths, Merge, Tokens, keys_of
+from seqfront.search.ctc_frame import CtcFrame, CtcPaths, Merge, Tokens
 from seqfront.search.history import Said, Step, read_back
+from seqfront.search.recombination import keys_of
 from seqfront.search.scorer import Fusion, FusionState
 from seqfront.tensor import Tensor
 

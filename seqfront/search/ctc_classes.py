@@ -10,6 +10,7 @@ from seqfront.dim import Dim
 from seqfront.native import lattice_dtype
 from seqfront.ops import create, elementwise
 from seqfront.ops.dtype import cast
+from seqfront.ops.gradient import stop_gradient
 from seqfront.ops.softmax import log_softmax
 from seqfront.tensor import Tensor
 
@@ -36,24 +37,34 @@ class CtcClasses:
         self.size = size
         self.blank = blank_index % size
 
-    def batch_of(self, encoded: Tensor, axis: Dim) -> tuple[Dim, ...]:
-        """The dims of the streams, once the logits are such."""
+    def read(self, encoded: Tensor, axis: Dim) -> tuple[Tensor, tuple[Dim, ...]]:
+        """What came in, without gradients, and the dims of the streams."""
         align.check(self.op, encoded, axis, self.dim, name="encoded")
         if not dtypes.is_float(encoded.dtype):
             raise errors.wrong_dtype(self.op, "encoded", encoded, "floating point")
-        return tuple([dim for dim in encoded.dims if dim not in (axis, self.dim)])
+        batch = tuple([dim for dim in encoded.dims if dim not in (axis, self.dim)])
+        return stop_gradient(encoded), batch
 
     def log_probs(self, logits: Tensor, normalized: bool, temperature: float = 1.0) -> Tensor:
         """Of the same dims; float64 of float64, else float32.
 
         What is no log-probability (NaN, +inf) is impossible.
         """
+        return possible(self.unchecked(logits, normalized, temperature))
+
+    def unchecked(self, logits: Tensor, normalized: bool, temperature: float = 1.0) -> Tensor:
+        """The same, where NaN may be: of logits, in all classes of a frame or in none."""
         x = cast(logits, lattice_dtype(logits.dtype))
         if temperature != 1.0:
             x = x / temperature
         if not normalized or temperature != 1.0:
-            x = log_softmax(x, axis=self.dim)
-        return elementwise.where(x < math.inf, x, -math.inf)
+            return log_softmax(x, axis=self.dim)
+        return possible(x)
+
+
+def possible(log_probs: Tensor) -> Tensor:
+    """-inf for what is no log-probability."""
+    return elementwise.where(log_probs < math.inf, log_probs, -math.inf)
 
 
 def flags(

@@ -16,14 +16,12 @@ import math
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from seqfront.backend import Backend, Raw, Size
+from seqfront.search.recombination import next_key
 
 Merge: TypeAlias = Literal["sum", "max"]
 """How alignments of one prefix meet: their probabilities add up, or the best one counts."""
 
 MERGES: tuple[Merge, ...] = ("sum", "max")
-
-_FACTOR = 6364136223846793005
-"""Of Knuth's MMIX generator, which goes through all 64 bits."""
 
 
 class CtcPaths(NamedTuple):
@@ -64,31 +62,6 @@ class Choice(NamedTuple):
     """int32: what it has got, if `grown`."""
     grown: Raw
     """bool."""
-
-
-def keys_of(p: Backend, labels: Raw, counts: Raw) -> Raw:
-    """int64 [...]: a number for the first `counts` of labels [..., position]; 0 for none.
-
-    key = (((label + 1) * factor) + label + 1) * factor + ..., modulo 2^64. Prefixes are compared by
-    it; two that agree by chance are not met in practice.
-    """
-    axis = len(p.static_shape(counts))
-    size = p.size(labels, axis)
-    position = p.arange(size, "int32", p.device(labels))
-    rest = p.binary("sub", p.binary("sub", p.expand_dims(counts, (axis,)), 1), position)
-    powers = p.full((size + 1,), _FACTOR, "int64", p.device(labels))
-    first = p.binary("eq", p.arange(size + 1, "int32", p.device(labels)), 0)
-    powers = p.cumulative("prod", p.where(first, 1, powers), 0)
-    weight = p.gather(powers, p.binary("max", rest, 0), 0)
-    terms = p.binary("mul", p.binary("add", p.cast(labels, "int64"), 1), weight)
-    return p.reduce("sum", p.where(p.binary("ge", rest, 0), terms, 0), (axis,))
-
-
-def next_key(p: Backend, key: Raw, label: Raw) -> Raw:
-    """Keys with one label more."""
-    return p.binary(
-        "add", p.binary("mul", key, _FACTOR), p.binary("add", p.cast(label, "int64"), 1)
-    )
 
 
 class CtcFrame:

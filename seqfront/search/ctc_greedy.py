@@ -8,6 +8,7 @@ Graves et al. 2006, section 3.2 ("best path decoding").
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ class CtcGreedyState(NamedTuple):
 
 
 class CtcGreedy:
-    """Best path decoding of CTC.
+    """Best path decoding of CTC. No gradient flows through it.
 
         search = sf.search.CtcGreedy(classes=vocab, blank_index=0)
         transcript, _ = search(logits, axis=frames)
@@ -92,11 +93,11 @@ class CtcGreedy:
             DimError: Dims do not fit.
             DTypeError: The logits are no floats.
         """
-        batch = self._classes.batch_of(encoded, axis)
+        encoded, batch = self._classes.read(encoded, axis)
         backend, shape = encoded.backend, [encoded.size(dim) for dim in batch]
         before = state or self.initial_state(batch, like=encoded)
         ended = flags("CtcGreedy", "is_last", is_last, batch, like=encoded)
-        log_probs = self._classes.log_probs(encoded, self.logits_normalized)
+        log_probs = self._classes.unchecked(encoded, self.logits_normalized)
         lengths, columns, after = _read(
             backend,
             flattened(log_probs, batch, (axis, self.classes)),
@@ -128,8 +129,10 @@ def _read(
     """
     rows, size, _ = p.shape(log_probs)
     inside = p.sequence_mask(counts, size)
-    best = p.where(inside, p.cast(p.arg_reduce("argmax", log_probs, 2), "int32"), blank)
-    top = p.where(inside, p.reduce("max", log_probs, (2,)), 0.0)
+    best = p.arg_reduce("argmax", log_probs, 2)
+    top = p.squeeze(p.gather(log_probs, p.expand_dims(best, (2,)), 2, 2), (2,))
+    top = p.where(p.binary("lt", top, math.inf), top, -math.inf)
+    best, top = p.where(inside, p.cast(best, "int32"), blank), p.where(inside, top, 0.0)
     classes = p.concat([p.expand_dims(before.last, (1,)), best], 1)
     earlier = p.slice(p.pad(classes, ((0, 0), (1, 0)), blank), 1, 0, size + 1)
     spoken = p.binary("ne", classes, blank)

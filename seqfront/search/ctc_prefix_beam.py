@@ -39,7 +39,8 @@ _OP = "CtcPrefixBeam"
 
 
 class CtcPrefixBeam(Search[CtcBeamState]):
-    """Prefix beam search for CTC: the most probable label sequences, alignments added up.
+    """Prefix beam search for CTC: the most probable label sequences, alignments added up. No
+    gradient flows through it.
 
         search = sf.search.CtcPrefixBeam(classes=vocab, blank_index=0, beam=8)
         hypotheses, state = search(logits, axis=frames)
@@ -155,7 +156,7 @@ class CtcPrefixBeam(Search[CtcBeamState]):
             DimError: Dims do not fit.
             DTypeError: `encoded` is no float.
         """
-        batch = self._classes.batch_of(encoded, axis)
+        encoded, batch = self._classes.read(encoded, axis)
         ended = flags(_OP, "is_last", is_last, batch, like=encoded)
         before = self.initial_state(batch, like=encoded) if state is None else state
         said = without_last(before.said, self.beam_dim, self._paths, self.label_dim)

@@ -4,10 +4,10 @@ A hypothesis is known by two forward variables for each number of frames (Watana
 doi:10.1109/JSTSP.2017.2763455, algorithm 2): log-probabilities that exactly its labels were heard
 in these frames, the last of them a label, or a blank. From them follow
 
-    p(labels, label, ...) = sum over t of p(labels in t - 1 frames, open to label) p(label in frame t)
+    p(labels, label, ...) = sum over t of p(labels in t - 1 frames) p(label in frame t)
 
-for every label at once, as a product of matrices; and for the label that is chosen, its forward
-variables by a linear recurrence over frames.
+for every label at once, as a product of matrices (a label that repeats the last one comes after a
+blank only); and for the label that is chosen, its forward variables by a recurrence over frames.
 """
 
 from __future__ import annotations
@@ -159,8 +159,9 @@ class CtcPrefixScorer(Scorer):
 
 
 def recurrence(decay: Tensor, entering: Tensor) -> Tensor:
-    """x[t] = log(exp(x[t - 1] + decay[t]) + exp(entering[t])), from x = -inf before the first frame,
-    in log2(frames) rounds: after each, x accounts for twice as many frames.
+    """x[t] = log(exp(x[t - 1] + decay[t]) + exp(entering[t])), from x = -inf on.
+
+    That takes log2(frames) rounds: after each, x accounts for twice as many frames.
 
     Args:
         decay: Over frames and other dims of `entering`.

@@ -196,7 +196,8 @@ def stable_lengths(said: Said, valid: Tensor, *, beam: Dim, label: Dim) -> Tenso
     place = positions(own.backend, label, own.size(label), own.device)
     same = elementwise.binary("eq", own, first, allow_broadcast=True)
     inside = elementwise.binary("lt", place, lengths, allow_broadcast=True)
-    agrees = elementwise.binary("or", same & inside, ~valid, allow_broadcast=True)
+    invalid = elementwise.logical_not(valid)
+    agrees = elementwise.binary("or", same & inside, invalid, allow_broadcast=True)
     everywhere = reduce.all(agrees, axis=beam)
     return reduce.sum(cumprod(cast(everywhere, "int32"), axis=label), axis=label)
 

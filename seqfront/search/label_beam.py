@@ -139,7 +139,12 @@ def _without_gradient(backend: Backend, search: Callable[[], Hypotheses]) -> Hyp
     def run() -> list[Raw]:
         found.append(search())
         raws: list[Raw] = []
-        nested_map(lambda x: raws.append(x.raw), found[0])
+
+        def add(x: Tensor) -> Tensor:
+            raws.append(x.raw)
+            return x
+
+        nested_map(add, found[0])
         return raws
 
     raws = iter(backend.no_grad(run))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seqfront import align, dtypes, errors
 from seqfront.dim import Dim
@@ -55,7 +55,7 @@ class Added(NamedTuple):
 class State(NamedTuple):
     """What the loop carries."""
 
-    count: Tensor
+    length: Tensor
     """int32: labels of the unfinished hypotheses, and steps so far."""
     open: Open
     ended: Ended
@@ -123,25 +123,36 @@ class Run:
             "and", before.score > -math.inf, self.is_label, allow_broadcast=True
         )
         total = elementwise.where(there, total, -math.inf)
-        score, (source, label), new = top_k(total, axis=(beam, classes), k_dim=self.search.next_dim)
-        score, source, label = (x.rename(new, beam) for x in (score, source, label))
-        label = cast(label, "int32")
+        score, source, label = self._best(total)
         rows = nested_gather(rows, indices=source, axis=beam)
         fusion = self.fusion.gathered(before.fusion, source, beam)
         after = Open(
             score,
-            self._over_rows(node_of(state.count, beam, like=score)),
+            self._over_rows(node_of(state.length, beam, like=score)),
             self.fusion.advance(fusion, label, rows),
         )
         parent = gather(before.node, indices=source, axis=beam)
         now = Added(parent, label, gather(rows[0], indices=label, axis=classes))
-        added = self._written(state.added, now, state.count)
-        return self._settled(State(state.count + 1, after, state.ended, added))
+        added = self._written(state.added, now, state.length)
+        return self._settled(State(state.length + 1, after, state.ended, added))
+
+    def _best(self, total: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of [batch..., beam, classes] the best over [batch..., beam]: scores, the hypotheses they
+        grew from, and their new labels."""
+        axes = (self.beam, self.search.classes)
+        score, found, new = top_k(total, axis=axes, k_dim=self.search.next_dim)
+        places: Any = found
+        source, label = (place.rename(new, self.beam) for place in places)
+        return score.rename(new, self.beam), source, cast(label, "int32")
 
     def hypotheses(self, state: State) -> Hypotheses:
         """What was found, the best first."""
         beam, label, ended = self.beam, self.search.label_dim, self.ended
-        rank, node, scores = nested_map(lambda x: x.rename(ended, beam), state.ended)
+
+        def renamed(x: Tensor) -> Tensor:
+            return x.rename(ended, beam)
+
+        rank, node, scores = nested_map(renamed, state.ended)
         valid = rank > -math.inf
         node = elementwise.where(valid, node, 0)
         scores = {name: elementwise.where(valid, x, -math.inf) for name, x in scores.items()}
@@ -161,18 +172,18 @@ class Run:
     def _with_endings(self, state: State) -> Ended:
         """The best of those that ended before and those that end here."""
         parts = self.fusion.end(state.open.fusion)
-        rank = self._ranked(self.fusion.total(list(parts.values())), state.count)
-        may = (state.open.score > -math.inf) & (state.count >= self.search.min_labels)
+        rank = self._ranked(self.fusion.total(list(parts.values())), state.length)
+        may = (state.open.score > -math.inf) & (state.length >= self.search.min_labels)
         here = Ended(elementwise.where(may, rank, -math.inf), state.open.node, parts)
         both = self.search.both_dim
         every = nested_concat((state.ended, self.ended), (here, self.beam), out_dim=both)
-        _, best, _ = top_k(every.rank, axis=both, k_dim=self.ended)
-        return nested_gather(every, indices=best, axis=both)
+        found: Any = top_k(every.rank, axis=both, k_dim=self.ended)[1]
+        return nested_gather(every, indices=found, axis=both)
 
     def _goes_on(self, state: State) -> Tensor:
         """bool [batch..., beam]: which have a label more to come, and may still be among the best:
         the search needs to know nothing else of them."""
-        score, count, ended = state.open.score, state.count, state.ended.rank
+        score, count, ended = state.open.score, state.length, state.ended.rank
         found = (score > -math.inf) & (count < self.limits)
         if self.rise < math.inf:
             worst = gather(ended, indices=-1, axis=self.ended)
@@ -207,7 +218,7 @@ class Run:
         zero = self.zero
         sizes = {self.step_dim: self.search.max_labels}
         sizes.update({dim: zero.size(dim) for dim in self.batch})
-        shape = [sizes[dim] if dim in sizes else dim.size for dim in dims]
+        shape = [sizes.get(dim, dim.size) for dim in dims]
         raw = zero.backend.full(shape, value, dtype, zero.device)
         return Tensor(raw, dims, backend=zero.backend)
 
@@ -241,10 +252,10 @@ class Run:
 
     def _cut(self, state: State) -> Added:
         """What steps wrote down; without those that were not taken, but in a trace."""
-        backend = state.count.backend
+        backend = state.length.backend
         if backend.is_tracing():
             return state.added
-        steps = int(state.count)
+        steps = int(state.length)
 
         def cut(x: Tensor) -> Tensor:
             raw = backend.slice(x.raw, x.axis(self.step_dim), 0, steps)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from seqfront import align, errors
 from seqfront.dim import Dim
+from seqfront.lengths import Entry
 from seqfront.nn.linear import Linear
 from seqfront.nn.stateful import kept
 from seqfront.ops import create
@@ -53,7 +54,7 @@ class LanguageModel(Scorer):
             such a class is ruled out.
         temperature: Divides the logits.
         capacity: How many labels there will be at most, with the start symbol, for models whose
-            state grows with them. A graph compiled by PyTorch needs it.
+            state grows with them (more would be an error). A graph compiled by PyTorch needs it.
 
     Raises:
         DimError: The classes are unknown; an index or a label is out of range.
@@ -130,7 +131,11 @@ class LanguageModel(Scorer):
         if self.temperature != 1.0:
             logits = logits / self.temperature
         log_probs = log_softmax(cast(logits, dtype), axis=self.own)
-        return nested_map(kept, LanguageModelState(log_probs, memory))
+
+        def own(x: Tensor) -> Tensor:
+            return _ragged(kept(x), labels)
+
+        return LanguageModelState(kept(log_probs), nested_map(own, memory))
 
     def _run(self, labels: Tensor, memory: Any) -> tuple[Tensor, Any]:
         return self.model(labels, axis=None, state=memory)
@@ -140,6 +145,21 @@ class LanguageModel(Scorer):
         labels = [max(label, 0) for label in self.labels or ()]
         raw = like.backend.convert(labels, "int32", like.device)
         return Tensor(raw, (self.classes,), sparse_dim=self.own, backend=like.backend)
+
+
+def _ragged(x: Tensor, labels: Tensor) -> Tensor:
+    """A part of a state, ragged in what grows, as searches bring together hypotheses that have
+    grown differently."""
+    grows = [d for d in x.dims if d.size is None and d not in labels.dims and not x.is_ragged(d)]
+    if not grows:
+        return x
+    backend, device = x.backend, x.device
+    none = backend.full([labels.size(dim) for dim in labels.dims], 0, "int32", device)
+    entries: dict[Dim, Entry] = {}
+    for dim in grows:
+        size = backend.convert(x.size(dim), "int32", device)
+        entries[dim] = Entry(backend.binary("add", none, size), labels.dims)
+    return x.with_lengths(x.lengths_table.with_entries(entries))
 
 
 def class_index(op: str, name: str, index: object, classes: Dim) -> int:

@@ -39,6 +39,21 @@ def next_key(backend: Backend, key: Raw, label: Raw) -> Raw:
     return backend.binary("add", backend.binary("mul", key, _FACTOR), step)
 
 
+def keys_of(backend: Backend, labels: Raw, counts: Raw) -> Raw:
+    """int64 [...]: the keys of the first `counts` of labels [..., position]."""
+    axis, device = len(backend.static_shape(counts)), backend.device(labels)
+    size = backend.size(labels, axis)
+    last = backend.binary("sub", backend.expand_dims(counts, (axis,)), 1)
+    later = backend.binary("sub", last, backend.arange(size, "int32", device))
+    first = backend.binary("eq", backend.arange(size + 1, "int32", device), 0)
+    factors = backend.full((size + 1,), _FACTOR, "int64", device)
+    powers = backend.cumulative("prod", backend.where(first, 1, factors), 0)
+    weights = backend.gather(powers, backend.binary("max", later, 0), 0)
+    terms = backend.binary("mul", backend.binary("add", backend.cast(labels, "int64"), 1), weights)
+    inside = backend.binary("ge", later, 0)
+    return backend.reduce("sum", backend.where(inside, terms, 0), (axis,))
+
+
 def merged(
     backend: Backend,
     key: Raw,

@@ -179,6 +179,7 @@ class TransducerBeam(Search[TransducerBeamState]):
     ) -> tuple[Hypotheses, TransducerBeamState]:
         """Read frames; see `Search.__call__`."""
         batch = self.transducer.batch_of(encoded, axis)
+        self._check(encoded, batch, state, is_last)
         encoded = kept(encoded)  # other lengths that a part knows are others in the next part
         found: list[tuple[Hypotheses, TransducerBeamState]] = []
 
@@ -189,6 +190,21 @@ class TransducerBeam(Search[TransducerBeamState]):
 
         encoded.backend.no_grad(run)
         return found[0]
+
+    def _check(self, encoded: Tensor, batch: Sequence[Dim], state: object, is_last: object) -> None:
+        if not dtypes.is_float(encoded.dtype):
+            raise errors.wrong_dtype(_OP, "encoded", encoded, "a floating-point type")
+        wanted = {*batch, self.beam_dim}
+        if state is not None and (
+            not isinstance(state, TransducerBeamState) or set(state.score.dims) != wanted
+        ):
+            needed = f"a state of this search over {[*batch, self.beam_dim]}"
+            raise errors.bad_argument(_OP, "state", state, needed, "pass on what the search gave.")
+        if isinstance(is_last, Tensor) and is_last.dtype != "bool":
+            raise errors.wrong_dtype(_OP, "is_last", is_last, "bool")
+        if not isinstance(is_last, (bool, Tensor)):
+            fix = "is_last=False while there are frames to come."
+            raise errors.bad_argument(_OP, "is_last", is_last, "a bool or a Tensor of them", fix)
 
     def _read(self, encoded: Tensor, axis: Dim, state: TransducerBeamState) -> TransducerBeamState:
         place = create.range_over(self.beam_dim, like=state.score).labels_of(None)

@@ -9,7 +9,8 @@ processor time, more by the clock; both take turns, and a ratio is the median of
 takes minutes for a large vocabulary, so that has one round.
 
 The logits are as those of a trained model: in most frames the blank is nearly certain, in others a
-label. `--noise` has normally distributed ones instead. That both find the same is looked at first.
+label: both find the same. `--noise` has normally distributed ones instead, where narrow beams drop
+nearly all and the two may differ. (Ours is what the textbook gives: `oracles/ctc_search.py`.)
 """
 
 from __future__ import annotations

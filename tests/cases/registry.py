@@ -99,17 +99,17 @@ MODULES = (
     rnnt,
     metrics,
     alignments,
+    search_ctc,
     search_graphs,
     search_labels,
-    search_transducer,
-    search_synchronous,
-    search_ctc,
     search_synchronous,
     search_transducer,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
-CAPTURED_ONLY = frozenset(case.name for module in OPERATIONS for case in module.CASES)
+CAPTURED_ONLY = frozenset(
+    case.name for module in (*OPERATIONS, search_labels) for case in module.CASES
+)
 
 COMPILED_FULLY = frozenset(
     {

@@ -71,6 +71,10 @@ def _language_models(m: Any, x: sf.Tensor) -> Any:
     return _results(_fused(scorers, (batch,), like=x, max_labels=limits))
 
 
+_SLOW = {
+    "torch": "PyTorch takes a minute to trace it; search-labels-attention-and-ctc stands for it"
+}
+
 CASES = (
     Case(
         "search-labels-attention-and-ctc", _attention_and_ctc,
@@ -85,6 +89,6 @@ CASES = (
         "search-labels-language-models", _language_models,
         {"x": normal(batch, time, feature)}, RAGGED, module=_Models, batch=(batch,),
         covers=("search.LanguageModel", "search.InternalLanguageModel"),
-        no_gradient=_CHOICE, no_half=_CHOICE,
+        no_gradient=_CHOICE, no_half=_CHOICE, not_compiled=_SLOW,
     ),
 )  # fmt: skip

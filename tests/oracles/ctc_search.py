@@ -85,3 +85,30 @@ def best_path(logits: np.ndarray, *, blank: int, normalized: bool = False) -> Re
     return _reading((), [(score, symbols)], table, blank, "max")._replace(
         labels=tuple(run.label for run in runs(symbols, blank))
     )
+
+
+def textbook(logits: np.ndarray, *, blank: int, beam: int) -> list[tuple[tuple[int, ...], float]]:
+    """Prefix beam search as it stands in books: prefixes in a dictionary, the best few kept."""
+    none = -np.inf
+    found: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, none)}
+    for row in log_softmax(logits.astype(np.float64)):
+        after: dict[tuple[int, ...], tuple[float, float]] = {}
+
+        def add(
+            labels: tuple[int, ...], in_blank: float, in_label: float, to: dict = after
+        ) -> None:
+            ends = to.get(labels, (none, none))
+            to[labels] = (np.logaddexp(ends[0], in_blank), np.logaddexp(ends[1], in_label))
+
+        for labels, (in_blank, in_label) in found.items():
+            total = np.logaddexp(in_blank, in_label)
+            add(labels, total + row[blank], none)
+            for v in range(len(row)):
+                if v != blank and labels[-1:] == (v,):
+                    add(labels, none, in_label + row[v])
+                    add((*labels, v), none, in_blank + row[v])
+                elif v != blank:
+                    add((*labels, v), none, total + row[v])
+        best = sorted(after.items(), key=lambda entry: -np.logaddexp(*entry[1]))
+        found = dict(best[:beam])
+    return [(labels, float(np.logaddexp(*ends))) for labels, ends in found.items()]

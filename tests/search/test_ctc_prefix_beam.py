@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracles.ctc_search import every_reading
+from oracles.ctc_search import every_reading, textbook
 from search.ctc_problem import batch, in_parts, logits_of, nbest, time, wrapped
 
 import seqfront as sf
@@ -68,6 +68,18 @@ def test_native_and_composed_agree(seed: int) -> None:
     sizes = [[1] * 13, [5, 0, 8], [3, 4, 6]][seed % 3]
     assert nbest(in_parts(native, x, LONG, sizes)[0][-1]) == whole
     _same(nbest(in_parts(composed, x, LONG, sizes)[0][-1]), whole)
+
+
+@pytest.mark.parametrize("beam", [1, 2, 5, 9])
+def test_what_a_dictionary_gives(beam: int) -> None:
+    """Where most prefixes are dropped."""
+    x = logits_of(beam, [40, 31], 7, scale=1.0)
+    search = _search("native", large, blank_index=3, beam=beam)
+    found, _ = search(wrapped(x, [40, 31], large, "numpy"), axis=time)
+    for row, frames, length in zip(nbest(found), x, [40, 31], strict=True):
+        expected = textbook(frames[:length], blank=3, beam=beam)
+        assert [s.labels for s in row] == [labels for labels, _ in expected]
+        np.testing.assert_allclose([s.score for s in row], [s for _, s in expected], atol=1e-9)
 
 
 @pytest.mark.parametrize("merge", ["sum", "max"])
@@ -170,6 +182,15 @@ def test_dtypes(dtype: str) -> None:
     ]
     assert native.score.dtype == composed.score.dtype == "float32"
     _same(nbest(native), nbest(composed), tolerance=2e-5)
+
+
+def test_what_has_gradients() -> None:
+    encoded = wrapped(logits_of(2, LENGTHS, 3), LENGTHS, small, "torch")
+    encoded.raw.requires_grad_(True)
+    for kind in IMPLEMENTATIONS:
+        found, state = _search(kind, small, blank_index=0, beam=3)(encoded, axis=time)
+        assert not found.score.raw.requires_grad
+        assert not state.run.raw.requires_grad
 
 
 def test_any_batch_dims() -> None:

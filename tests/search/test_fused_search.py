@@ -167,6 +167,33 @@ def test_streams_with_phrases_of_their_own_come_and_go() -> None:
         assert [f.score for f in found[row]] == pytest.approx([f.score for f in wanted], abs=1e-9)
 
 
+def test_graph_of_tensorflow() -> None:
+    """Traced once, before the tables were ever read, for any number of frames."""
+    tf = pytest.importorskip("tensorflow")
+    classes = sf.Dim("classes", 4)
+
+    def made(backend: str) -> sf.search.TransducerBeam:
+        scorers, _ = _scorers(classes, 5)
+        parts = Parts(classes, 5, backend)
+        return sf.search.TransducerBeam(
+            parts.prediction, parts.joiner, blank_index=0, beam=4, max_symbols=1, scorers=scorers
+        )
+
+    search, eager = made("tensorflow"), made("numpy")
+
+    @tf.function(input_signature=[tf.TensorSpec([2, None, 4], tf.float64)])
+    def traced(x: Any) -> Any:
+        found, _ = search(sf.wrap(x, (batch, time, feature)), axis=time)
+        return found.score.raw_in((batch, found.beam_dim))
+
+    for length in (2, 5):
+        x = frames(5, (length, length))
+        wanted, _ = eager(wrapped(x, (length, length), "numpy"), axis=time)
+        expected = wanted.score.numpy(batch, wanted.beam_dim)
+        np.testing.assert_allclose(traced(tf.constant(x)).numpy(), expected, atol=1e-9)
+    assert traced.experimental_get_tracing_count() == 1
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_label_search_finds_everything(seed: int) -> None:
     """And stops no sooner than it may."""

@@ -143,6 +143,22 @@ def test_words_of_any_script() -> None:
     np.testing.assert_allclose(row[1:3], [-0.5 * arpa.LN10, -0.25 * arpa.LN10], rtol=1e-6)
 
 
+def test_orders_without_ngrams() -> None:
+    """And unigrams that are impossible."""
+    text = (
+        "\\data\\\nngram 1=3\nngram 2=0\nngram 3=0\n\\1-grams:\n-1 a -0.5\n-inf b\n-2 </s>\n"
+        "\\2-grams:\n\\3-grams:\n\\end\\\n"
+    )
+    ngram = sf.search.NGram.from_arpa(
+        io.StringIO(text), classes=classes, labels={"a": 1, "b": 2}, start=None
+    )
+    rows, finals = _along(ngram, [[1, 1]])
+    expected = np.array([-1.0, -1.5, -1.5]) * arpa.LN10
+    np.testing.assert_allclose(rows[0, :, 1], expected)
+    np.testing.assert_allclose(finals[0], expected - arpa.LN10)
+    assert (rows[0][:, [0, 2, 3, 4, 5]] == -math.inf).all()
+
+
 def test_only_states_that_matter() -> None:
     """A history without n-grams and without a backoff weight is none."""
     text = (
