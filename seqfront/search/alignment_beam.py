@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from seqfront import align, dtypes, errors
+from seqfront import dtypes, errors
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry
 from seqfront.nn.stateful import kept
@@ -21,7 +21,7 @@ from seqfront.search.hypotheses import Hypotheses
 from seqfront.search.outlook import Known, Models
 from seqfront.search.recombination import START, Recombine
 from seqfront.search.scorer import Fusion, Weighted
-from seqfront.search.streaming import Search
+from seqfront.search.streaming import Search, check_streams
 from seqfront.search.transducer import PredictionNetwork, Transducer
 from seqfront.tensor import Tensor
 
@@ -153,9 +153,7 @@ class AlignmentBeam(Search[AlignmentBeamState]):
 
     def reset(self, state: AlignmentBeamState, streams: Tensor) -> AlignmentBeamState:
         """Streams anew; see `Search.reset`."""
-        align.check("reset", streams, name="streams")
-        if streams.dtype != "bool":
-            raise errors.wrong_dtype("reset", "streams", streams, "bool")
+        check_streams(streams)
         anew = self.initial_state(state.frames.dims, like=state.held)
         return nested_where(streams, anew, state)
 
@@ -169,10 +167,15 @@ class AlignmentBeam(Search[AlignmentBeamState]):
     ) -> tuple[Hypotheses, AlignmentBeamState]:
         """Read frames; see `Search.__call__`."""
         batch = self.transducer.batch_of(encoded, axis)
-        if state is None:
-            state = self.initial_state(batch, like=encoded)
-        part = Part(self._loop, encoded, axis, batch, state, is_last)
-        return part.read(self.label_dim)
+        found: list[tuple[Hypotheses, AlignmentBeamState]] = []
+
+        def run() -> None:
+            before = self.initial_state(batch, like=encoded) if state is None else state
+            part = Part(self._loop, encoded, axis, batch, before, is_last)
+            found.append(part.read(self.label_dim))
+
+        encoded.backend.no_grad(run)
+        return found[0]
 
 
 _OP = "AlignmentBeam"

@@ -101,7 +101,9 @@ MODULES = (
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
-CAPTURED_ONLY = frozenset(case.name for module in OPERATIONS for case in module.CASES)
+CAPTURED_ONLY = frozenset(
+    case.name for module in (*OPERATIONS, search_synchronous) for case in module.CASES
+)
 
 COMPILED_FULLY = frozenset(
     {
