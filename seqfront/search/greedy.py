@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from seqfront import dtypes, errors
+from seqfront import dtypes
 from seqfront.dim import Dim
 from seqfront.nn.stateful import kept
 from seqfront.ops import create, elementwise
@@ -23,6 +23,7 @@ from seqfront.search.calls import Calls
 from seqfront.search.emission import Emission
 from seqfront.search.label_blocks import Blocks
 from seqfront.search.label_looping import Loops
+from seqfront.search.options import check_counts
 from seqfront.search.streaming import check_streams
 from seqfront.search.transcript import Emitted, GreedyState, Transcript
 from seqfront.search.transducer import PredictionNetwork, Transducer
@@ -70,9 +71,7 @@ class TransducerGreedy:
         temperature: float = 1.0,
     ) -> None:
         op = "TransducerGreedy"
-        if type(max_symbols) is not int or max_symbols < 1:
-            fix = "max_symbols=4."
-            raise errors.bad_argument(op, "max_symbols", max_symbols, "an int of at least 1", fix)
+        check_counts(op, max_symbols=max_symbols)
         self.transducer = Transducer(
             op, predict, join, blank_index=blank_index, classes=classes, in_dim=in_dim
         )
