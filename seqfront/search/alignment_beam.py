@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from seqfront import align, dtypes, errors
+from seqfront import dtypes, errors
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry
 from seqfront.nn.stateful import kept
@@ -18,12 +18,16 @@ from seqfront.search.alignment_pool import Aligned, Limits
 from seqfront.search.alignment_step import AlignmentStep
 from seqfront.search.calls import Calls
 from seqfront.search.hypotheses import Hypotheses
+from seqfront.search.options import check_counts, check_numbers
 from seqfront.search.outlook import Known, Models
 from seqfront.search.recombination import START, Recombine
 from seqfront.search.scorer import Fusion, Weighted
-from seqfront.search.streaming import Search
+from seqfront.search.streaming import Search, check_streams
 from seqfront.search.transducer import PredictionNetwork, Transducer
 from seqfront.tensor import Tensor
+
+_OP = "AlignmentBeam"
+_RECOMBINE = ("sum", "max", None)
 
 
 class AlignmentBeam(Search[AlignmentBeamState]):
@@ -100,9 +104,13 @@ class AlignmentBeam(Search[AlignmentBeamState]):
         )
         self.classes = self.transducer.classes
         self.fusion = Fusion(_OP, scorers, self.classes)
-        _check_counts(beam, max_symbols, max_labels)
-        _check_number("temperature", temperature, 0.0, "a finite number above 0", "1.0")
-        _check_number("blank_penalty", blank_penalty, -math.inf, "a finite number", "0.0")
+        if max_symbols is None and max_labels is None:
+            needed = "given, or max_labels"
+            raise errors.bad_argument(_OP, "max_symbols", None, needed, "max_symbols=3.")
+        most = {"max_symbols": max_symbols, "max_labels": max_labels}
+        given = {name: count for name, count in most.items() if count is not None}
+        check_counts(_OP, beam=beam, **given)
+        check_numbers(_OP, temperature=temperature, blank_penalty=blank_penalty)
         if recombine not in _RECOMBINE:
             raise errors.unknown_choice(_OP, "recombine", recombine, _RECOMBINE)  # pyright: ignore[reportArgumentType]
         self.beam_dim, self.label_dim = Dim("beam", beam), Dim("label")
@@ -153,9 +161,7 @@ class AlignmentBeam(Search[AlignmentBeamState]):
 
     def reset(self, state: AlignmentBeamState, streams: Tensor) -> AlignmentBeamState:
         """Streams anew; see `Search.reset`."""
-        align.check("reset", streams, name="streams")
-        if streams.dtype != "bool":
-            raise errors.wrong_dtype("reset", "streams", streams, "bool")
+        check_streams(streams)
         anew = self.initial_state(state.frames.dims, like=state.held)
         return nested_where(streams, anew, state)
 
@@ -169,28 +175,12 @@ class AlignmentBeam(Search[AlignmentBeamState]):
     ) -> tuple[Hypotheses, AlignmentBeamState]:
         """Read frames; see `Search.__call__`."""
         batch = self.transducer.batch_of(encoded, axis)
-        if state is None:
-            state = self.initial_state(batch, like=encoded)
-        part = Part(self._loop, encoded, axis, batch, state, is_last)
-        return part.read(self.label_dim)
+        found: list[tuple[Hypotheses, AlignmentBeamState]] = []
 
+        def run() -> None:
+            before = self.initial_state(batch, like=encoded) if state is None else state
+            part = Part(self._loop, encoded, axis, batch, before, is_last)
+            found.append(part.read(self.label_dim))
 
-_OP = "AlignmentBeam"
-_RECOMBINE = ("sum", "max", None)
-
-
-def _check_counts(beam: object, max_symbols: object, max_labels: object) -> None:
-    if max_symbols is None and max_labels is None:
-        needed = "given, or max_labels"
-        raise errors.bad_argument(_OP, "max_symbols", None, needed, "max_symbols=3.")
-    for name, count in (("beam", beam), ("max_symbols", max_symbols), ("max_labels", max_labels)):
-        if count is None and name != "beam":
-            continue
-        if type(count) is not int or count < 1:
-            raise errors.bad_argument(_OP, name, count, "an int of at least 1", f"{name}=4.")
-
-
-def _check_number(name: str, value: object, above: float, needed: str, neutral: str) -> None:
-    known = type(value) in (int, float) and math.isfinite(value)  # pyright: ignore[reportArgumentType]
-    if not known or not value > above:  # pyright: ignore[reportOperatorIssue]
-        raise errors.bad_argument(_OP, name, value, needed, f"{neutral} changes nothing.")
+        encoded.backend.no_grad(run)
+        return found[0]

@@ -19,6 +19,7 @@ from seqfront.ops import create, elementwise, reduce
 from seqfront.ops.dtype import cast as to_dtype
 from seqfront.ops.index import gather
 from seqfront.ops.softmax import log_softmax
+from seqfront.search.options import check_numbers
 from seqfront.search.transducer import Transducer
 from seqfront.tensor import Tensor
 
@@ -57,9 +58,7 @@ class Emission:
         temperature: float,
     ) -> None:
         op = transducer.op
-        if not isinstance(temperature, (int, float)) or not temperature > 0:  # pyright: ignore[reportUnnecessaryIsInstance]
-            fix = "1.0 changes nothing."
-            raise errors.bad_argument(op, "temperature", temperature, "above 0", fix)
+        check_numbers(op, temperature=temperature)
         if durations is not None:
             check_durations(op, durations)
             if big_blanks:

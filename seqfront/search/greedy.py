@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from seqfront import align, dtypes, errors
+from seqfront import dtypes
 from seqfront.dim import Dim
 from seqfront.nn.stateful import kept
 from seqfront.ops import create, elementwise
@@ -23,6 +23,8 @@ from seqfront.search.calls import Calls
 from seqfront.search.emission import Emission
 from seqfront.search.label_blocks import Blocks
 from seqfront.search.label_looping import Loops
+from seqfront.search.options import check_counts
+from seqfront.search.streaming import check_streams
 from seqfront.search.transcript import Emitted, GreedyState, Transcript
 from seqfront.search.transducer import PredictionNetwork, Transducer
 from seqfront.tensor import Tensor
@@ -69,9 +71,7 @@ class TransducerGreedy:
         temperature: float = 1.0,
     ) -> None:
         op = "TransducerGreedy"
-        if type(max_symbols) is not int or max_symbols < 1:
-            fix = "max_symbols=4."
-            raise errors.bad_argument(op, "max_symbols", max_symbols, "an int of at least 1", fix)
+        check_counts(op, max_symbols=max_symbols)
         self.transducer = Transducer(
             op, predict, join, blank_index=blank_index, classes=classes, in_dim=in_dim
         )
@@ -131,10 +131,7 @@ class TransducerGreedy:
             found.append((before, loop.run(before)))
 
         found: list[tuple[GreedyState, Emitted]] = []
-        if backend.is_tracing():
-            run()
-        else:
-            backend.no_grad(run)
+        backend.no_grad(run)
         return self._result(*found[0], kept(encoded.lengths(axis)))
 
     def _result(
@@ -154,9 +151,7 @@ class TransducerGreedy:
 
     def reset(self, state: GreedyState, streams: Tensor) -> GreedyState:
         """Streams anew where `streams`, bool over [batch...], is true; the others go on."""
-        align.check("reset", streams, name="streams")
-        if streams.dtype != "bool":
-            raise errors.wrong_dtype("reset", "streams", streams, "bool")
+        check_streams(streams)
         return nested_where(streams, self.initial_state(state.score.dims, like=state.score), state)
 
     @staticmethod

@@ -96,9 +96,7 @@ class Search(abc.ABC, Generic[State]):
 
     def reset(self, state: State, streams: Tensor) -> State:
         """Streams anew where `streams`, bool over [batch...], is true; the others go on."""
-        align.check("reset", streams, name="streams")
-        if streams.dtype != "bool":
-            raise errors.wrong_dtype("reset", "streams", streams, "bool")
+        check_streams(streams)
         batch = [dim for dim in state.score.dims if dim is not self.beam_dim]
         return nested_where(streams, self.initial_state(batch, like=state.score), state)
 
@@ -142,3 +140,10 @@ class Search(abc.ABC, Generic[State]):
             return gather(x, indices=one, axis=beam)
 
         return nested_map(first, settled), state.with_said(rest)
+
+
+def check_streams(streams: Tensor) -> None:
+    """That what says which streams begin anew is bool."""
+    align.check("reset", streams, name="streams")
+    if streams.dtype != "bool":
+        raise errors.wrong_dtype("reset", "streams", streams, "bool")

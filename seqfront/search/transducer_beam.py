@@ -19,12 +19,16 @@ from seqfront.search.frame_loop import FrameLoop
 from seqfront.search.frame_step import Beam, FrameStep, Paths
 from seqfront.search.history import Said
 from seqfront.search.hypotheses import Hypotheses
+from seqfront.search.options import check_counts, check_numbers
 from seqfront.search.outlook import Known, Models
 from seqfront.search.recombination import START, Recombine
 from seqfront.search.scorer import Fusion, Weighted
 from seqfront.search.streaming import Search
 from seqfront.search.transducer import PredictionNetwork, Transducer
 from seqfront.tensor import Tensor
+
+_OP = "TransducerBeam"
+_RECOMBINE = ("sum", "max", None)
 
 
 class TransducerBeamState(NamedTuple):
@@ -97,7 +101,7 @@ class TransducerBeam(Search[TransducerBeamState]):
         >>> hypotheses.score
         float32[batch≤2, beam:3] numpy:cpu
         >>> hypotheses.best().labels
-        int32[batch≤2, label≤1] of vocab:4 numpy:cpu
+        int32[batch≤2, label≤2] of vocab:4 numpy:cpu
     """
 
     def __init__(
@@ -123,8 +127,14 @@ class TransducerBeam(Search[TransducerBeamState]):
         )
         self.classes = self.transducer.classes
         self.fusion = Fusion(_OP, scorers, self.classes)
-        _check_counts(beam=beam, max_symbols=max_symbols)
-        _check_numbers(temperature, blank_penalty, length_norm, margin)
+        check_counts(_OP, beam=beam, max_symbols=max_symbols)
+        check_numbers(
+            _OP,
+            temperature=temperature,
+            blank_penalty=blank_penalty,
+            length_norm=length_norm,
+            margin=margin,
+        )
         if recombine not in _RECOMBINE:
             raise errors.unknown_choice(_OP, "recombine", recombine, _RECOMBINE)  # pyright: ignore[reportArgumentType]
         if prune_norm and length_norm:
@@ -273,29 +283,3 @@ class TransducerBeam(Search[TransducerBeamState]):
         if is_last is True:
             return scores, score
         return nested_where(is_last, (scores, score), (so_far, state.score))
-
-
-_OP = "TransducerBeam"
-_RECOMBINE = ("sum", "max", None)
-
-
-def _check_counts(**counts: object) -> None:
-    for name, count in counts.items():
-        if type(count) is not int or count < 1:
-            raise errors.bad_argument(_OP, name, count, "an int of at least 1", f"{name}=4.")
-
-
-def _check_numbers(
-    temperature: object, blank_penalty: object, length_norm: object, margin: object
-) -> None:
-    for name, value, least, needed, fix in (
-        ("temperature", temperature, 0.0, "a finite number above 0", "1.0 changes nothing."),
-        ("blank_penalty", blank_penalty, -math.inf, "a finite number", "0.0 changes nothing."),
-        ("length_norm", length_norm, -1e-9, "a finite number, 0 or more", "0.0 changes nothing."),
-        ("margin", margin, 0.0, "a finite number above 0, or None", "None drops nothing."),
-    ):
-        if name == "margin" and value is None:
-            continue
-        known = type(value) in (int, float) and math.isfinite(value)  # pyright: ignore[reportArgumentType]
-        if not known or not value > least:  # pyright: ignore[reportOperatorIssue]
-            raise errors.bad_argument(_OP, name, value, needed, fix)

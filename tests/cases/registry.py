@@ -109,6 +109,7 @@ MODULES = (
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
 CAPTURED_ONLY = frozenset(
     case.name for module in (*OPERATIONS, search_labels) for case in module.CASES
+    case.name for module in (*OPERATIONS, search_synchronous) for case in module.CASES
 )
 
 COMPILED_FULLY = frozenset(

@@ -49,7 +49,7 @@ MESSAGES = [
         lambda w: _search(temperature=0.0),
         (
             "TransducerGreedy: temperature cannot be 0.0.\n"
-            "  needed  above 0\n"
+            "  needed  a finite number above 0\n"
             "  fix: 1.0 changes nothing."
         ),
         only="any",

@@ -59,7 +59,7 @@ def _check(found: Sequence[Found], wanted: Any, score: Any) -> None:
         assert f.log_probs == pytest.approx(wanted[f.labels].log_probs, abs=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(9))
 def test_wide_beam_finds_everything(seed: int) -> None:
     max_symbols, backend = 1 + seed % 2, ("numpy", "torch", "tensorflow")[seed % 3]
     options = {"temperature": 0.8, "blank_penalty": 0.4} if seed % 4 == 0 else {}
@@ -136,7 +136,7 @@ def _same(found: Sequence[Sequence[Found]], wanted: Sequence[Sequence[Found]]) -
             assert a.scores == pytest.approx(b.scores, rel=1e-12)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=30, derandomize=True)
 @given(
     st.integers(0, 10**6),
     st.lists(st.lists(st.integers(0, 2), min_size=4, max_size=4), min_size=1, max_size=3),
@@ -173,7 +173,31 @@ def test_score_is_a_lower_bound(seed: int) -> None:
         assert len(found) == 2
         for f in found:
             assert f.score <= wanted[f.labels].total + 1e-9
-            assert wanted[f.labels].best <= f.score + 1e-9 or f.score < wanted[f.labels].best
+
+
+def test_blank_anywhere() -> None:
+    """Classes in another order give the same labels, in that order."""
+    x, lengths, order = frames(7, (5, 4)), (5, 4), [2, 0, 3, 1]
+    found: list[Any] = []
+    for own in (None, order):
+        classes = sf.Dim("classes", 4)
+        parts = Parts(classes, 7, "numpy", own)
+        blank = 0 if own is None else order.index(0) - 4
+        search = sf.search.AlignmentBeam(parts.prediction, parts.joiner, blank_index=blank, beam=3)
+        found.append(read(search(wrapped(x, lengths, "numpy"), axis=time)[0]))
+    for mine, theirs in zip(*found, strict=True):
+        assert [f.labels for f in mine] == [tuple(order[i] for i in f.labels) for f in theirs]
+        assert [f.score for f in mine] == pytest.approx([f.score for f in theirs], abs=1e-12)
+
+
+def test_no_graph_of_gradients_stays() -> None:
+    problem = Problem(1, (4,), "torch")
+    x = wrapped(problem.frames, problem.lengths, "torch")
+    _, state = problem.search(beam=2)(x, axis=time, is_last=False)
+    leaves: list[Any] = []
+    sf.nested_map(lambda one: leaves.append(one.raw) or one, state)
+    assert leaves
+    assert not any(raw.requires_grad for raw in leaves)
 
 
 def test_one_call_of_each_network_for_a_step() -> None:

@@ -51,6 +51,50 @@ def test_frameworks_agree(backend: str, options: dict[str, Any]) -> None:
     alike(found, wanted)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "torch", "tensorflow"])
+def test_empty_extents(backend: str) -> None:
+    """No streams, no frames, or neither; and hypotheses without labels."""
+    search = search_on(backend)
+    for shape, lengths in (
+        ((0, 3, FEATURES), ()),
+        ((0, 0, FEATURES), ()),
+        ((2, 0, FEATURES), (0, 0)),
+    ):
+        found, state = search(wrapped(np.zeros(shape), lengths, backend), axis=time)
+        assert found.score.numpy().shape == (shape[0], 4)
+        assert found.valid.numpy().sum() == shape[0]
+        committed, _ = search.commit(state)
+        assert committed.labels.numpy(batch, search.label_dim).shape == (shape[0], 0)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", "tensorflow"])
+def test_half_precision(backend: str) -> None:
+    """Scores are of single precision, and so are the sums behind them."""
+    convert = backends.get(backend).convert
+    rng = np.random.default_rng(0)
+    weight = sf.wrap(
+        convert(rng.standard_normal((FEATURES, 5)).astype("float16")), (feature, classes)
+    )
+    rows = rng.standard_normal((5, FEATURES)).astype("float16")
+    table = sf.wrap(convert(rows), (classes, feature))
+
+    def predict(labels: Any, *, axis: Any, state: Any = None) -> Any:
+        return sf.gather(table, indices=labels, axis=classes), labels
+
+    def join(x: Any, y: Any) -> Any:
+        return sf.dot(sf.add(x, y, allow_broadcast=True), weight, reduce=feature)
+
+    search = sf.search.TransducerBeam(
+        predict, join, blank_index=0, beam=4, classes=classes, in_dim=feature
+    )
+    x = rng.standard_normal((2, 40, FEATURES)).astype("float16")
+    found, _ = search(sf.wrap(convert(x), (batch, time, feature)), axis=time)
+    assert found.score.dtype == found.log_probs.dtype == "float32"
+    table, weight = (sf.cast(part, "float64") for part in (table, weight))
+    exact, _ = search(sf.wrap(convert(x.astype("float64")), (batch, time, feature)), axis=time)
+    assert found.score.numpy() == pytest.approx(exact.score.numpy(), abs=0.2)
+
+
 def _in_two_parts(search: Any, x: Any, lengths: Any) -> list[Any]:
     """Three frames, then the others: raw results."""
     backend = backends.of(x)
