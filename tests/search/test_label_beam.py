@@ -25,6 +25,7 @@ from oracles.label_parts import (
 )  # fmt: skip
 
 import seqfront as sf
+from seqfront import backends
 
 MIXTURES: Mapping[str, Mapping[str, float]] = {
     "lm": {"lstm": 1.0},
@@ -130,3 +131,44 @@ def test_ends_when_nothing_can_overtake() -> None:
         calls.append(counting.calls)
     np.testing.assert_array_equal(*scores)
     assert calls[0] < calls[1] == 13
+
+
+@pytest.mark.parametrize("backend", INSTALLED)
+def test_one_utterance_and_none(backend: str) -> None:
+    """Without any batch dim; and a batch that is empty."""
+    x = encoded(0, backend)
+    models, bonus = Models(2, backend), sf.search.LengthBonus(vocab)
+    search = sf.search.LabelBeam(
+        classes=vocab, start_index=START, end_index=END, blank_index=BLANK, beam=4, max_labels=3
+    )
+    scorers = {"lm": (scorer("lstm", models, x), 1.0), "bonus": (bonus, 0.5)}
+    one = search(scorers, (), like=sf.gather(x, indices=0, axis=batch))
+    all_of_them = search(scorers, (batch,), like=x)
+    wanted = all_of_them.labels.numpy(batch, all_of_them.beam_dim, all_of_them.label_dim)[0]
+    np.testing.assert_array_equal(one.labels.numpy(one.beam_dim, one.label_dim), wanted)
+    empty = sf.wrap(backends.get(backend).convert(np.zeros(0)), (batch,))
+    none = search(scorers, (batch,), like=empty)
+    assert none.score.numpy(batch, none.beam_dim).shape == (0, 4)
+
+
+def test_positions_stand_for_frames_and_nothing_is_recorded() -> None:
+    """Labels have no frames here; and log-probabilities are those of the first scorer."""
+    if "torch" not in INSTALLED:
+        pytest.skip("PyTorch is not installed")
+    models, x = Models(2, "torch"), encoded(0, "torch")
+    found = _found({"lstm": 1.0, "bonus": 1.0}, models, x, beam=4, min_labels=2).best()
+    count = int(found.labels.lengths(found.label_dim).numpy(batch)[0])
+    start, end = (
+        part.numpy(batch, found.label_dim)[0, :count] for part in (found.start, found.end)
+    )
+    assert start.tolist() == list(range(count))
+    assert end.tolist() == list(range(1, count + 1))
+    lm = scorer("lstm", models, x)
+    state = lm.initial_state((batch,), like=x)
+    for i in range(count):
+        label = sf.gather(found.labels, indices=i, axis=found.label_dim)
+        row = sf.gather(lm.score(state), indices=label, axis=vocab).numpy(batch)[0]
+        assert row == pytest.approx(found.log_probs.numpy(batch, found.label_dim)[0, i], rel=1e-12)
+        state = lm.advance(state, label)
+    assert count > 0
+    assert not found.score.raw.requires_grad
