@@ -42,6 +42,7 @@ from cases import (
     search_ctc,
     search_graphs,
     search_labels,
+    search_rescoring,
     search_synchronous,
     search_transducer,
     selecting,
@@ -102,14 +103,16 @@ MODULES = (
     search_ctc,
     search_graphs,
     search_labels,
+    search_rescoring,
     search_synchronous,
     search_transducer,
 )
 
 CASES: tuple[Case, ...] = tuple(itertools.chain.from_iterable(m.CASES for m in MODULES))
 CAPTURED_ONLY = frozenset(
-    case.name for module in (*OPERATIONS, search_labels) for case in module.CASES
-    case.name for module in (*OPERATIONS, search_synchronous) for case in module.CASES
+    case.name
+    for module in (*OPERATIONS, search_labels, search_synchronous)
+    for case in module.CASES
 )
 
 COMPILED_FULLY = frozenset(

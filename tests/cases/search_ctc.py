@@ -48,7 +48,10 @@ def _greedy(name: str, layout: Layout, rows: tuple[Dim, ...], blank: int, parts:
     inputs = {"x": normal(*rows, time, classes, scale=2.0)}
     if parts:
         inputs["before"] = normal(*rows, part, classes, scale=2.0)
-    return Case(f"ctc-greedy-{name}", call, inputs, layout, batch=rows, oracle=by_hand, **_FLAGS)
+    return Case(
+        f"ctc-greedy-{name}", call, inputs, layout, batch=rows, oracle=by_hand,
+        covers=("search.CtcGreedy",), **_FLAGS,
+    )  # fmt: skip
 
 
 def _beam(
@@ -81,7 +84,10 @@ def _beam(
     inputs = {"x": normal(*rows, time, classes, scale=2.0)}
     if parts:
         inputs["before"] = normal(*rows, part, classes, scale=2.0)
-    return Case(f"ctc-prefix-{name}", call, inputs, layout, batch=rows, oracle=by_hand, **_FLAGS)
+    return Case(
+        f"ctc-prefix-{name}", call, inputs, layout, batch=rows, oracle=by_hand,
+        covers=("search.CtcPrefixBeam",), **_FLAGS,
+    )  # fmt: skip
 
 
 CASES = [
