@@ -94,6 +94,7 @@ class CtcPrefixScorer(Scorer):
             raise errors.wrong_dtype(op, "logits", logits, "float")
         self.classes = classes
         self.blank = class_index(op, "blank_index", blank_index, classes)
+        logits = cast(logits, "float64" if logits.dtype == "float64" else "float32")
         log_probs = logits if logits_normalized else log_softmax(logits, axis=classes)
         log_probs = masked(log_probs, -math.inf).rename(axis, _FRAMES).with_lengths(FULL)
         self.log_probs = never_empty(log_probs, _FRAMES, -math.inf)
