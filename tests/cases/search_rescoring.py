@@ -49,24 +49,32 @@ def _transducer(m: _Bigram, x: sf.Tensor, y: sf.Tensor) -> sf.Tensor:
     )  # fmt: skip
 
 
-def _transducer_by_hand(m: _Bigram, x: np.ndarray, y: np.ndarray) -> float:
+def _transducer_by_hand(m: _Bigram, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     weight = m.embedding.weight.numpy(_classes, m.features)
-    so_far = np.concatenate([[0], y]).astype(int)
-    return -lattices.rnnt(x[:, None] + weight[so_far], y, blank=0)
+
+    def one(labels: np.ndarray) -> float:
+        so_far = np.concatenate([[0], labels]).astype(int)
+        return -lattices.rnnt(x[:, None] + weight[so_far], labels, blank=0)
+
+    return np.array([one(labels[labels > 0]) for labels in y])
+
+
+def _ctc_by_hand(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.array([-lattices.ctc(x, labels[labels > 0], blank=0) for labels in y])
 
 
 CASES = [
     Case(
         "search-ctc-log-probs",
         lambda x, y: sf.search.ctc_log_probs(_hypotheses(x, y), x, axis=time, blank_index=0),
-        _INPUTS, _LAYOUT, covers=("search.ctc_log_probs",), batch=(batch, _beam),
-        oracle=lambda x, y: -lattices.ctc(x, y, blank=0),
+        _INPUTS, _LAYOUT, covers=("search.ctc_log_probs",), batch=(batch,),
+        oracle=_ctc_by_hand,
         no_empty_row="no frames give infinite losses, which do not move",
     ),
     Case(
         "search-transducer-log-probs",
         _transducer, _INPUTS, _LAYOUT, covers=("search.transducer_log_probs",), module=_Bigram,
-        batch=(batch, _beam), oracle=_transducer_by_hand,
+        batch=(batch,), oracle=_transducer_by_hand,
         no_empty_row="no frames give infinite losses, which do not move",
     ),
 ]  # fmt: skip

@@ -22,6 +22,7 @@ NO_OPERATIONS = {
     "save": "writes a file: tests/test_checkpoint.py",
     "load": "reads a file: tests/test_checkpoint.py",
     "value_and_grad": "takes a function: tests/test_gradient.py",
+    "search.Calls": "counts: tests/search/test_greedy.py",
     "search.draw": "gives a picture: tests/search/test_view.py",
     "search.text_view": "gives text: tests/search/test_view.py",
     "metrics.word_error_rate": "takes text: tests/test_metrics.py",
