@@ -172,6 +172,25 @@ def _fibonacci_oracle(x: np.ndarray) -> Any:
     return x * numbers[5], np.stack([x * n for n in numbers[:5]])
 
 
+class _Decay(sf.nn.Module):
+    """A number of its own, used in the loop and around it."""
+
+    def __init__(self) -> None:
+        self.factor = 0.625
+
+    def __call__(self, x: sf.Tensor) -> sf.Tensor:
+        start = sf.zeros((batch,), dtype=x.dtype, like=x) + self.factor
+        _, y = sf.scan(lambda s, x: (s * self.factor + x, s), start, x, axis=time)
+        return y * self.factor
+
+
+def _decay_oracle(layer: Any, x: np.ndarray) -> np.ndarray:
+    found, state = np.zeros_like(x), layer.factor
+    for t, value in enumerate(x):
+        found[t], state = state * layer.factor, state * layer.factor + value
+    return found
+
+
 CASES = [
     Case(
         "cond-then",
@@ -240,6 +259,16 @@ CASES = [
         covers=("scan",),
         batch=(batch,),
         oracle=_scan_oracle,
+    ),
+    Case(
+        "scan-with-a-number-of-an-object",
+        lambda layer, x: layer(x),
+        {"x": normal(batch, time)},
+        RAGGED,
+        covers=("scan",),
+        module=_Decay,
+        batch=(batch,),
+        oracle=_decay_oracle,
     ),
     Case(
         "scan-recurrent-layer",
