@@ -28,7 +28,7 @@ class Problem:
         self.seed, self.lengths, self.backend = seed, np.array(lengths, np.int32), backend
         self.classes, self.blank = sf.Dim("classes", 4 - seed % 2), seed % 3
         self.parts = Parts(self.classes, seed, backend)
-        self.bigram = Bigram(self.classes, self.blank, seed)
+        self.bigram = Bigram(self.classes, self.blank, seed, backend=backend)
         self.scorers = {"bigram": (self.bigram, WEIGHT)} if lm else None
         self.frames = frames(seed, lengths)
 
