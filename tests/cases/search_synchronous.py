@@ -91,6 +91,7 @@ CASES = [
         batch=(batch,),
         oracle=_alone,
         no_gradient="labels are chosen",
+        covers=("search.TransducerGreedy",),
     ),
     Case(
         "search-transducer-greedy-durations",
@@ -101,6 +102,7 @@ CASES = [
         batch=(batch,),
         oracle=lambda m, x: _alone(m, x, _DURATIONS),
         no_gradient="labels are chosen",
+        covers=("search.TransducerGreedy",),
     ),
     Case(
         "search-alignment-beam",
@@ -110,5 +112,6 @@ CASES = [
         module=_Model,
         batch=(batch,),
         no_gradient="labels are chosen",
+        covers=("search.AlignmentBeam",),
     ),
 ]
