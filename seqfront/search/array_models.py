@@ -82,6 +82,7 @@ class ArrayPrediction:
         self._embedding = array(predictor.embedding.weight)
         self._first, self._last = norm(predictor.embedding_norm), norm(predictor.norm)
         self._layers = [lstm(layer) for layer in predictor.layers]
+        self._gates: dict[int, Any] = {}
         projection = predictor.projection
         bias: Any = projection.bias
         self._projection = array(projection.weight)
@@ -97,19 +98,32 @@ class ArrayPrediction:
         Returns:
             Features [labels, out] and the new memory.
         """
-        x = self._first(self._embedding[list(labels)])
         after = np.empty_like(memory)
+        gates = self._input_gates(labels, 4 * memory.shape[2])
         for i, layer in enumerate(self._layers):
-            gates = np.empty((len(labels), 4 * memory.shape[2]), np.float32)
-            native.call(self._product, (lies(x), layer.input, None), (), (lies(gates),))
+            if i > 0:
+                gates = np.empty_like(gates)
+                inputs = (lies(after[2 * i - 2]), layer.input, None)
+                native.call(self._product, inputs, (), (lies(gates),))
             before = (lies(memory[2 * i]), lies(memory[2 * i + 1]))
             to = (lies(after[2 * i]), lies(after[2 * i + 1]))
             native.call(self._cell, (lies(gates), *before, *layer.rest), (layer.epsilon,), to)
-            x = after[2 * i]
         y = np.empty((len(labels), self._projection.shape[1]), np.float32)
         bias = None if self._bias is None else lies(self._bias)
-        native.call(self._product, (lies(x), lies(self._projection), bias), (), (lies(y),))
+        last = (lies(after[-2]), lies(self._projection), bias)
+        native.call(self._product, last, (), (lies(y),))
         return self._last(y), after
+
+    def _input_gates(self, labels: Sequence[int], width: int) -> Any:
+        """What the first layer makes of the embeddings, which is kept: labels come again."""
+        new = [label for label in dict.fromkeys(labels) if label not in self._gates]
+        if new:
+            x = self._first(self._embedding[new])
+            gates = np.empty((len(new), width), np.float32)
+            inputs = (lies(x), self._layers[0].input, None)
+            native.call(self._product, inputs, (), (lies(gates),))
+            self._gates.update(zip(new, gates, strict=True))
+        return np.stack([self._gates[label] for label in labels])
 
 
 class ArrayJoiner:
