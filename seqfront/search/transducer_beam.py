@@ -20,12 +20,16 @@ from seqfront.search.frame_loop import FrameLoop
 from seqfront.search.frame_step import Beam, FrameStep, Paths
 from seqfront.search.history import Said
 from seqfront.search.hypotheses import Hypotheses
+from seqfront.search.options import check_counts, check_numbers
 from seqfront.search.outlook import Known, Models
 from seqfront.search.recombination import START, Recombine
 from seqfront.search.scorer import Fusion, Weighted
 from seqfront.search.streaming import Search
 from seqfront.search.transducer import PredictionNetwork, Transducer
 from seqfront.tensor import Tensor
+
+_OP = "TransducerBeam"
+_RECOMBINE = ("sum", "max", None)
 
 
 class TransducerBeamState(NamedTuple):
@@ -98,7 +102,7 @@ class TransducerBeam(Search[TransducerBeamState]):
         >>> hypotheses.score
         float32[batch≤2, beam:3] numpy:cpu
         >>> hypotheses.best().labels
-        int32[batch≤2, label≤1] of vocab:4 numpy:cpu
+        int32[batch≤2, label≤2] of vocab:4 numpy:cpu
     """
 
     def __init__(
@@ -124,8 +128,14 @@ class TransducerBeam(Search[TransducerBeamState]):
         )
         self.classes = self.transducer.classes
         self.fusion = Fusion(_OP, scorers, self.classes)
-        _check_counts(beam=beam, max_symbols=max_symbols)
-        _check_numbers(temperature, blank_penalty, length_norm, margin)
+        check_counts(_OP, beam=beam, max_symbols=max_symbols)
+        check_numbers(
+            _OP,
+            temperature=temperature,
+            blank_penalty=blank_penalty,
+            length_norm=length_norm,
+            margin=margin,
+        )
         if recombine not in _RECOMBINE:
             raise errors.unknown_choice(_OP, "recombine", recombine, _RECOMBINE)  # pyright: ignore[reportArgumentType]
         if prune_norm and length_norm:
@@ -180,6 +190,7 @@ class TransducerBeam(Search[TransducerBeamState]):
     ) -> tuple[Hypotheses, TransducerBeamState]:
         """Read frames; see `Search.__call__`."""
         batch = self.transducer.batch_of(encoded, axis)
+        self._check(encoded, batch, state, is_last)
         found: list[tuple[Hypotheses, TransducerBeamState]] = []
 
         def run() -> None:
@@ -189,6 +200,21 @@ class TransducerBeam(Search[TransducerBeamState]):
 
         encoded.backend.no_grad(run)
         return found[0]
+
+    def _check(self, encoded: Tensor, batch: Sequence[Dim], state: object, is_last: object) -> None:
+        if not dtypes.is_float(encoded.dtype):
+            raise errors.wrong_dtype(_OP, "encoded", encoded, "a floating-point type")
+        wanted = {*batch, self.beam_dim}
+        if state is not None and (
+            not isinstance(state, TransducerBeamState) or set(state.score.dims) != wanted
+        ):
+            needed = f"a state of this search over {[*batch, self.beam_dim]}"
+            raise errors.bad_argument(_OP, "state", state, needed, "pass on what the search gave.")
+        if isinstance(is_last, Tensor) and is_last.dtype != "bool":
+            raise errors.wrong_dtype(_OP, "is_last", is_last, "bool")
+        if not isinstance(is_last, (bool, Tensor)):
+            fix = "is_last=False while there are frames to come."
+            raise errors.bad_argument(_OP, "is_last", is_last, "a bool or a Tensor of them", fix)
 
     def _read(self, encoded: Tensor, axis: Dim, state: TransducerBeamState) -> TransducerBeamState:
         place = create.range_over(self.beam_dim, like=state.score).labels_of(None)
@@ -267,29 +293,3 @@ def _without_invalid(said: Said, valid: Tensor, label: Dim) -> Said:
         return x.with_lengths(Lengths({label: Entry(lengths.raw, lengths.dims)}))
 
     return nested_map(cut, said)
-
-
-_OP = "TransducerBeam"
-_RECOMBINE = ("sum", "max", None)
-
-
-def _check_counts(**counts: object) -> None:
-    for name, count in counts.items():
-        if type(count) is not int or count < 1:
-            raise errors.bad_argument(_OP, name, count, "an int of at least 1", f"{name}=4.")
-
-
-def _check_numbers(
-    temperature: object, blank_penalty: object, length_norm: object, margin: object
-) -> None:
-    for name, value, least, needed, fix in (
-        ("temperature", temperature, 0.0, "a finite number above 0", "1.0 changes nothing."),
-        ("blank_penalty", blank_penalty, -math.inf, "a finite number", "0.0 changes nothing."),
-        ("length_norm", length_norm, -1e-9, "a finite number, 0 or more", "0.0 changes nothing."),
-        ("margin", margin, 0.0, "a finite number above 0, or None", "None drops nothing."),
-    ):
-        if name == "margin" and value is None:
-            continue
-        known = type(value) in (int, float) and math.isfinite(value)  # pyright: ignore[reportArgumentType]
-        if not known or not value > least:  # pyright: ignore[reportOperatorIssue]
-            raise errors.bad_argument(_OP, name, value, needed, fix)

@@ -22,6 +22,7 @@ NO_OPERATIONS = {
     "save": "writes a file: tests/test_checkpoint.py",
     "load": "reads a file: tests/test_checkpoint.py",
     "value_and_grad": "takes a function: tests/test_gradient.py",
+    "search.greedy_transducer": "eager only: tests/search/test_greedy.py",
     "metrics.word_error_rate": "takes text: tests/test_metrics.py",
     "metrics.character_error_rate": "takes text: tests/test_metrics.py",
 }
@@ -45,6 +46,20 @@ def _layers() -> set[str]:
     }
 
 
+def _searches() -> set[str]:
+    """Searches and scorers; what they give is covered with them."""
+    return {
+        f"search.{name}"
+        for name, value in vars(sf.search).items()
+        if inspect.isfunction(value)
+        or (
+            inspect.isclass(value)
+            and not issubclass(value, tuple)
+            and not inspect.isabstract(value)
+        )
+    }
+
+
 def _covered() -> set[str]:
     return {name for case in CASES for name in case.covers}
 
@@ -57,8 +72,12 @@ def test_every_layer_has_a_case() -> None:
     assert _layers() - _covered() == set()
 
 
+def test_every_search_has_a_case() -> None:
+    assert _searches() - _covered() - set(NO_OPERATIONS) == set()
+
+
 def test_cases_cover_what_exists() -> None:
-    assert _covered() - _functions() - _layers() == set()
+    assert _covered() - _functions() - _layers() - _searches() == set()
 
 
 def test_names_are_unique() -> None:

@@ -41,35 +41,41 @@ class Parts(sf.nn.Module):
 class Bigram(sf.search.Scorer):
     """Scores by the last label: a table [before, next], and one for ending."""
 
-    def __init__(self, classes: sf.Dim, blank: int, seed: int, order: Any = None) -> None:
+    def __init__(
+        self,
+        classes: sf.Dim,
+        blank: int,
+        seed: int,
+        order: Any = None,
+        *,
+        backend: str = "numpy",
+    ) -> None:
         rng, size = np.random.default_rng(100 + seed), classes.size or 0
-        table, end = rng.standard_normal((size, size)), rng.standard_normal(size)
+        self.table, self.end = rng.standard_normal((size, size)), rng.standard_normal(size)
         if order is not None:
-            table, end = table[order][:, order], end[order]
-        self.table, self.end = table.tolist(), end.tolist()
+            self.table, self.end = self.table[order][:, order], self.end[order]
         self.classes, self.blank, self.before = classes, blank, sf.Dim("before", size)
+        convert = backends.get(backend).convert
+        self.following = sf.wrap(convert(self.table), (self.before, classes))
+        self.ending = sf.wrap(convert(self.end), (self.before,))
 
     def initial_state(self, batch: Any, *, like: sf.Tensor) -> sf.Tensor:
         return sf.full(tuple(batch), self.blank, dtype="int32", like=like)
 
     def score(self, state: sf.Tensor) -> sf.Tensor:
-        return self._read(self.table, (self.before, self.classes), state)
+        return sf.gather(self.following, indices=state, axis=self.before)
 
     def advance(self, state: sf.Tensor, labels: sf.Tensor) -> sf.Tensor:
         return labels.labels_of(None)
 
     def final(self, state: sf.Tensor) -> sf.Tensor:
-        return self._read(self.end, (self.before,), state)
-
-    def _read(self, values: Any, dims: Any, state: sf.Tensor) -> sf.Tensor:
-        table = sf.wrap(state.backend.convert(values, "float64"), dims)
-        return sf.gather(table, indices=state, axis=self.before)
+        return sf.gather(self.ending, indices=state, axis=self.before)
 
     def of(self, labels: Any, *, ends: bool = True) -> float:
         """Of a whole sequence, in plain NumPy."""
         before = (self.blank, *labels)
         pairs = zip(before, labels, strict=False)
-        return sum(self.table[a][b] for a, b in pairs) + (self.end[before[-1]] if ends else 0.0)
+        return float(sum(self.table[pair] for pair in pairs) + ends * self.end[before[-1]])
 
 
 class Found(NamedTuple):

@@ -31,7 +31,7 @@ FRAMES = frames(3, LENGTHS)
 
 def searches(seed: int = 3, backend: str = "numpy", **options: Any) -> sf.search.TransducerBeam:
     parts = Parts(classes, seed, backend)
-    scorers = {"bigram": (Bigram(classes, 1, seed), 0.4)}
+    scorers = {"bigram": (Bigram(classes, 1, seed, backend=backend), 0.4)}
     options = {"beam": 4, "max_symbols": 2, "scorers": scorers, **options}
     return sf.search.TransducerBeam(parts.prediction, parts.joiner, blank_index=1, **options)
 
@@ -66,7 +66,7 @@ def pieces(cuts: list[list[int]], lengths: Any = LENGTHS, x: Any = FRAMES) -> An
         yield table, counts
 
 
-@settings(max_examples=25, deadline=None, database=None)
+@settings(max_examples=12, deadline=None, database=None)
 @given(st.lists(st.lists(st.integers(0, 7), min_size=4, max_size=4), min_size=4, max_size=4))
 def test_parts_give_what_the_whole_gives(cuts: list[list[int]]) -> None:
     """Any cuts, others for each stream, empty parts included."""
