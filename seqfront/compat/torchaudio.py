@@ -12,11 +12,11 @@ from seqfront.backend import Raw
 from seqfront.compat import transducer
 from seqfront.compat.reduction import Reduction, check, reduced
 from seqfront.compat.torchaudio_convert import convert as convert
+from seqfront.compat.torchaudio_expansion import Hypothesis as Hypothesis
 from seqfront.compat.torchaudio_models import RNNT as RNNT
 from seqfront.compat.torchaudio_models import Emformer as Emformer
 from seqfront.compat.torchaudio_models import emformer_rnnt_base as emformer_rnnt_base
 from seqfront.compat.torchaudio_models import emformer_rnnt_model as emformer_rnnt_model
-from seqfront.compat.torchaudio_search import Hypothesis as Hypothesis
 from seqfront.compat.torchaudio_search import RNNTBeamSearch as RNNTBeamSearch
 
 _ARGUMENTS = transducer.specs("logits", "targets", "logit_lengths", "target_lengths")

@@ -7,17 +7,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from seqfront import backends, errors
+from seqfront import errors
 from seqfront.backend import Backend, Raw
 from seqfront.compat.torchaudio_models import RNNT
 from seqfront.models.decoder.joiner import Joiner
-from seqfront.models.decoder.transducer_prediction import NormalizedPrediction
+from seqfront.search.array_models import ArrayJoiner, array_prediction
 from seqfront.search.best_labels import (
     BestLabels,
     best_labels,
     has_native,
     joiner_weights,
-    joint_best_labels,
 )
 from seqfront.search.calls import Calls
 from seqfront.search.lookahead import Look
@@ -54,41 +53,55 @@ class Transducer:
         self.calls = calls
         self._frames = backend.squeeze(encoded, (0,))
         self._device = backend.device(encoded)
-        self._joiner = self._own_joiner()
-        self._predictor = _stepwise(model)
-        self._structure: list[int] = []
         self.blank = self._checked(blank)
+        self._joiner = self._own_joiner()
+        self._predictor = None
+        if self._joiner is not None:
+            self._predictor = array_prediction(model.model.predictor, backend)
+        self._structure: list[int] = []
 
     # -- labels to features -----------------------------------------------------------------------
 
     def predict(self, wanted: Sequence[tuple[Node, Node | None]]) -> None:
         """Ask the prediction network about label sequences, each after its parent; or about the
         start, after None."""
-        backend, count = self.backend, len(wanted)
         parents = [parent for _, parent in wanted if parent is not None]
         labels = [node.label if parent else self.blank for node, parent in wanted]
-        targets = backend.convert(np.array(labels, np.int32), None, self._device)
-        state = self._nested(rows_of(backend, parents)[1:]) if parents else None
-        if state is not None and self._predictor is not None:
-            known = self.known(*self._predictor.raw_step(backend, targets, state))
+        if parents and self._predictor is not None:
+            memory = np.stack([node.known.memory[:, node.row] for node in parents], 1)
+            known = Predicted(None, *self._predictor(labels, memory))
         else:
-            targets = backend.expand_dims(targets, (1,))
-            features, _, after = self.model.predict(targets, self._ones(count), state)
-            known = self.known(backend.squeeze(features, (1,)), after)
+            known = self._asked_predictor(labels, parents)
         for row, (node, _) in enumerate(wanted):
             node.known, node.row = known, row
-        self.calls.count_predictor(count)
+        self.calls.count_predictor(len(wanted))
+
+    def _asked_predictor(self, labels: Sequence[int], parents: Sequence[Node]) -> Predicted:
+        backend = self.backend
+        targets = backend.convert(np.array(labels, np.int32)[:, None], None, self._device)
+        state = self._nested(rows_of(backend, parents)[1:]) if parents else None
+        features, _, after = self.model.predict(targets, self._ones(len(labels)), state)
+        return self.known(backend.squeeze(features, (1,)), after)
 
     def known(self, features: Raw, state: Sequence[Sequence[Raw]]) -> Predicted:
         """Of label sequences: features [sequences, joint], and the state, by layer."""
         self._structure = [len(layer) for layer in state]
         parts = (features, *[part for layer in state for part in layer])
-        array = None if self._joiner is None else self.backend.to_numpy(features)
-        return Predicted(parts, array)
+        arrays: list[Any] = [None, None]
+        if self._joiner is not None:
+            arrays[0] = self.backend.to_numpy(features)
+        if self._predictor is not None:
+            arrays[1] = np.stack([self.backend.to_numpy(part) for part in parts[1:]])
+        return Predicted(parts, *arrays)
 
     def shown(self, known: Predicted, row: int) -> tuple[Raw, list[list[Raw]]]:
         """Of one label sequence: features [1, joint], and the state, each part [1, ...]."""
-        parts = [self.backend.slice(part, 0, row, row + 1) for part in known.parts]
+        parts = known.parts
+        if parts is None:
+            arrays = (known.features[row : row + 1], *known.memory[:, row : row + 1])
+            parts = [self.backend.convert(x.copy(), None, self._device) for x in arrays]
+            return parts[0], self._nested(parts[1:])
+        parts = [self.backend.slice(part, 0, row, row + 1) for part in parts]
         return parts[0], self._nested(parts[1:])
 
     def _nested(self, parts: Sequence[Raw]) -> list[list[Raw]]:
@@ -112,20 +125,9 @@ class Transducer:
     def _fused(
         self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
     ) -> BestLabels:
-        joiner, arrays, source, weights = cast("tuple[Any, ...]", self._joiner)
-        prediction = np.stack([node.known.features[node.row] for node in nodes])
-        return joint_best_labels(
-            arrays,
-            source,
-            prediction,
-            joiner,
-            np.array(frames, np.int32),
-            np.array(places, np.int32),
-            blank=self.blank,
-            count=self.count,
-            temperature=self.temperature,
-            weights=weights,
-        )
+        joiner = cast("ArrayJoiner", self._joiner)
+        features = np.stack([node.known.features[node.row] for node in nodes])
+        return BestLabels(*joiner(frames, features, places))
 
     def _asked(
         self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
@@ -147,21 +149,25 @@ class Transducer:
         logits = backend.squeeze(logits, (1, 2))
         return logits if self.temperature == 1 else backend.binary("div", logits, self.temperature)
 
-    def _own_joiner(self) -> tuple[Any, ...] | None:
-        """The joiner of seqfront's own transducers, if the native op can read it: with the frames
-        and the weights as arrays, which share the memory of the tensors."""
+    def _own_joiner(self) -> ArrayJoiner | None:
+        """The joiner of seqfront's own transducers, if the native op can read it."""
         if not isinstance(self.model, RNNT):
             return None
         joiner: Any = self.model.model.joiner
         backend, frames = self.backend, self._frames
         if not isinstance(joiner, Joiner) or not has_native(backend, frames, self.count):
             return None
-        tensors = (frames, *joiner_weights(joiner))
-        kinds = {(backend.dtype(x), backend.device(x)) for x in tensors if x is not None}
-        if len(kinds) > 1 or backend.dtype(frames) not in ("float32", "float64"):
+        tensors = [x for x in (frames, *joiner_weights(joiner)) if x is not None]
+        if {(backend.dtype(x), backend.device(x)) for x in tensors} != {("float32", "cpu")}:
             return None
-        source, weight, bias = [None if x is None else backend.to_numpy(x) for x in tensors]
-        return joiner, backends.get("numpy"), source, (weight, bias)
+        return ArrayJoiner(
+            joiner,
+            backend,
+            frames,
+            blank=self.blank,
+            count=self.count,
+            temperature=self.temperature,
+        )
 
     def _checked(self, blank: int) -> int:
         classes = self._classes()
@@ -178,12 +184,3 @@ class Transducer:
         if isinstance(self.model, RNNT):
             return self.model.model.joiner.output.out_dim.size
         return None
-
-
-def _stepwise(model: Any) -> NormalizedPrediction | None:
-    """The prediction network of seqfront's own transducers, if it makes steps on plain tensors."""
-    if not isinstance(model, RNNT):
-        return None
-    predictor: Any = model.model.predictor
-    serves = isinstance(predictor, NormalizedPrediction) and not predictor.training
-    return predictor if serves else None

@@ -38,7 +38,7 @@ def fused_best_labels(
         Over [batch..., beam] and [batch..., beam, count].
     """
     joiner, backend = transducer.join, frame.backend
-    if not isinstance(joiner, Joiner) or not _serves(joiner, frame, features, count):
+    if not isinstance(joiner, Joiner) or not _serves(joiner, frame, features, count, temperature):
         return None
     dims = tuple([dim for dim in frame.dims if dim is not transducer.in_dim])
     source = frame.raw_in((*dims, transducer.in_dim))
@@ -65,11 +65,16 @@ def fused_best_labels(
     return BestLabels(*map(apart, found))
 
 
-def _serves(joiner: Joiner, frame: Tensor, features: Tensor, count: int) -> bool:
+def _serves(
+    joiner: Joiner, frame: Tensor, features: Tensor, count: int, temperature: float
+) -> bool:
     backend = frame.backend
     if backend.is_tracing() or not has_native(backend, frame.raw, count):
         return False
     tensors = (frame, features, joiner.output.weight)
     if any(x.backend is not backend or x.device != "cpu" for x in tensors):
         return False
-    return {x.dtype for x in tensors} in ({"float32"}, {"float64"})
+    dtypes = {x.dtype for x in tensors}
+    # Attributes of native ops have the precision of float32.
+    exact = float(np.float32(temperature)) == temperature
+    return dtypes == {"float32"} or (dtypes == {"float64"} and exact)

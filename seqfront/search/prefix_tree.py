@@ -15,10 +15,13 @@ from seqfront.backend import Backend, Raw
 class Predicted(NamedTuple):
     """What a prediction network made of several label sequences at once."""
 
-    parts: tuple[Raw, ...]
-    """Each [sequences, ...]: features for the joiner, and the state."""
+    parts: tuple[Raw, ...] | None
+    """Each [sequences, ...]: features for the joiner, and the state; None, if there are arrays of
+    all."""
     features: Any
-    """The first of `parts`, where it is wanted as an array: [sequences, features]."""
+    """The first of them, where it is wanted as an array: [sequences, features]."""
+    memory: Any = None
+    """The others, likewise: [parts, sequences, ...]."""
 
 
 class Node:
@@ -96,9 +99,9 @@ def rows_of(backend: Backend, nodes: Sequence[Node]) -> tuple[Raw, ...]:
         known: Predicted = node.known
         if id(known) not in batches:
             batches[id(known)] = (total, known)
-            total += backend.static_shape(known.parts[0])[0] or 0
+            total += backend.static_shape(_parts(known)[0])[0] or 0
         places.append(batches[id(known)][0] + node.row)
-    columns = list(zip(*[known.parts for _, known in batches.values()], strict=True))
+    columns = list(zip(*[_parts(known) for _, known in batches.values()], strict=True))
     if places == list(range(total)):
         return tuple([_together(backend, column) for column in columns])
     indices = backend.convert(places, "int32", backend.device(columns[0][0]))
@@ -107,3 +110,7 @@ def rows_of(backend: Backend, nodes: Sequence[Node]) -> tuple[Raw, ...]:
 
 def _together(backend: Backend, raws: Sequence[Raw]) -> Raw:
     return raws[0] if len(raws) == 1 else backend.concat(list(raws), 0)
+
+
+def _parts(known: Predicted) -> tuple[Raw, ...]:
+    return known.parts or ()

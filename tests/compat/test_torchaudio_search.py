@@ -11,7 +11,7 @@ from oracles.torchaudio_models import rnnt as original
 from oracles.torchaudio_models import rnnt_decoder
 
 import seqfront as sf
-from seqfront.compat import torchaudio, torchaudio_search
+from seqfront.compat import torchaudio, torchaudio_expansion
 
 SYMBOLS, BLANK = 13, 12
 CONFIG: dict[str, Any] = {
@@ -146,7 +146,7 @@ def test_what_is_forgotten_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> Non
     search = torchaudio.RNNTBeamSearch(ours, BLANK, hypo_sort_key=by_score)
     wanted = search(x, n, 4)
     often = search.calls.predictor_rows
-    monkeypatch.setattr(torchaudio_search, "_FORGET", 2)
+    monkeypatch.setattr(torchaudio_expansion, "_FORGET", 2)
     same(search(x, n, 4), wanted)
     assert search.calls.predictor_rows - often > often  # some is asked for again
 

@@ -12,6 +12,7 @@ from seqfront import BackendError, DimError, DTypeError
 from seqfront.compat import espnet, torch, torchaudio
 
 VALUES = "values are not looked at"
+SEARCH = "it searches with lists"
 
 RNNT = (
     "  logits          float32[2, 4, 3, 5] for [batch, frames, labels+1, classes]\n"
@@ -225,5 +226,27 @@ MESSAGES = [
             "rnnt_loss: clamp is -1.0, needed 0 or more.\n"
             "  fix: 0 leaves the gradient as it is; RNNTLossNumba takes any number below 0 for that."
         ),
+    ),
+    Message(
+        "search_input",
+        DimError,
+        lambda w: torchaudio.RNNTBeamSearch(None, 0)(w.raw(np.zeros((2, 5, 3))), 5, 4),
+        (
+            "RNNTBeamSearch: input has to be [time, features] or [1, time, features].\n"
+            "  input  [2, 5, 3]\n"
+            "  fix: it searches one utterance at a time; sf.search.TransducerBeam takes batches."
+        ),
+        eager=SEARCH,
+    ),
+    Message(
+        "search_input",
+        DimError,
+        lambda w: torchaudio.RNNTBeamSearch(None, 0)(w.raw(np.zeros((5, 3))), w.raw((5, 5)), 4),
+        (
+            "RNNTBeamSearch: length has to be [] or [1].\n"
+            "  length  [2]\n"
+            "  fix: it searches one utterance at a time; sf.search.TransducerBeam takes batches."
+        ),
+        eager=SEARCH,
     ),
 ]

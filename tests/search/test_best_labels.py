@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 from frameworks import INSTALLED
+from small_transducer import Parts, frames, read, time, wrapped
 
 import seqfront as sf
 from seqfront import backends
-from seqfront.search import best_labels
+from seqfront.search import best_labels, fused_outlook
 
 BACKENDS = [name for name in ("numpy", "torch", "tensorflow") if name in INSTALLED]
 
@@ -45,14 +46,14 @@ def test_native_is_composed(name: str, dtype: str, count: int) -> None:
 @pytest.mark.parametrize("activation", ["tanh", "relu", None])
 def test_of_a_joiner(name: str, activation: object) -> None:
     joint, vocab = sf.Dim("joint", 11), sf.Dim("vocab", 9)
-    frames, nodes, pair = sf.Dim("frames", 4), sf.Dim("nodes", 3), sf.Dim("pair", 6)
+    frame, node, pair = sf.Dim("frame", 4), sf.Dim("node", 3), sf.Dim("pair", 6)
     with sf.use_backend(name):
         joiner = sf.models.Joiner(joint, vocab, activation=activation)  # pyright: ignore[reportArgumentType]
     b = backends.get(name)
     rng = np.random.default_rng(1)
     source, prediction = (
         sf.wrap(b.convert(rng.standard_normal((n, 11)).astype("float32")), (dim, joint))
-        for n, dim in ((4, frames), (3, nodes))
+        for n, dim in ((4, frame), (3, node))
     )
     at_frame, at_node = np.array([0, 3, 3, 1, 2, 0], np.int32), np.array([0, 2, 1, 1, 0, 2], "i4")
     found = best_labels.joint_best_labels(
@@ -60,9 +61,40 @@ def test_of_a_joiner(name: str, activation: object) -> None:
         blank=2, count=5, temperature=1.5,
     )  # fmt: skip
     rows = joiner(
-        sf.gather(source, indices=sf.wrap(b.convert(at_frame), (pair,)), axis=frames),
-        sf.gather(prediction, indices=sf.wrap(b.convert(at_node), (pair,)), axis=nodes),
+        sf.gather(source, indices=sf.wrap(b.convert(at_frame), (pair,)), axis=frame),
+        sf.gather(prediction, indices=sf.wrap(b.convert(at_node), (pair,)), axis=node),
     )
     wanted = best_labels.composed_best_labels(b, (rows / 1.5).raw_in((pair, vocab)), 2, 5)
     for ours, theirs in zip(found, wanted, strict=True):
         np.testing.assert_allclose(b.to_numpy(ours), b.to_numpy(theirs), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize(
+    "options", [{}, {"temperature": 1.5, "max_symbols": 2}, {"temperature": 1.7}]
+)
+def test_a_search_with_and_without(
+    name: str, options: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A joiner asked for its best labels only, and for all."""
+    classes = sf.Dim("classes", 6)
+    parts = Parts(classes, 3, name)
+    encoded = wrapped(frames(3, (7, 4)), (7, 4), name)
+    searches: list[sf.search.TransducerBeam] = []
+    found: list[sf.search.Hypotheses] = []
+    for serves in (True, False):
+        if not serves:
+            monkeypatch.setattr(fused_outlook, "has_native", lambda *_: False)
+        search = sf.search.TransducerBeam(
+            parts.prediction, parts.joiner, blank_index=2, beam=4, **options
+        )
+        found.append(search(encoded, axis=time)[0])
+        searches.append(search)
+    for ours, theirs in zip(read(found[0]), read(found[1]), strict=True):
+        assert [one.labels for one in ours] == [one.labels for one in theirs]
+        np.testing.assert_allclose([h.score for h in ours], [h.score for h in theirs], rtol=1e-12)
+    calls = searches[0].calls
+    assert calls == searches[1].calls
+    assert calls.joiner >= 7
+    assert calls.joiner_rows == calls.joiner * 2 * 4
+    assert calls.predictor_rows == calls.predictor * 2 * 4

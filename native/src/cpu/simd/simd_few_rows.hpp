@@ -16,7 +16,7 @@ namespace SF_ISA {
 
 // How high a strip is: low strips read b in an order that memory likes, high ones spare reads and
 // writes of c.
-SF_INLINE int64_t strip_depth(int64_t rows) { return rows <= 8 ? 16 : 64; }
+SF_INLINE int64_t strip_depth(int64_t rows) { return rows <= 6 ? 8 : rows <= 8 ? 16 : 64; }
 
 // What is read next, into the cache: processors do not look over the end of a page.
 template <class L>
