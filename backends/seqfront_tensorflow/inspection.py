@@ -75,7 +75,8 @@ class Inspection:
         if device is not None and not isinstance(value, tf.Tensor | tf.Variable):
             with values.on(device):
                 return self.convert(value, dtype)
-        x = tf.convert_to_tensor(value)
+        hint = dtype if dtype in ("float64", "int64") else None  # or digits of numbers are lost
+        x = tf.convert_to_tensor(value, dtype_hint=hint)
         x = x if dtype is None else self.cast(x, dtype)
         return x if device is None else self.to_device(x, device)
 
