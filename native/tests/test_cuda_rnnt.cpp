@@ -235,6 +235,43 @@ SEQFRONT_TEST(cuda_rnnt, lengths_and_targets_out_of_range_give_nan) {
     }
 }
 
+// With the sanitizers on, this is what says that no kernel reads or writes beyond the arrays.
+SEQFRONT_TEST(cuda_rnnt, whatever_lengths_and_targets_are) {
+    Random random(7);
+    constexpr int32_t kOdd[] = {-1, 5, 1 << 20, INT32_MIN, INT32_MAX};
+    const TransducerSizes sizes = {{4, 4, 4}, {3, 3, 3}, 4, 3, 5, 1};
+    for (int trial = 0; trial < 300; ++trial) {
+        use_host_device({kThreadOrders[trial % 3], 32, 2, false});
+        const Family family = trial % 2 != 0 ? Family::kPacked : Family::kDense;
+        TransducerProblem p(family, SF_FLOAT32, sizes, 8);
+        p.attributes["topology"] = trial % 3;
+        bool valid[3];
+        for (size_t b = 0; b < 3; ++b) {
+            int32_t &t = p.sizes.frame_lengths[b], &u = p.sizes.label_lengths[b];
+            t = random.below(5) == 0 ? kOdd[random.below(5)] : random.below(5);
+            u = random.below(5) == 0 ? kOdd[random.below(5)] : random.below(4);
+            int32_t& target = p.targets[3 * b];
+            if (random.below(4) == 0) target = kOdd[random.below(5)];
+            valid[b] = t >= 0 && t <= 4 && u >= 0 && u <= 3;
+            valid[b] = valid[b] && (t == 0 || u == 0 || (target >= 0 && target < 5));
+        }
+        TransducerProblem on_cuda = p;
+        on_cuda.cuda = true;
+        LatticeArray loss(SF_FLOAT32, 3, -5), upstream(SF_FLOAT32, 3, 1);
+        Tensor grad(SF_FLOAT32, p.logits.shape());
+        OpCall forward = on_cuda.call();
+        forward.output("loss", array_of(loss, SF_FLOAT32, 3));
+        CHECK(forward.run() == SF_OK);
+        OpCall backward = forward.backward();
+        backward.input("grad_loss", array_of(upstream, SF_FLOAT32, 3))
+            .output("grad_logits", array_of(grad));
+        CHECK(backward.run() == SF_OK);
+        for (int64_t b = 0; b < 3 && family == Family::kDense; ++b) {
+            CHECK(std::isnan(loss.get(b)) == !valid[b]);
+        }
+    }
+}
+
 SEQFRONT_TEST(cuda_rnnt, packed_rows_that_are_too_few_or_too_many) {
     use_host_device();
     const TransducerSizes sizes = {{3, 3, 2}, {2, 1, 2}, 3, 2, 5, 0};
