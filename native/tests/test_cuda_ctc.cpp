@@ -183,6 +183,41 @@ SEQFRONT_TEST(cuda_ctc, lengths_and_targets_out_of_range_give_nan) {
     }
 }
 
+// With the sanitizers on, this is what says that no kernel reads or writes beyond the arrays.
+SEQFRONT_TEST(cuda_ctc, whatever_lengths_and_targets_are) {
+    Random random(7);
+    constexpr int32_t kOdd[] = {-1, 5, 1 << 20, INT32_MIN, INT32_MAX};
+    const CtcProblem whole(SF_FLOAT32, {9, 9, 9}, {3, 3, 3}, 9, 3, 5, 1, 8);
+    for (int trial = 0; trial < 300; ++trial) {
+        use_host_device({kThreadOrders[trial % 3], 32, 2, false});
+        CtcProblem p = whole;
+        p.cuda = true;
+        bool valid[3];
+        for (size_t b = 0; b < 3; ++b) {
+            int32_t &t = p.frame_lengths[b], &u = p.label_lengths[b];
+            t = random.below(5) == 0 ? kOdd[random.below(5)] : random.below(10);
+            u = random.below(5) == 0 ? kOdd[random.below(5)] : random.below(4);
+            int32_t& target = p.targets[3 * b];
+            if (random.below(4) == 0) target = kOdd[random.below(5)];
+            valid[b] = t >= 0 && t <= 9 && u >= 0 && u <= 3;
+            valid[b] = valid[b] && (t == 0 || u == 0 || (target >= 0 && target < 5));
+        }
+        LatticeArray loss(SF_FLOAT32, 3, -5), upstream = ones(p);
+        Tensor grad(SF_FLOAT32, p.logits.shape());
+        OpCall forward = p.call();
+        if (trial % 2 != 0) forward.input("targets", array_of(p.targets, {1, 9}));
+        forward.output("loss", array_of(loss, SF_FLOAT32, 3));
+        CHECK(forward.run() == SF_OK);
+        OpCall backward = forward.backward();
+        backward.input("grad_loss", array_of(upstream, SF_FLOAT32, 3))
+            .output("grad_logits", array_of(grad));
+        CHECK(backward.run() == SF_OK);
+        for (int64_t b = 0; b < 3 && trial % 2 == 0; ++b) {
+            CHECK(std::isnan(loss.get(b)) == !valid[b]);
+        }
+    }
+}
+
 SEQFRONT_TEST(cuda_ctc, empty_sizes) {
     use_host_device();
     const CtcProblem no_batch(SF_FLOAT32, {}, {}, 3, 2, 5, 0, 1);

@@ -25,12 +25,15 @@ void check_same(const TransducerProblem& p, const TransducerResult& result,
     }
     double allowed = tolerance(p.logits.dtype()) * scale;
     if (p.logits.dtype() == SF_FLOAT64) allowed = 1e-12 * scale;
-    const std::vector<int64_t>& shape = p.logits.shape();
+    std::vector<int64_t> shape = p.logits.shape();
+    if (p.family == Family::kPacked) shape = {1, 1, shape[0], shape[1]};
     for (int64_t i = 0; i < shape[0] * shape[1] * shape[2] * shape[3]; ++i) {
         const int64_t v = i % shape[3], row = i / shape[3];
         const int64_t u = row % shape[2], t = row / shape[2] % shape[1],
                       b = row / shape[2] / shape[1];
-        CHECK_CLOSE(result.grad.get({b, t, u, v}), expected.grad.get({b, t, u, v}), allowed);
+        const bool packed = p.family == Family::kPacked;
+        CHECK_CLOSE(packed ? result.grad.get({u, v}) : result.grad.get({b, t, u, v}),
+                    packed ? expected.grad.get({u, v}) : expected.grad.get({b, t, u, v}), allowed);
     }
 }
 
@@ -60,7 +63,8 @@ SEQFRONT_TEST(cuda_rnnt, is_as_on_the_cpu) {
             const TransducerSizes sizes = {
                 {4, 1, 7, 0, 2, 1, 0, 9}, {3, 2, 0, 0, 5, 0, 1, 7},      9, 7,
                 classes[variant % 6],     variant % classes[variant % 6]};
-            TransducerProblem p(Family::kDense, dtype, sizes, ++seed, layout);
+            const Family family = variant % 5 > 2 ? Family::kPacked : Family::kDense;
+            TransducerProblem p(family, dtype, sizes, ++seed, layout);
             p.attributes["normalized"] = variant % 4 == 1;
             context() = "dtype " + std::to_string(dtype) + " variant " + std::to_string(variant);
             compare(p, random, variant / 6 % 2 != 0, static_cast<Tensor::Layout>(variant / 2 % 3));
@@ -90,6 +94,7 @@ SEQFRONT_TEST(cuda_rnnt, strips_of_positions) {
                                                2};
                 TransducerProblem p(Family::kDense, dtype, sizes, 3);
                 compare(p, random);
+                compare(TransducerProblem(Family::kPacked, dtype, sizes, 3), random);
                 p.attributes["topology"] = frames % 2 + 1;
                 compare(p, random);
             }
@@ -112,7 +117,8 @@ SEQFRONT_TEST(cuda_rnnt, variants) {
         for (int variant = 0; variant < 32; ++variant) {
             use_host_device({kThreadOrders[variant % 3], 32, 3, false});
             const TransducerSizes sizes = {{6, 3, 4, 43}, {3, 4, 0, 40}, 43, 40, 12, variant % 10};
-            TransducerProblem p(Family::kDense, dtype, sizes, ++seed);
+            const Family family = variant % 8 > 4 ? Family::kPacked : Family::kDense;
+            TransducerProblem p(family, dtype, sizes, ++seed);
             if (variant & 1) p.attributes["fastemit"] = 0.3;
             if (variant & 2) p.attributes["clamp"] = 0.05;
             if (variant & 4) p.attributes["hat"] = 1;
@@ -229,6 +235,64 @@ SEQFRONT_TEST(cuda_rnnt, lengths_and_targets_out_of_range_give_nan) {
     }
 }
 
+// With the sanitizers on, this is what says that no kernel reads or writes beyond the arrays.
+SEQFRONT_TEST(cuda_rnnt, whatever_lengths_and_targets_are) {
+    Random random(7);
+    constexpr int32_t kOdd[] = {-1, 5, 1 << 20, INT32_MIN, INT32_MAX};
+    const TransducerSizes sizes = {{4, 4, 4}, {3, 3, 3}, 4, 3, 5, 1};
+    for (int trial = 0; trial < 300; ++trial) {
+        use_host_device({kThreadOrders[trial % 3], 32, 2, false});
+        const Family family = trial % 2 != 0 ? Family::kPacked : Family::kDense;
+        TransducerProblem p(family, SF_FLOAT32, sizes, 8);
+        p.attributes["topology"] = trial % 3;
+        bool valid[3];
+        for (size_t b = 0; b < 3; ++b) {
+            int32_t &t = p.sizes.frame_lengths[b], &u = p.sizes.label_lengths[b];
+            t = random.below(5) == 0 ? kOdd[random.below(5)] : random.below(5);
+            u = random.below(5) == 0 ? kOdd[random.below(5)] : random.below(4);
+            int32_t& target = p.targets[3 * b];
+            if (random.below(4) == 0) target = kOdd[random.below(5)];
+            valid[b] = t >= 0 && t <= 4 && u >= 0 && u <= 3;
+            valid[b] = valid[b] && (t == 0 || u == 0 || (target >= 0 && target < 5));
+        }
+        TransducerProblem on_cuda = p;
+        on_cuda.cuda = true;
+        LatticeArray loss(SF_FLOAT32, 3, -5), upstream(SF_FLOAT32, 3, 1);
+        Tensor grad(SF_FLOAT32, p.logits.shape());
+        OpCall forward = on_cuda.call();
+        forward.output("loss", array_of(loss, SF_FLOAT32, 3));
+        CHECK(forward.run() == SF_OK);
+        OpCall backward = forward.backward();
+        backward.input("grad_loss", array_of(upstream, SF_FLOAT32, 3))
+            .output("grad_logits", array_of(grad));
+        CHECK(backward.run() == SF_OK);
+        for (int64_t b = 0; b < 3 && family == Family::kDense; ++b) {
+            CHECK(std::isnan(loss.get(b)) == !valid[b]);
+        }
+    }
+}
+
+SEQFRONT_TEST(cuda_rnnt, packed_rows_that_are_too_few_or_too_many) {
+    use_host_device();
+    const TransducerSizes sizes = {{3, 3, 2}, {2, 1, 2}, 3, 2, 5, 0};
+    const TransducerProblem good(Family::kPacked, SF_FLOAT32, sizes, 1);
+    const TransducerResult expected = run_on_cuda(good, ones(good));
+    TransducerProblem p = good;
+    p.sizes.frame_lengths[2] = 3;  // 18 rows, of which there are 15 + 6
+    p.sizes.frame_lengths[1] = 1;
+    p.sizes.frame_lengths[0] = 6;
+    TransducerResult result = run_on_cuda(p, ones(p));
+    CHECK(std::isfinite(result.loss.get(0)) && std::isfinite(result.loss.get(1)));
+    CHECK(std::isnan(result.loss.get(2)));
+    p = good;
+    p.sizes.frame_lengths[2] = 1;
+    result = run_on_cuda(p, ones(p));
+    CHECK(result.loss.get(0) == expected.loss.get(0));
+    CHECK(std::isfinite(result.loss.get(2)));
+    for (int64_t row = 18; row < 21; ++row) CHECK(result.grad.get({row, 3}) == 0);
+    CHECK(result.grad.get({17, 3}) != 0);
+}
+
 SEQFRONT_TEST(cuda_rnnt, empty_sizes) {
     use_host_device();
     const TransducerProblem no_batch(Family::kDense, SF_FLOAT32, {{}, {}, 3, 2, 5, 0}, 1);
@@ -256,10 +320,10 @@ SEQFRONT_TEST(cuda_rnnt, what_it_has_no_kernel_for) {
     p.attributes["blank"] = 5;
     CHECK(p.call().run() == SF_INVALID_ARGUMENT);
     CHECK_TEXT(sf_last_error(), "rnnt: blank is 5, needed 0..4");
-    TransducerProblem packed(Family::kPacked, SF_FLOAT32, sizes, 1);
-    packed.cuda = true;
-    CHECK(packed.call().run() == SF_UNAVAILABLE);
-    CHECK_TEXT(sf_last_error(), "rnnt_packed: it has no CUDA kernel yet");
+    TransducerProblem pruned(Family::kPruned, SF_FLOAT32, sizes, 1);
+    pruned.cuda = true;
+    CHECK(pruned.call().run() == SF_UNAVAILABLE);
+    CHECK_TEXT(sf_last_error(), "rnnt_pruned: it has no CUDA kernel yet");
     CHECK(sf_has_cuda() == 1 && sf_has_cuda_kernel(sf_find_op("rnnt_backward")) == 1);
-    CHECK(sf_has_cuda_kernel(sf_find_op("rnnt_packed")) == 0);
+    CHECK(sf_has_cuda_kernel(sf_find_op("rnnt_pruned")) == 0);
 }

@@ -81,7 +81,10 @@ from seqfront import errors, native
 
 batch, time, labels, vocab = map(sf.Dim, ("batch", "time", "labels", "vocab"))
 CTC = {}
-OPTIONS = [CTC, {}, {"fastemit": 0.1, "clamp": 0.1}, {"hat": True, "topology": "constrained"}, {"reuse_logits": True}]
+OPTIONS = [
+    CTC, {}, {"fastemit": 0.1, "clamp": 0.1}, {"hat": True, "topology": "constrained"},
+    {"reuse_logits": True},
+]
 
 
 def losses(dtype, options):

@@ -46,46 +46,49 @@ class Chunk {
     static SF_DEVICE Chunk load(const T* from) {
         Chunk chunk;
 #if defined(__CUDACC__)
-        chunk.words_ = *reinterpret_cast<const uint4*>(from);
+        const uint4 words = *reinterpret_cast<const uint4*>(from);
+        memcpy(chunk.of_, &words, sizeof(words));
 #else
         check_aligned(from);
-        memcpy(&chunk.words_, from, sizeof(chunk.words_));
+        memcpy(chunk.of_, from, sizeof(chunk.of_));
 #endif
         return chunk;
     }
     SF_DEVICE void store(T* to) const {
 #if defined(__CUDACC__)
-        *reinterpret_cast<uint4*>(to) = words_;
+        // (By this function, for a plain store of elements is compiled to several.)
+        __stwb(reinterpret_cast<uint4*>(to), make_uint4(word(0), word(1), word(2), word(3)));
 #else
         check_aligned(to);
-        memcpy(to, &words_, sizeof(words_));
+        memcpy(to, of_, sizeof(of_));
 #endif
     }
 
     SF_DEVICE void widen_to(LatticeType<T>* x) const {
-        T of[kSize];
-        memcpy(of, &words_, sizeof(of));
         SF_UNROLL
-        for (int i = 0; i < kSize; ++i) x[i] = widened(of[i]);
+        for (int i = 0; i < kSize; ++i) x[i] = widened(of_[i]);
     }
     static SF_DEVICE Chunk narrowed_from(const LatticeType<T>* x) {
-        T of[kSize];
-        SF_UNROLL
-        for (int i = 0; i < kSize; ++i) of[i] = narrowed<T>(x[i]);
         Chunk chunk;
-        memcpy(&chunk.words_, of, sizeof(of));
+        SF_UNROLL
+        for (int i = 0; i < kSize; ++i) chunk.of_[i] = narrowed<T>(x[i]);
         return chunk;
     }
 
   private:
 #if defined(__CUDACC__)
-    uint4 words_;
+    SF_DEVICE uint32_t word(int i) const {
+        uint32_t word;
+        memcpy(&word, reinterpret_cast<const unsigned char*>(of_) + 4 * i, sizeof(word));
+        return word;
+    }
 #else
     static void check_aligned(const void* memory) {
         if (reinterpret_cast<uintptr_t>(memory) % 16 != 0) abort();  // a GPU would fault
     }
-    uint32_t words_[4];
 #endif
+
+    T of_[kSize];
 };
 
 // How a row of `count` elements is cut: elements, chunks from `head` on, elements from `tail` on.

@@ -50,6 +50,8 @@ const CudaTable& kernel_table() {
         entry<CtcBackward, Launcher>("ctc_backward"),
         entry<RnntForward, Launcher>("rnnt"),
         entry<RnntBackward, Launcher>("rnnt_backward"),
+        entry<RnntForward, Launcher>("rnnt_packed"),
+        entry<RnntBackward, Launcher>("rnnt_packed_backward"),
     };
     static const CudaTable table = {SEQFRONT_VERSION, kernels,
                                     static_cast<int32_t>(sizeof(kernels) / sizeof(*kernels)),

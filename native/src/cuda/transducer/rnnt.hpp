@@ -41,13 +41,20 @@ inline void check_rnnt_kernel(const Call& call, const TransducerOptions& o) {
 inline RnntProblem rnnt_problem(const Call& call) {
     const TransducerOptions o(call);
     check_rnnt_kernel(call, o);
-    const int64_t classes = call.size(rnnt::kLogits, 3), blank = call.integer(0);
+    const bool packed = call.input(rnnt::kLogits).rank == 2;
+    const int64_t batch = call.size(rnnt::kTargets, 0), frames = call.size(rnnt::kLogits, !packed);
+    const int64_t classes = call.size(rnnt::kLogits, packed ? 1 : 3), blank = call.integer(0);
     check_blank(call.name(), blank, classes);
-    return {call.size(rnnt::kTargets, 0),
-            call.size(rnnt::kLogits, 1),
+    if (packed && batch == 0 && frames > 0) {
+        invalid("%s: logits has rows, but there are no sequences", call.name());
+    }
+    return {batch,
+            frames,
             call.size(rnnt::kTargets, 1),
             classes,
             blank,
+            packed,
+            nullptr,
             call.in<int32_t>(rnnt::kTargets),
             call.in<int32_t>(rnnt::kFrameLengths),
             call.in<int32_t>(rnnt::kLabelLengths),
@@ -63,21 +70,54 @@ inline RnntProblem rnnt_problem(const Call& call) {
             o.fastemit_scale ? 1 + o.fastemit : 1};
 }
 
-// Where what one strip leaves for the next is kept; null if there is but one.
-template <class L>
-Probability<L>* take_border(Workspace& workspace, const RnntProblem& p, int threads,
-                            int64_t directions) {
-    return p.labels < threads ? nullptr
-                              : workspace.take<Probability<L>>(directions * p.batch * p.frames);
-}
+// What both halves have in their workspace.
+template <class L, bool kGradient>
+struct RnntMemory {
+    using Lattice = RnntLattice<L, kGradient>;
+
+    RnntMemory(const RnntProblem& p, int threads_, void* memory)
+        : workspace(memory), threads(threads_) {
+        if (p.packed) starts = workspace.take<int64_t>(p.batch);
+        if (p.labels >= threads) {
+            border = workspace.take<Probability<L>>((kGradient ? 2 : 1) * Lattice::border_size(p));
+        }
+        if constexpr (kGradient) {
+            for (Probability<L>*& table : tables) table = workspace.take<Probability<L>>(p.rows());
+            likelihood = workspace.take<RnntLikelihood<L>>(p.batch);
+        }
+    }
+
+    // Of a call.
+    template <class Launcher>
+    static RnntMemory of(const RnntProblem& p, void* memory) {
+        return RnntMemory(p, block_threads<Lattice, Launcher>(p.labels + 1), memory);
+    }
+
+    // The problem, with what has to be found out first.
+    template <class Launcher>
+    RnntProblem prepared(const Launcher& launcher, RnntProblem p) const {
+        if (!p.packed) return p;
+        launcher.template run<RnntPrepare>(RnntPrepare::grid(p.batch), {p, starts});
+        p.starts = starts;
+        return p;
+    }
+
+    Workspace workspace;
+    int threads;
+    int64_t* starts = nullptr;
+    Probability<L>* border = nullptr;
+    Probability<L>* tables[2] = {};
+    RnntLikelihood<L>* likelihood = nullptr;
+};
 
 class RnntForward {
   public:
     template <class T, class Launcher>
     static void run(const Launcher& launcher, const Call& call) {
         using L = LatticeType<T>;
-        const RnntProblem p = rnnt_problem(call);
-        const Memory<L, Launcher> memory(p, call.workspace());
+        const RnntProblem asked = rnnt_problem(call);
+        const auto memory = Memory<L>::template of<Launcher>(asked, call.workspace());
+        const RnntProblem p = memory.prepared(launcher, asked);
 
         using Rows = RnntSaveRows<T>;
         typename Rows::Args rows = {
@@ -93,21 +133,13 @@ class RnntForward {
 
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
-        return Memory<LatticeType<T>, Launcher>(rnnt_problem(call), nullptr).workspace.bytes();
+        using M = Memory<LatticeType<T>>;
+        return M::template of<Launcher>(rnnt_problem(call), nullptr).workspace.bytes();
     }
 
   private:
-    template <class L, class Launcher>
-    struct Memory {
-        Memory(const RnntProblem& p, void* memory)
-            : workspace(memory),
-              threads(block_threads<RnntLattice<L, false>, Launcher>(p.labels + 1)),
-              border(take_border<L>(workspace, p, threads, 1)) {}
-
-        Workspace workspace;
-        int threads;
-        Probability<L>* border;
-    };
+    template <class L>
+    using Memory = RnntMemory<L, false>;
 };
 
 class RnntBackward {
@@ -115,14 +147,19 @@ class RnntBackward {
     template <class T, class Launcher>
     static void run(const Launcher& launcher, const Call& call) {
         using L = LatticeType<T>;
-        const RnntProblem p = rnnt_problem(call);
-        const Memory<L, Launcher> memory(p, call.workspace());
+        const RnntProblem asked = rnnt_problem(call);
+        const auto memory = Memory<L>::template of<Launcher>(asked, call.workspace());
+        const RnntProblem p = memory.prepared(launcher, asked);
         const L* const saved = call.in<L>(rnnt::kSaved);
 
         using Lattice = RnntLattice<L, true>;
-        launcher.template run<Lattice>(
-            Lattice::grid(p.batch, memory.threads),
-            {p, saved, {memory.alpha, memory.beta}, memory.likelihood, nullptr, memory.border});
+        launcher.template run<Lattice>(Lattice::grid(p.batch, memory.threads),
+                                       {p,
+                                        saved,
+                                        {memory.tables[0], memory.tables[1]},
+                                        memory.likelihood,
+                                        nullptr,
+                                        memory.border});
 
         using Rows = RnntGradientRows<T>;
         typename Rows::Args rows = {p,
@@ -132,8 +169,8 @@ class RnntBackward {
                                     {},
                                     {},
                                     saved,
-                                    memory.alpha,
-                                    memory.beta,
+                                    memory.tables[0],
+                                    memory.tables[1],
                                     memory.likelihood,
                                     call.in<L>(rnnt::kGradLoss)};
         std::copy_n(call.input(rnnt::kLogits).stride, 3, rows.stride);
@@ -143,25 +180,13 @@ class RnntBackward {
 
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
-        return Memory<LatticeType<T>, Launcher>(rnnt_problem(call), nullptr).workspace.bytes();
+        using M = Memory<LatticeType<T>>;
+        return M::template of<Launcher>(rnnt_problem(call), nullptr).workspace.bytes();
     }
 
   private:
-    template <class L, class Launcher>
-    struct Memory {
-        Memory(const RnntProblem& p, void* memory)
-            : workspace(memory),
-              threads(block_threads<RnntLattice<L, true>, Launcher>(p.labels + 1)),
-              border(take_border<L>(workspace, p, threads, 2)),
-              alpha(workspace.take<Probability<L>>(p.rows())),
-              beta(workspace.take<Probability<L>>(p.rows())),
-              likelihood(workspace.take<RnntLikelihood<L>>(p.batch)) {}
-
-        Workspace workspace;
-        int threads;
-        Probability<L>*border, *alpha, *beta;
-        RnntLikelihood<L>* likelihood;
-    };
+    template <class L>
+    using Memory = RnntMemory<L, true>;
 };
 
 }  // namespace cuda

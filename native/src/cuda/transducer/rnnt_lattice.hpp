@@ -97,8 +97,13 @@ struct RnntLattice {
         Probability<L>* tables[2];      // alpha, beta: of all cells; with kGradient
         RnntLikelihood<L>* likelihood;  // [batch]; with kGradient
         L* loss;                        // [batch]; else
-        Probability<L>* border;         // [1 or 2, batch, frames]; null if there is but one strip
+        Probability<L>* border;         // [1 or 2, border_size]; null if there is but one strip
     };
+
+    // Frames of all sequences, or more.
+    static SF_EVERYWHERE int64_t border_size(const RnntProblem& p) {
+        return p.packed ? p.frames : p.batch * p.frames;
+    }
 
     // The direction is y.
     static Grid grid(int64_t batch, int threads) {
@@ -135,25 +140,21 @@ struct RnntLattice {
               s_(s),
               lanes_(block),
               passed_(block.template shared<Probability<L>>()),
-              entering_(passed_ + 2 * block.threads()),
-              table_(kGradient ? args.tables[Direction::kTable] + args.problem.first_cell(s)
-                               : nullptr),
-              border_(args.border +
-                      (Direction::kTable * args.problem.batch + s.index) * args.problem.frames) {}
+              entering_(passed_ + 2 * block.threads()) {}
 
         SF_DEVICE void run() {
             block_.each([&](int thread) { lanes_[thread].wrong = !s_.in_range; });
             const int64_t strip = block_.threads();
             for (int64_t first = 0; s_.frames > 0 && first < s_.positions(); first += strip) {
                 const int64_t left = s_.positions() - first;
-                run_strip(first, static_cast<int>(left < strip ? left : strip));
+                run_strip(static_cast<int>(first), static_cast<int>(left < strip ? left : strip));
             }
             finish();
         }
 
       private:
         // Positions first .. first + width - 1, counted in this direction, as are frames.
-        SF_DEVICE void run_strip(int64_t first, int width) {
+        SF_DEVICE void run_strip(int first, int width) {
             RnntWalk<Direction> now(s_, s_.skew * first), later(s_, s_.skew * first);
             block_.phase([&](int thread) {
                 lanes_[thread].own = first + thread == 0 ? certain<L>() : impossible<L>();
@@ -164,8 +165,8 @@ struct RnntLattice {
             for (int k = 0; k < kAhead; ++k, later.next()) {
                 block_.each([&](int thread) { ask(first, width, k, k, later.row(), thread); });
             }
-            const int64_t steps = s_.frames + s_.skew * (width - 1);
-            for (int64_t chunk = 0; chunk < steps; chunk += kAhead) {
+            const int steps = static_cast<int>(s_.frames) + s_.skew * (width - 1);
+            for (int chunk = 0; chunk < steps; chunk += kAhead) {
                 if (first > 0) exchange_border(first, chunk);
                 SF_UNROLL
                 for (int k = 0; k < kAhead; ++k, now.next(), later.next()) {
@@ -178,16 +179,15 @@ struct RnntLattice {
         }
 
         // Asks for the log-probs of a step.
-        SF_DEVICE void ask(int64_t first, int width, int64_t step, int k, int64_t row, int thread) {
-            const int64_t t = step - s_.skew * thread;
+        SF_DEVICE void ask(int first, int width, int step, int k, int64_t row, int thread) {
+            const int t = step - s_.skew * thread;
             if (thread >= width || t < 0 || t >= s_.frames) return;
             const int64_t u = Direction::from_start(first + thread, s_.labels);
             lanes_[thread].ahead[k] = saved_at(args_.problem, s_, args_.saved, row + u, u);
         }
 
-        SF_DEVICE void step(int64_t first, int width, int64_t step, int k, int64_t row,
-                            int thread) {
-            const int64_t t = step - s_.skew * thread;
+        SF_DEVICE void step(int first, int width, int step, int k, int64_t row, int thread) {
+            const int t = step - s_.skew * thread;
             if (thread >= width || t < 0 || t >= s_.frames) return;
             Lane& lane = lanes_[thread];
             const int64_t u = Direction::from_start(first + thread, s_.labels);
@@ -197,18 +197,25 @@ struct RnntLattice {
             const Probability<L> blank = probability(arcs.blank), label = probability(arcs.label);
             const Probability<L> value = normalised(
                 Direction::value(lane.own, neighbour(first, step, k, thread), blank, label));
-            if (kGradient) table_[row + u] = value;
+            if (kGradient) args_.tables[Direction::kTable][s_.first_cell + row + u] = value;
             lane.own = Direction::kept(value, blank);
             const Probability<L> passed = Direction::passed(value, label);
             passed_[step % 2 * block_.threads() + thread] = passed;
             if (thread == block_.threads() - 1 && first + width < s_.positions()) {
-                border_[t] = passed;
+                border()[t] = passed;
             }
         }
 
-        SF_DEVICE Probability<L> neighbour(int64_t first, int64_t step, int k, int thread) const {
+        SF_DEVICE Probability<L> neighbour(int first, int step, int k, int thread) const {
             if (thread > 0) return passed_[(step + 1) % 2 * block_.threads() + thread - 1];
             return first > 0 ? entering_[k] : impossible<L>();
+        }
+
+        // What leaves a strip, frame by frame.
+        SF_DEVICE Probability<L>* border() const {
+            const RnntProblem& p = args_.problem;
+            return args_.border + Direction::kTable * border_size(p) +
+                   (p.packed ? s_.first_cell : s_.index * p.frames);
         }
 
         // What a position passes before its first step.
@@ -217,12 +224,12 @@ struct RnntLattice {
         }
 
         // What the strip before left for frame chunk + thread: of that frame, or the one before.
-        SF_DEVICE void read_border(int64_t first, int thread, int64_t chunk) {
-            const int64_t from = chunk + thread - (1 - s_.skew);
+        SF_DEVICE void read_border(int first, int thread, int chunk) {
+            const int from = chunk + thread - (1 - s_.skew);
             if (first == 0 || thread >= kAhead || from >= s_.frames) return;
-            lanes_[thread].border = from < 0 ? passed_before(first - 1) : border_[from];
+            lanes_[thread].border = from < 0 ? passed_before(first - 1) : border()[from];
         }
-        SF_DEVICE void exchange_border(int64_t first, int64_t chunk) {
+        SF_DEVICE void exchange_border(int first, int chunk) {
             block_.phase([&](int thread) {
                 if (thread < kAhead) entering_[thread] = lanes_[thread].border;
                 read_border(first, thread, chunk + kAhead);
@@ -251,7 +258,7 @@ struct RnntLattice {
         SF_DEVICE Probability<L> last_label(int last) const {
             if (s_.skew == 1 || s_.labels == 0) return impossible<L>();
             return last > 0 ? passed_[(s_.frames + 1) % 2 * block_.threads() + last - 1]
-                            : border_[s_.frames - 1];
+                            : border()[s_.frames - 1];
         }
 
         SF_DEVICE L loss(const Probability<L>& value, bool wrong) const {
@@ -266,8 +273,6 @@ struct RnntLattice {
         typename Block::template PerThread<Lane> lanes_;
         Probability<L>* const passed_;    // [2, threads]
         Probability<L>* const entering_;  // [kAhead]
-        Probability<L>* const table_;
-        Probability<L>* const border_;
     };
 };
 

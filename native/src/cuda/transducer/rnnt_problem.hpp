@@ -8,6 +8,9 @@
 // where a label takes its frame (the modified topology), frame by frame. Cells lie as they are
 // taken: cell (t, u) of a sequence of T frames is element (t + skew * u) % T * positions + u of
 // each column.
+//
+// Packed rows are those of one sequence after another, without padding: RnntPrepare finds where
+// each begins. Rows behind the last have no sequence, and get zeros.
 #ifndef SEQFRONT_CUDA_TRANSDUCER_RNNT_PROBLEM_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_RNNT_PROBLEM_HPP_
 
@@ -21,6 +24,7 @@ struct RnntSequence {
     int64_t index, frames, labels;  // lengths within the arrays
     bool in_range;                  // whether they were before
     int skew;                       // 1: a label stays in its frame; 0: it goes to the next
+    int64_t first_cell;             // of its tables, among those of all
 
     SF_DEVICE int64_t positions() const { return labels + 1; }
     SF_DEVICE int64_t cells() const { return frames * positions(); }
@@ -33,8 +37,13 @@ struct RnntSequence {
     SF_DEVICE int64_t last_step() const { return frames - 1 + skew * labels; }
 };
 
+// Steps of a lattice are counted in 32 bits, for registers are scarce there.
+constexpr int64_t kMostFrames = 0x7fffffff - 4096;
+
 struct RnntProblem {
-    int64_t batch, frames, labels, classes, blank;
+    int64_t batch, frames, labels, classes, blank;  // frames: if packed, of all rows
+    bool packed;
+    const int64_t* starts;         // [batch], if packed: where its rows begin
     const int32_t* targets;        // [batch, labels]
     const int32_t* frame_lengths;  // [batch]
     const int32_t* label_lengths;  // [batch]
@@ -45,16 +54,34 @@ struct RnntProblem {
     double fastemit, clamp, delay_penalty, sigma;
     double loss_factor;
 
-    SF_EVERYWHERE int64_t rows() const { return batch * frames * (labels + 1); }
-    // Of the tables of a sequence, among those of all.
-    SF_DEVICE int64_t first_cell(const RnntSequence& s) const {
-        return s.index * frames * (labels + 1);
-    }
+    SF_EVERYWHERE int64_t rows() const { return packed ? frames : batch * frames * (labels + 1); }
 
     SF_DEVICE RnntSequence sequence(int64_t b) const {
         const int64_t t = frame_lengths[b], u = label_lengths[b];
-        return {b, within(t, frames), within(u, labels),
-                t == within(t, frames) && u == within(u, labels), skew};
+        const int64_t start = packed ? starts[b] : b * frames * (labels + 1);
+        const int64_t most = within(frames, kMostFrames);
+        const bool labels_fit = u == within(u, labels);
+        if (!packed) {
+            const bool fits = labels_fit && t == within(t, most);
+            return {b, within(t, most), within(u, labels), fits, skew, start};
+        }
+        const bool fits = labels_fit && t == within(t, most) && t * (u + 1) <= frames - start;
+        return {b, fits ? t : 0, within(u, labels), fits, skew, start};
+    }
+
+    // Of a sequence, as its lengths say, but not more than there are.
+    SF_DEVICE int64_t packed_rows(int64_t b) const {
+        const int64_t t = frame_lengths[b], u = label_lengths[b];
+        return t < 0 || u < 0 ? 0 : within(t * (u + 1), frames);
+    }
+    // The sequence of a packed row: the last that begins there or before.
+    SF_DEVICE int64_t sequence_of(int64_t row) const {
+        int64_t low = 0, high = batch;
+        while (high - low > 1) {
+            const int64_t middle = (low + high) / 2;
+            (starts[middle] <= row ? low : high) = middle;
+        }
+        return low;
     }
 
     // The label that leaves position u.
@@ -81,10 +108,49 @@ struct RnntRow {
 
 // The row that is number i of all, those of padding too.
 SF_DEVICE RnntRow row_of(const RnntProblem& p, int64_t i) {
+    if (p.packed) {
+        const RnntSequence s = p.sequence(p.sequence_of(i));
+        const int64_t row = i - s.first_cell, t = divided(row, s.positions());
+        return {s, t, row - t * s.positions()};
+    }
     const int64_t width = p.labels + 1;
     const int64_t frame = divided(i, width), b = divided(frame, p.frames);
     return {p.sequence(b), frame - b * p.frames, i - frame * width};
 }
+
+// Where it lies in an array of these strides.
+SF_DEVICE int64_t offset_of(const RnntProblem& p, const RnntRow& row, const int64_t* stride) {
+    const RnntSequence& s = row.sequence;
+    if (p.packed) return (s.first_cell + row.t * s.positions() + row.u) * stride[0];
+    return s.index * stride[0] + row.t * stride[1] + row.u * stride[2];
+}
+
+// Finds where the rows of each sequence begin, if they are packed.
+struct RnntPrepare {
+    static constexpr int kMostThreads = kWarp;
+
+    struct Args {
+        RnntProblem problem;
+        int64_t* starts;
+    };
+
+    static Grid grid(int64_t batch) { return {batch, 1, kWarp, 0}; }
+
+    template <class Block>
+    static SF_DEVICE void run(Block& block, const Args& args) {
+        const RnntProblem& p = args.problem;
+        for (int64_t b = block.x(); b < p.batch; b += block.count_x()) {
+            block.each([&](int thread) {
+                if (thread > 0) return;
+                int64_t start = 0;
+                for (int64_t i = 0; i < b; ++i) {
+                    start = RnntProblem::within(start + p.packed_rows(i), p.frames);
+                }
+                args.starts[b] = start;
+            });
+        }
+    }
+};
 
 // Log-probs of the blank, the next label and, if labels pay it, the blank after that.
 template <class L>
@@ -95,7 +161,7 @@ struct RnntSaved {
 template <class L>
 SF_DEVICE RnntSaved<L> saved_at(const RnntProblem& p, const RnntSequence& s, const L* saved,
                                 int64_t cell, int64_t u) {
-    const L* const columns = saved + p.first_cell(s) * kFirstExtra;
+    const L* const columns = saved + s.first_cell * kFirstExtra;
     const L* const blank = columns + kBlankColumn * s.cells() + cell;
     return {blank[0], columns[kLabelColumn * s.cells() + cell],
             p.pays_next_blank && u < s.labels ? blank[1] : 0};

@@ -8,11 +8,6 @@
 namespace seqfront {
 namespace cuda {
 
-template <class T>
-SF_DEVICE T* row_at(T* array, const int64_t* stride, const RnntRow& row) {
-    return array + row.sequence.index * stride[0] + row.t * stride[1] + row.u * stride[2];
-}
-
 // Reads the logits once: saves of each row its normaliser, and the log-probs that its arcs take.
 template <class T>
 struct RnntSaveRows {
@@ -63,7 +58,7 @@ struct RnntSaveRows {
         const RnntRow row = row_of(p, i);
         Normaliser<L> part;
         if (!row.inside() || p.normalized) return part;
-        const T* const x = row_at(args.logits, args.stride, row);
+        const T* const x = args.logits + offset_of(p, row, args.stride);
         const RowPart<T> mine = {x, p.classes, lane, args.groups.lanes()};
         mine.read([&](auto& values, int64_t first) {
             if (p.hat) replace(values, first, p.blank, -infinity<L>());
@@ -79,9 +74,9 @@ struct RnntSaveRows {
         if (p.normalized) top = log_sum = 0;
         const RnntSequence& s = row.sequence;
         const int64_t cells = s.cells();
-        const T* const x = row_at(args.logits, args.stride, row);
+        const T* const x = args.logits + offset_of(p, row, args.stride);
         const L blank = widened(x[p.blank]);
-        L* const out = args.saved + p.first_cell(s) * kFirstExtra + row.cell();
+        L* const out = args.saved + s.first_cell * kFirstExtra + row.cell();
         out[kRow * cells] = top + log_sum;
         out[kBlankColumn * cells] =
             p.hat ? blank_logit(blank, top + log_sum) : log_prob(blank, top, log_sum);
@@ -144,8 +139,8 @@ struct RnntGradientRows {
   private:
     static SF_DEVICE void write(const Args& args, const RnntRow& row, int lane) {
         const RnntProblem& p = args.problem;
-        T* const to = row_at(args.grad, args.grad_stride, row);
-        const RowPart<T> part = {row_at(args.logits, args.stride, row), p.classes, lane,
+        T* const to = args.grad + offset_of(p, row, args.grad_stride);
+        const RowPart<T> part = {args.logits + offset_of(p, row, args.stride), p.classes, lane,
                                  args.groups.lanes()};
         const RnntRowGradient<L> gradient = gradient_of(args, row);
         if (gradient.zero) return part.clear(to);
@@ -159,7 +154,7 @@ struct RnntGradientRows {
             });
             return;
         }
-        const L normaliser = args.saved[p.first_cell(row.sequence) * kFirstExtra + row.cell()];
+        const L normaliser = args.saved[row.sequence.first_cell * kFirstExtra + row.cell()];
         const L limit = p.clamp > 0 ? static_cast<L>(p.clamp) : infinity<L>();
         const L factor = p.clamp > 0 ? args.grad_loss[row.sequence.index] : L{1};
         part.change(to, [&](auto& x, int64_t first) {
@@ -192,7 +187,7 @@ struct RnntGradientRows {
         const RnntProblem& p = args.problem;
         const int64_t cell = s.cell(t, u), after = s.begin(t + 1 + s.skew * u) + u;
         const RnntArcs<L> arcs = weighed(p, s, t, u, saved_at(p, s, args.saved, cell, u));
-        Probability<L> alpha = args.alpha[p.first_cell(s) + cell];
+        Probability<L> alpha = args.alpha[s.first_cell + cell];
         alpha.mantissa *= 1 / likelihood.mantissa;
         const auto posterior = [&](L arc, const Probability<L>& beta) {
             return minimum(relative_to(likelihood.exponent, alpha * (probability(arc) * beta)),
@@ -200,7 +195,7 @@ struct RnntGradientRows {
         };
         // Beta of where an arc leads; beyond the last frame there is only the end.
         const auto beta = [&](int64_t labels, bool leaves) {
-            if (!leaves) return args.beta[p.first_cell(s) + after + labels];
+            if (!leaves) return args.beta[s.first_cell + after + labels];
             return u + labels == s.labels ? certain<L>() : impossible<L>();
         };
         const bool last = t == s.frames - 1;
