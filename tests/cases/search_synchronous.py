@@ -92,7 +92,6 @@ CASES = [
         batch=(batch,),
         oracle=_alone,
         no_gradient="labels are chosen",
-        covers=("search.TransducerGreedy",),
     ),
     Case(
         "search-transducer-greedy-durations",
@@ -104,7 +103,6 @@ CASES = [
         batch=(batch,),
         oracle=lambda m, x: _alone(m, x, _DURATIONS),
         no_gradient="labels are chosen",
-        covers=("search.TransducerGreedy",),
     ),
     Case(
         "search-alignment-beam",
@@ -115,6 +113,5 @@ CASES = [
         module=_Model,
         batch=(batch,),
         no_gradient="labels are chosen",
-        covers=("search.AlignmentBeam",),
     ),
 ]
