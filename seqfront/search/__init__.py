@@ -22,6 +22,7 @@ from seqfront.search.rescoring import ctc_log_probs as ctc_log_probs
 from seqfront.search.rescoring import transducer_log_probs as transducer_log_probs
 from seqfront.search.scorer import Scorer as Scorer
 from seqfront.search.streaming import Search as Search
+from seqfront.search.streaming import Streaming as Streaming
 from seqfront.search.transcript import GreedyState as GreedyState
 from seqfront.search.transcript import Transcript as Transcript
 from seqfront.search.transducer_beam import TransducerBeam as TransducerBeam

@@ -20,6 +20,7 @@ from seqfront.native import lattice_dtype
 from seqfront.nn.stateful import kept
 from seqfront.ops import create
 from seqfront.search.ctc_classes import CtcClasses, flags
+from seqfront.search.streaming import Streaming
 from seqfront.search.transcript import Transcript
 from seqfront.tensor import Tensor
 
@@ -39,7 +40,7 @@ class CtcGreedyState(NamedTuple):
     """Log-probability of the best path so far."""
 
 
-class CtcGreedy:
+class CtcGreedy(Streaming[CtcGreedyState, Transcript]):
     """Best path decoding of CTC. No gradient flows through it.
 
         search = sf.search.CtcGreedy(classes=vocab, blank_index=0)

@@ -28,7 +28,7 @@ def fused_best_labels(
 
     Args:
         transducer: Of what the joiner is.
-        frame: [batch..., in].
+        frame: [batch..., in]; or [batch..., beam, in], for each hypothesis its own.
         features: [batch..., beam, in], what the prediction network gave.
         beam: The hypotheses.
         count: How many labels.
@@ -40,19 +40,20 @@ def fused_best_labels(
     joiner, backend = transducer.join, frame.backend
     if not isinstance(joiner, Joiner) or not _serves(joiner, frame, features, count, temperature):
         return None
-    dims = tuple([dim for dim in frame.dims if dim is not transducer.in_dim])
-    source = frame.raw_in((*dims, transducer.in_dim))
+    dims = tuple([dim for dim in frame.dims if dim not in (transducer.in_dim, beam)])
+    own = (beam,) if beam in frame.dims else ()
+    source = frame.raw_in((*dims, *own, transducer.in_dim))
     prediction = features.raw_in((*dims, beam, transducer.in_dim))
     lead: list[int] = [size or 0 for size in backend.static_shape(prediction)[:-1]]
-    rows, streams = product(lead), product(lead[:-1])
+    rows, hypotheses = product(lead), 1 if own else max(lead[-1], 1)
     width = transducer.in_dim.size or 0
     node = np.arange(rows, dtype=np.int32)
     found = joint_best_labels(
         backend,
-        backend.reshape(source, (streams, width)),
+        backend.reshape(source, (rows // hypotheses, width)),
         backend.reshape(prediction, (rows, width)),
         joiner,
-        backend.convert(node // max(lead[-1], 1), None, "cpu"),
+        backend.convert(node // hypotheses, None, "cpu"),
         backend.convert(node, None, "cpu"),
         blank=transducer.blank,
         count=count,

@@ -18,19 +18,19 @@ from seqfront.dim import Dim
 from seqfront.nn.stateful import kept
 from seqfront.ops import create, elementwise
 from seqfront.ops.gradient import stop_gradient
-from seqfront.ops.nested import nested_concat, nested_gather, nested_map, nested_where
+from seqfront.ops.nested import nested_map
 from seqfront.search.calls import Calls
 from seqfront.search.emission import Emission
 from seqfront.search.label_blocks import Blocks
 from seqfront.search.label_looping import Loops
 from seqfront.search.options import check_counts
-from seqfront.search.streaming import check_streams
+from seqfront.search.streaming import Streaming
 from seqfront.search.transcript import Emitted, GreedyState, Transcript
 from seqfront.search.transducer import PredictionNetwork, Transducer
 from seqfront.tensor import Tensor
 
 
-class TransducerGreedy:
+class TransducerGreedy(Streaming[GreedyState, Transcript]):
     """The best class at every step. No gradient flows through it.
 
     A sequence emits labels at a frame until the blank is best, or it has emitted `max_symbols`.
@@ -148,18 +148,3 @@ class TransducerGreedy:
             self.label_dim,
         )
         return nested_map(stop_gradient, transcript), nested_map(stop_gradient, after)
-
-    def reset(self, state: GreedyState, streams: Tensor) -> GreedyState:
-        """Streams anew where `streams`, bool over [batch...], is true; the others go on."""
-        check_streams(streams)
-        return nested_where(streams, self.initial_state(state.score.dims, like=state.score), state)
-
-    @staticmethod
-    def select(state: GreedyState, indices: Tensor, *, axis: Dim) -> GreedyState:
-        """Some of the streams, in any order: `indices` over a dim (a new one, or `axis` itself)."""
-        return nested_gather(state, indices=indices, axis=axis)
-
-    @staticmethod
-    def concat(*states: tuple[GreedyState, Dim], out_dim: Dim) -> GreedyState:
-        """The streams of several states, each with the dim of its streams, in one batch."""
-        return nested_concat(*states, out_dim=out_dim)

@@ -26,17 +26,12 @@ from seqfront.search.hypotheses import Hypotheses
 from seqfront.tensor import Tensor
 
 
-class BeamState(Protocol):
+class StreamState(Protocol):
     """What the state of any search has; more is its own."""
 
     @property
     def score(self) -> Tensor:
-        """[batch..., beam]: what hypotheses are ranked by; -inf where there is none."""
-        ...
-
-    @property
-    def said(self) -> Said:
-        """Labels that are not committed yet."""
+        """[batch...] or [batch..., beam]: log-probabilities so far."""
         ...
 
     @property
@@ -44,27 +39,36 @@ class BeamState(Protocol):
         """int32 [batch...]: frames so far."""
         ...
 
+
+class BeamState(StreamState, Protocol):
+    """What the state of a beam search has besides; its scores rank hypotheses, -inf is none."""
+
+    @property
+    def said(self) -> Said:
+        """Labels that are not committed yet."""
+        ...
+
     def with_said(self, said: Said) -> Any:
         """The same with other labels."""
         ...
 
 
+AnyState = TypeVar("AnyState", bound=StreamState)
 State = TypeVar("State", bound=BeamState)
+Found = TypeVar("Found")
 
 
-class Search(abc.ABC, Generic[State]):
-    """A beam search over frames."""
+class Streaming(abc.ABC, Generic[AnyState, Found]):
+    """A search over frames, whole or in parts."""
 
-    beam_dim: Dim
-    """Hypotheses of an utterance; static."""
     label_dim: Dim
     """Positions of the labels of the results."""
     classes: Dim
     """What labels are labels of."""
 
     @abc.abstractmethod
-    def initial_state(self, batch: Sequence[Dim], *, like: Tensor) -> State:
-        """The state before the first frame: one hypothesis, without labels.
+    def initial_state(self, batch: Sequence[Dim], *, like: Tensor) -> AnyState:
+        """The state before the first frame: nothing said.
 
         Args:
             batch: The dims of the streams.
@@ -77,9 +81,9 @@ class Search(abc.ABC, Generic[State]):
         encoded: Tensor,
         *,
         axis: Dim,
-        state: State | None = None,
+        state: AnyState | None = None,
         is_last: bool | Tensor = True,
-    ) -> tuple[Hypotheses, State]:
+    ) -> tuple[Found, AnyState]:
         """Read frames.
 
         Args:
@@ -91,17 +95,17 @@ class Search(abc.ABC, Generic[State]):
                 counts. A bool, or bool over [batch...] for each stream.
 
         Returns:
-            What was found, all labels that are not committed; and the state to go on from.
+            What was found, and the state to go on from.
         """
 
-    def reset(self, state: State, streams: Tensor) -> State:
+    def reset(self, state: AnyState, streams: Tensor) -> AnyState:
         """Streams anew where `streams`, bool over [batch...], is true; the others go on."""
         check_streams(streams)
-        batch = [dim for dim in state.score.dims if dim is not self.beam_dim]
-        return nested_where(streams, self.initial_state(batch, like=state.score), state)
+        fresh = self.initial_state(state.frames.dims, like=state.score)
+        return nested_where(streams, fresh, state)
 
     @staticmethod
-    def select(state: State, indices: Tensor, *, axis: Dim) -> State:
+    def select(state: AnyState, indices: Tensor, *, axis: Dim) -> AnyState:
         """Some of the streams, in any order.
 
         Args:
@@ -112,7 +116,7 @@ class Search(abc.ABC, Generic[State]):
         return nested_gather(state, indices=indices, axis=axis)
 
     @staticmethod
-    def concat(*states: tuple[State, Dim], out_dim: Dim) -> State:
+    def concat(*states: tuple[AnyState, Dim], out_dim: Dim) -> AnyState:
         """The streams of several states in one batch.
 
         Args:
@@ -120,6 +124,13 @@ class Search(abc.ABC, Generic[State]):
             out_dim: The dim of all streams; one of the others may serve.
         """
         return nested_concat(*states, out_dim=out_dim)
+
+
+class Search(Streaming[State, Hypotheses], Generic[State]):
+    """A beam search over frames. What it gives has all labels that are not committed."""
+
+    beam_dim: Dim
+    """Hypotheses of an utterance; static."""
 
     def commit(self, state: State) -> tuple[Said, State]:
         """Take out what is settled: the labels that all hypotheses of a stream begin with.
