@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqfront import align, dtypes, errors
-from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
@@ -42,10 +41,6 @@ class LayerNorm(Module):
             raws = [backend.cast(part, dtype) for part in raws]
         y = backend.layer_norm(raws[0], raws[1], raws[2], self.epsilon)
         return Tensor(y, (*rest, self.dim), x.lengths_table, backend=backend)
-
-    def raw(self, backend: Backend, x: Raw) -> Raw:
-        """[..., dim], a plain tensor of the dtype of the parameters."""
-        return backend.layer_norm(x, self.scale.raw, self.bias.raw, self.epsilon)
 
 
 class RMSNorm(Module):
