@@ -20,6 +20,9 @@ def serves(x: torch.Tensor, weight: torch.Tensor, *others: torch.Tensor) -> bool
     """Whether the native ops serve for x [..., in] and a weight [in, out], and all others."""
     if torch.compiler.is_compiling() or torch.is_grad_enabled():
         return False
+    level = torch._C._functorch.maybe_current_level()  # pyright: ignore[reportAttributeAccessIssue]
+    if level is not None:  # vmap knows no other operators
+        return False
     if weight.ndim != 2 or weight.numel() < _LEAST_WEIGHT or not weight.is_contiguous():
         return False
     rows = x.numel() // max(x.shape[-1], 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.nn.init import GlorotUniform, Initializer
 from seqfront.nn.module import Module
@@ -37,8 +36,3 @@ class Linear(Module):
     def __call__(self, x: Tensor) -> Tensor:
         """[..., in_dim] -> [..., out_dim]."""
         return contract.linear(x, self.weight, self.bias, in_dim=self.in_dim, out_dim=self.out_dim)
-
-    def raw(self, backend: Backend, x: Raw) -> Raw:
-        """[..., in] -> [..., out], of a plain tensor of the dtype of the parameters."""
-        bias = self.bias
-        return backend.linear(x, self.weight.raw, None if bias is None else bias.raw)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqfront import align, dtypes, errors, precision
-from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.nn.module import Module
 from seqfront.nn.parameter import Parameter
@@ -46,10 +45,6 @@ class LayerNorm(Module):
             raw, scale, bias = (backend.cast(part, dtype) for part in (raw, scale, bias))
         y = backend.layer_norm(raw, scale, bias, self.epsilon)
         return Tensor(y, x.dims, x.lengths_table, backend=backend)
-
-    def raw(self, backend: Backend, x: Raw) -> Raw:
-        """[..., dim], a plain tensor of the dtype of the parameters."""
-        return backend.layer_norm(x, self.scale.raw, self.bias.raw, self.epsilon)
 
 
 class RMSNorm(Module):

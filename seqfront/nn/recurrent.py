@@ -98,11 +98,6 @@ class Recurrent(Stateful, Generic[State]):
         last = self._state([kept(named(part, (), ())) for part in parts])
         return named(y, time, shape[: len(time)]), last
 
-    def raw_step(self, backend: Backend, x: Raw, start: Sequence[Raw]) -> tuple[Raw, ...]:
-        """One step on plain tensors: x [count, in] and the parts of a state [count, out], of the
-        dtype of the parameters -> the next parts."""
-        return self._step(backend, x, start)
-
     def _checked(self, state: State, x: Tensor, batch: tuple[Dim, ...]) -> State:
         if not isinstance(state, tuple) or len(state) != len(self._parts):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise wrong_state(self._name, state, f"{self._name}State({', '.join(self._parts)})")

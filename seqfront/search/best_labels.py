@@ -77,12 +77,11 @@ def joint_best_labels(
     blank: int,
     count: int,
     temperature: float = 1.0,
-    weights: tuple[Raw, Raw | None] | None = None,
 ) -> BestLabels:
     """Of what a `Joiner` makes of pairs of frames and predictions; its logits are never all made.
 
     Args:
-        backend: Of all that follows; on the CPU.
+        backend: Of all; on the CPU.
         source: Frames [frames, features].
         prediction: [nodes, features].
         joiner: Its weights and its activation.
@@ -91,9 +90,8 @@ def joint_best_labels(
         blank: Class of the blank.
         count: How many labels; at most `MOST`.
         temperature: Divides the logits.
-        weights: Of the joiner, where `backend` is another than its own.
     """
-    weight, bias = weights or joiner_weights(joiner)
+    weight, bias = joiner_weights(joiner)
     ranks = backend.arange(count, "int32", "cpu")
     inputs = (source, prediction, weight, bias, frame_index, node_index, ranks)
     attributes = {

@@ -63,3 +63,11 @@ def test_where_they_do_not_serve() -> None:
         assert not serves(x.bfloat16(), weight.bfloat16())
         with torch.autocast("cpu"):
             assert not serves(x, weight)
+
+
+def test_under_vmap() -> None:
+    b = backends.get("torch")
+    x, weight = tensors((5, 2, UNITS), (UNITS, 4 * UNITS))
+    with torch.no_grad():
+        found = torch.vmap(lambda one: b.linear(one, weight))(x)
+    torch.testing.assert_close(found, x @ weight, rtol=1e-5, atol=1e-4)

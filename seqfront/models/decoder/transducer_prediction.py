@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from seqfront import align, errors
-from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.lengths import FULL
 from seqfront.models.decoder.normalized_lstm import NormalizedLSTM
@@ -94,28 +92,6 @@ class NormalizedPrediction(Module):
             x = self.dropout(x)
             states.append(after)
         return self.norm(self.projection(x)), tuple(states)
-
-    def raw_step(
-        self, backend: Backend, labels: Raw, state: Sequence[Sequence[Raw]]
-    ) -> tuple[Raw, list[tuple[Raw, ...]]]:
-        """One step outside of training, on plain tensors: for searches, which take very many.
-
-        Args:
-            backend: Of all.
-            labels: Integers [count], in range.
-            state: Of each layer: hidden and cell, [count, hidden].
-
-        Returns:
-            [count, out], and the new state.
-        """
-        x = backend.gather(self.embedding.weight.raw, labels, 0)
-        x = self.embedding_norm.raw(backend, x)
-        states: list[tuple[Raw, ...]] = []
-        for layer, before in zip(self.layers, state, strict=True):
-            after = layer.raw_step(backend, x, before)
-            x = after[0]
-            states.append(after)
-        return self.norm.raw(backend, self.projection.raw(backend, x)), states
 
 
 class RecentLabels(NamedTuple):
