@@ -16,6 +16,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.ops.nested import nested_concat, nested_gather, nested_map
@@ -276,6 +278,8 @@ class _Frame:
         """Of some of all levels."""
         beam = self.step.beam_dim
         if len(known) == 1:
+            if self._all_stay(at):
+                return known[0]
             return nested_gather(known[0], indices=at.labels_of(beam), axis=beam)
         levels = self.step.level_dims[: len(known)]
         pairs = [(_renamed(x, beam, level), level) for x, level in zip(known, levels, strict=True)]
@@ -283,6 +287,12 @@ class _Frame:
         return nested_gather(
             nested_concat(*pairs, out_dim=pool), indices=at.labels_of(pool), axis=pool
         )
+
+    def _all_stay(self, at: Tensor) -> bool:
+        """Whether no hypothesis moves, as at most frames; not known in a trace."""
+        if self.backend.is_tracing():
+            return False
+        return bool((at.numpy(*self.dims) == np.arange(self.step.width)).all())
 
     # -- shapes -----------------------------------------------------------------------------------
 
