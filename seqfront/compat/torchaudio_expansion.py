@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from seqfront.backend import Raw
 from seqfront.compat.torchaudio_transducer import Transducer
-from seqfront.search.lookahead import Look, Lookahead
-from seqfront.search.prefix_tree import Node, Predicted, PrefixTree
+from seqfront.search.transducer.lookahead import Look, Lookahead
+from seqfront.search.transducer.prefix_tree import Node, Predicted, PrefixTree
 
 _FORGET = 64
 """Frames after which what has been of no use is dropped."""

@@ -8,8 +8,8 @@ from seqfront import backends, errors
 from seqfront.backend import Backend, Raw
 from seqfront.compat.torchaudio_expansion import Expansion, Hypothesis, Key
 from seqfront.compat.torchaudio_transducer import Transducer
-from seqfront.search.calls import Calls
-from seqfront.search.lookahead import Lookahead
+from seqfront.search.transducer.calls import Calls
+from seqfront.search.transducer.lookahead import Lookahead
 
 _OP = "RNNTBeamSearch"
 

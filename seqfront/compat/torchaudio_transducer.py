@@ -11,16 +11,16 @@ from seqfront import errors
 from seqfront.backend import Backend, Raw
 from seqfront.compat.torchaudio_models import RNNT
 from seqfront.models.decoder.joiner import Joiner
-from seqfront.search.array_models import ArrayJoiner, array_prediction
-from seqfront.search.best_labels import (
+from seqfront.search.transducer.array_models import ArrayJoiner, array_prediction
+from seqfront.search.transducer.best_labels import (
     BestLabels,
     best_labels,
     has_native,
     joiner_weights,
 )
-from seqfront.search.calls import Calls
-from seqfront.search.lookahead import Look
-from seqfront.search.prefix_tree import Node, Predicted, rows_of
+from seqfront.search.transducer.calls import Calls
+from seqfront.search.transducer.lookahead import Look
+from seqfront.search.transducer.prefix_tree import Node, Predicted, rows_of
 
 
 class Transducer:

@@ -25,8 +25,8 @@ from seqfront.ops.control import while_loop
 from seqfront.ops.nested import nested_map
 from seqfront.search.hypotheses import Hypotheses
 from seqfront.search.label_beam_run import OP, Run
-from seqfront.search.language_model import class_index
-from seqfront.search.scorer import Fusion, Weighted
+from seqfront.search.scorers.language_model import class_index
+from seqfront.search.scorers.scorer import Fusion, Weighted
 from seqfront.tensor import Tensor
 
 

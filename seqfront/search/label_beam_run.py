@@ -17,7 +17,7 @@ from seqfront.ops.positions import positions
 from seqfront.ops.top import top_k
 from seqfront.search.history import Said, Step, node_of, read_back
 from seqfront.search.hypotheses import Hypotheses
-from seqfront.search.scorer import Fusion, FusionState
+from seqfront.search.scorers.scorer import Fusion, FusionState
 from seqfront.tensor import Tensor
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from seqfront.ops import elementwise
 from seqfront.ops.padding import pad
 from seqfront.ops.shape import expand_dim
 from seqfront.search.hypotheses import Hypotheses
-from seqfront.search.transducer import PredictionNetwork, Transducer
+from seqfront.search.transducer.model import PredictionNetwork, Transducer
 from seqfront.tensor import Tensor
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from seqfront.dim import Dim
-from seqfront.search.transducer import Prediction
+from seqfront.search.transducer.model import Prediction
 from seqfront.tensor import Tensor
 
 

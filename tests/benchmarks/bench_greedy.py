@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 import seqfront as sf
-from seqfront.search import label_blocks
+from seqfront.search.transducer import label_blocks
 
 FRAMES, BATCHES = 250, (1, 4, 16)
 

@@ -28,7 +28,7 @@ from oracles.torchaudio_models import rnnt, rnnt_decoder
 
 from seqfront import native
 from seqfront.compat import torchaudio
-from seqfront.search.calls import Calls
+from seqfront.search.transducer.calls import Calls
 
 RATE, ENCODING, SYMBOLS, UNITS, LAYERS = 25, 1024, 4097, 512, 3
 BLANK = SYMBOLS - 1

@@ -11,7 +11,7 @@ from small_transducer import Parts, frames, read, time, wrapped
 
 import seqfront as sf
 from seqfront import backends
-from seqfront.search import best_labels, fused_outlook
+from seqfront.search.transducer import best_labels, fused_outlook
 
 BACKENDS = [name for name in ("numpy", "torch", "tensorflow") if name in INSTALLED]
 

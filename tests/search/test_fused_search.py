@@ -14,7 +14,7 @@ from oracles.lattices import log_softmax
 from small_transducer import Parts, batch, feature, frames, read, time, wrapped
 
 import seqfront as sf
-from seqfront.search.scorer import Fusion
+from seqfront.search.scorers.scorer import Fusion
 
 WORDS = ["<blank>", "a", "b", "<unk>"]
 IN_MODEL = ["a", "b", "c", "<unk>", "<s>", "</s>"]

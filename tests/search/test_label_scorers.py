@@ -13,7 +13,7 @@ from oracles.label_parts import place as label
 
 import seqfront as sf
 from seqfront import backends
-from seqfront.search.scorer import Fusion
+from seqfront.search.scorers.scorer import Fusion
 
 beam = sf.Dim("beam", 3)
 

@@ -1,0 +1,1 @@
+"""Searches of CTC: the best path, and beams of prefixes."""

@@ -1,0 +1,1 @@
+"""What gives labels their scores besides the model: language models, hotwords, decoders."""

@@ -1,0 +1,1 @@
+"""Searches of transducers: greedy, and beams in step with frames or with alignments."""
