@@ -28,7 +28,6 @@ from seqfront.search.scorers.ngram import NGram as NGram
 from seqfront.search.scorers.scorer import Scorer as Scorer
 from seqfront.search.streaming import Search as Search
 from seqfront.search.streaming import Streaming as Streaming
-from seqfront.search.transcript import GreedyState as GreedyState
 from seqfront.search.transcript import Transcript as Transcript
 from seqfront.search.transducer.alignment_beam import AlignmentBeam as AlignmentBeam
 from seqfront.search.transducer.alignment_part import AlignmentBeamState as AlignmentBeamState
@@ -36,5 +35,6 @@ from seqfront.search.transducer.beam import TransducerBeam as TransducerBeam
 from seqfront.search.transducer.beam import TransducerBeamState as TransducerBeamState
 from seqfront.search.transducer.calls import Calls as Calls
 from seqfront.search.transducer.greedy import TransducerGreedy as TransducerGreedy
+from seqfront.search.transducer.greedy_state import GreedyState as GreedyState
 from seqfront.search.view import draw as draw
 from seqfront.search.view import text_view as text_view

@@ -21,9 +21,10 @@ from seqfront.ops.gradient import stop_gradient
 from seqfront.ops.nested import nested_map
 from seqfront.search.options import check_counts
 from seqfront.search.streaming import Streaming
-from seqfront.search.transcript import Emitted, GreedyState, Transcript
+from seqfront.search.transcript import Transcript
 from seqfront.search.transducer.calls import Calls
 from seqfront.search.transducer.emission import Emission
+from seqfront.search.transducer.greedy_state import Emitted, GreedyState
 from seqfront.search.transducer.label_blocks import Blocks
 from seqfront.search.transducer.label_looping import Loops
 from seqfront.search.transducer.model import PredictionNetwork, Transducer

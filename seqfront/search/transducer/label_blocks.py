@@ -19,8 +19,8 @@ from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry
 from seqfront.ops.create import zeros
 from seqfront.ops.nested import nested_where
-from seqfront.search.transcript import Emitted, GreedyState
 from seqfront.search.transducer.emission import Choice, Emission
+from seqfront.search.transducer.greedy_state import Emitted, GreedyState
 from seqfront.search.transducer.walk import Walk
 from seqfront.tensor import Tensor
 

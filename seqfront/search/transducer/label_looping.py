@@ -19,8 +19,8 @@ from seqfront.ops.create import zeros
 from seqfront.ops.index import gather
 from seqfront.ops.nested import nested_where
 from seqfront.ops.positions import never_empty, positions
-from seqfront.search.transcript import Emitted, GreedyState
 from seqfront.search.transducer.emission import Emission
+from seqfront.search.transducer.greedy_state import Emitted, GreedyState
 from seqfront.search.transducer.model import Prediction
 from seqfront.tensor import Tensor
 
