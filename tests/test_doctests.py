@@ -10,10 +10,11 @@ import pytest
 
 import seqfront
 
+LIBRARIES = ("_native", "libseqfront", "libseqfront_cuda", "seqfront_tensorflow_ops")
 MODULES = sorted(
     info.name
     for info in pkgutil.walk_packages(seqfront.__path__, "seqfront.")
-    if not info.name.endswith(("__main__", "_native", "libseqfront", "seqfront_tensorflow_ops"))
+    if not info.name.endswith(("__main__", *LIBRARIES))
 )
 
 

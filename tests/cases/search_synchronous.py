@@ -92,6 +92,7 @@ CASES = [
         batch=(batch,),
         oracle=_alone,
         no_gradient="labels are chosen",
+        no_half="labels are chosen",
     ),
     Case(
         "search-transducer-greedy-durations",
@@ -103,6 +104,7 @@ CASES = [
         batch=(batch,),
         oracle=lambda m, x: _alone(m, x, _DURATIONS),
         no_gradient="labels are chosen",
+        no_half="labels are chosen",
     ),
     Case(
         "search-alignment-beam",
@@ -113,5 +115,6 @@ CASES = [
         module=_Model,
         batch=(batch,),
         no_gradient="labels are chosen",
+        no_half="labels are chosen",
     ),
 ]
