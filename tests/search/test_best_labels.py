@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,3 +99,31 @@ def test_a_search_with_and_without(
     assert calls.joiner >= 7
     assert calls.joiner_rows == calls.joiner * 2 * 4
     assert calls.predictor_rows == calls.predictor * 2 * 4
+
+
+class _Sharper(sf.models.Joiner):
+    """A joiner that gives other logits from the same parameters."""
+
+    def __call__(self, encoded: sf.Tensor, predicted: sf.Tensor) -> sf.Tensor:
+        return super().__call__(encoded, predicted) * 3.0
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_joiner_of_another_class_is_asked_itself(name: str) -> None:
+    sf.set_seed(5)
+    joint, vocab, batch, time = (
+        sf.Dim("joint", 6), sf.Dim("vocab", 5), sf.Dim("batch"), sf.Dim("time"),
+    )  # fmt: skip
+    predict = sf.models.LSTMPrediction(vocab, sf.Dim("e", 3), sf.Dim("h", 4), joint)
+    predict, joiner = predict.to_backend(name), _Sharper(joint, vocab).to_backend(name)
+    raw = np.random.default_rng(1).normal(size=(2, 5, 6)).astype(np.float32)
+    x = sf.wrap(backends.get(name).convert(raw), (batch, time, joint))
+
+    def scores(join: Any) -> np.ndarray:
+        search = sf.search.TransducerBeam(
+            predict, join, blank_index=0, beam=3, classes=vocab, in_dim=joint
+        )
+        found, _ = search(x, axis=time)
+        return found.score.numpy(batch, search.beam_dim)
+
+    np.testing.assert_allclose(scores(joiner), scores(lambda a, b: joiner(a, b)), rtol=1e-6)

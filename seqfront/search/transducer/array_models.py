@@ -179,9 +179,9 @@ class ArrayJoiner:
 
 def array_prediction(predictor: object, backend: Backend) -> ArrayPrediction | None:
     """The network on arrays; None if it is another one, or elsewhere."""
-    if not isinstance(predictor, NormalizedPrediction) or predictor.training:
+    if type(predictor) is not NormalizedPrediction or predictor.training:
         return None
-    if any(not isinstance(layer, NormalizedLSTM) for layer in predictor.layers):
+    if any(type(layer) is not NormalizedLSTM for layer in predictor.layers):
         return None
     parameters = predictor.named_parameters().values()
     if any(p.dtype != "float32" or backend.device(p.raw) != "cpu" for p in parameters):

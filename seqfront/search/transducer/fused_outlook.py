@@ -6,6 +6,8 @@ of all classes are never made, and the joiner's weights are read once, where the
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from seqfront.backend import Raw, product
@@ -37,8 +39,11 @@ def fused_best_labels(
     Returns:
         Over [batch..., beam] and [batch..., beam, count].
     """
-    joiner, backend = transducer.join, frame.backend
-    if not isinstance(joiner, Joiner) or not _serves(joiner, frame, features, count, temperature):
+    joiner: Any = transducer.join
+    backend = frame.backend
+    if type(joiner) is not Joiner:  # another may compute something else
+        return None
+    if not _serves(joiner, frame, features, count, temperature):
         return None
     dims = tuple([dim for dim in frame.dims if dim not in (transducer.in_dim, beam)])
     own = (beam,) if beam in frame.dims else ()
