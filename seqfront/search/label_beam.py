@@ -16,17 +16,16 @@ has ended goes to a set of its own, as wide as the beam, and takes no place of o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from seqfront import align, errors
-from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.ops.control import while_loop
-from seqfront.ops.nested import nested_map
 from seqfront.search.hypotheses import Hypotheses
 from seqfront.search.label_beam_run import OP, Run
 from seqfront.search.scorers.language_model import class_index
 from seqfront.search.scorers.scorer import Fusion, Weighted
+from seqfront.search.unrecorded import unrecorded
 from seqfront.tensor import Tensor
 
 
@@ -126,33 +125,10 @@ class LabelBeam:
         align.check(OP, like, *[dim for dim in batch if dim.size is None], name="like")
         batch = align.distinct(OP, tuple(batch))
         run = Run(self, fusion, batch, like, max_labels)
-        return _without_gradient(
+        return unrecorded(
             like.backend,
             lambda: run.hypotheses(while_loop(run.goes_on, run.step, run.start())),
         )
-
-
-def _without_gradient(backend: Backend, search: Callable[[], Hypotheses]) -> Hypotheses:
-    """What a search gives, and nothing recorded."""
-    found: list[Hypotheses] = []
-
-    def run() -> list[Raw]:
-        found.append(search())
-        raws: list[Raw] = []
-
-        def add(x: Tensor) -> Tensor:
-            raws.append(x.raw)
-            return x
-
-        nested_map(add, found[0])
-        return raws
-
-    raws = iter(backend.no_grad(run))
-
-    def cut_off(x: Tensor) -> Tensor:
-        return Tensor(next(raws), x.dims, x.lengths_table, x.sparse_dim, backend=backend)
-
-    return nested_map(cut_off, found[0])
 
 
 def _at_least(name: str, value: object, least: int) -> None:

@@ -27,12 +27,20 @@ _RANGES = {
     "margin": _Range("a finite number above 0, or None", "None drops nothing.", 0.0, or_none=True),
 }
 
+_RECOMBINE = ("sum", "max", None)
+
 
 def check_counts(op: str, **counts: object) -> None:
     """That numbers of something, by name, are positive ints."""
     for name, count in counts.items():
         if type(count) is not int or count < 1:
             raise errors.bad_argument(op, name, count, "an int of at least 1", f"{name}=4.")
+
+
+def check_recombine(op: str, recombine: object) -> None:
+    """That it says how scores of the same labels meet."""
+    if recombine not in _RECOMBINE:
+        raise errors.unknown_choice(op, "recombine", recombine, _RECOMBINE)  # pyright: ignore[reportArgumentType]
 
 
 def check_numbers(op: str, **numbers: object) -> None:

@@ -153,8 +153,6 @@ def test_one_utterance_and_none(backend: str) -> None:
 
 def test_positions_stand_for_frames_and_nothing_is_recorded() -> None:
     """Labels have no frames here; and log-probabilities are those of the first scorer."""
-    if "torch" not in INSTALLED:
-        pytest.skip("PyTorch is not installed")
     models, x = Models(2, "torch"), encoded(0, "torch")
     found = _found({"lstm": 1.0, "bonus": 1.0}, models, x, beam=4, min_labels=2).best()
     count = int(found.labels.lengths(found.label_dim).numpy(batch)[0])

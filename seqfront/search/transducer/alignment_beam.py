@@ -13,7 +13,7 @@ from seqfront.ops import create, elementwise
 from seqfront.ops.nested import nested_map, nested_where
 from seqfront.search import history
 from seqfront.search.hypotheses import Hypotheses
-from seqfront.search.options import check_counts, check_numbers
+from seqfront.search.options import check_counts, check_numbers, check_recombine
 from seqfront.search.recombination import START, Recombine
 from seqfront.search.scorers.scorer import Fusion, Weighted
 from seqfront.search.streaming import Search, check_streams
@@ -24,10 +24,10 @@ from seqfront.search.transducer.alignment_step import AlignmentStep
 from seqfront.search.transducer.calls import Calls
 from seqfront.search.transducer.model import PredictionNetwork, Transducer
 from seqfront.search.transducer.outlook import Known, Models
+from seqfront.search.unrecorded import unrecorded
 from seqfront.tensor import Tensor
 
 _OP = "AlignmentBeam"
-_RECOMBINE = ("sum", "max", None)
 
 
 class AlignmentBeam(Search[AlignmentBeamState]):
@@ -111,8 +111,7 @@ class AlignmentBeam(Search[AlignmentBeamState]):
         given = {name: count for name, count in most.items() if count is not None}
         check_counts(_OP, beam=beam, **given)
         check_numbers(_OP, temperature=temperature, blank_penalty=blank_penalty)
-        if recombine not in _RECOMBINE:
-            raise errors.unknown_choice(_OP, "recombine", recombine, _RECOMBINE)  # pyright: ignore[reportArgumentType]
+        check_recombine(_OP, recombine)
         self.beam_dim, self.label_dim = Dim("beam", beam), Dim("label")
         models = Models(self.transducer, self.fusion, self.beam_dim, temperature, blank_penalty)
         step = AlignmentStep(models, Limits(beam, max_symbols, max_labels, recombine))
@@ -175,12 +174,10 @@ class AlignmentBeam(Search[AlignmentBeamState]):
     ) -> tuple[Hypotheses, AlignmentBeamState]:
         """Read frames; see `Search.__call__`."""
         batch = self.transducer.batch_of(encoded, axis)
-        found: list[tuple[Hypotheses, AlignmentBeamState]] = []
 
-        def run() -> None:
+        def run() -> tuple[Hypotheses, AlignmentBeamState]:
             before = self.initial_state(batch, like=encoded) if state is None else state
             part = Part(self._loop, encoded, axis, batch, before, is_last)
-            found.append(part.read(self.label_dim))
+            return part.read(self.label_dim)
 
-        encoded.backend.no_grad(run)
-        return found[0]
+        return unrecorded(encoded.backend, run)

@@ -16,7 +16,7 @@ from seqfront.ops.order import argsort
 from seqfront.search import history
 from seqfront.search.history import Said
 from seqfront.search.hypotheses import Hypotheses
-from seqfront.search.options import check_counts, check_numbers
+from seqfront.search.options import check_counts, check_numbers, check_recombine
 from seqfront.search.recombination import START, Recombine
 from seqfront.search.scorers.scorer import Fusion, Weighted
 from seqfront.search.streaming import Search
@@ -25,10 +25,10 @@ from seqfront.search.transducer.frame_loop import FrameLoop
 from seqfront.search.transducer.frame_step import Beam, FrameStep, Paths
 from seqfront.search.transducer.model import PredictionNetwork, Transducer
 from seqfront.search.transducer.outlook import Known, Models
+from seqfront.search.unrecorded import unrecorded
 from seqfront.tensor import Tensor
 
 _OP = "TransducerBeam"
-_RECOMBINE = ("sum", "max", None)
 
 
 class TransducerBeamState(NamedTuple):
@@ -135,8 +135,7 @@ class TransducerBeam(Search[TransducerBeamState]):
             length_norm=length_norm,
             margin=margin,
         )
-        if recombine not in _RECOMBINE:
-            raise errors.unknown_choice(_OP, "recombine", recombine, _RECOMBINE)  # pyright: ignore[reportArgumentType]
+        check_recombine(_OP, recombine)
         if prune_norm and length_norm:
             why = "both say by what hypotheses are ranked in the end"
             raise errors.cannot_combine(_OP, "prune_norm=True", f"length_norm={length_norm}", why)
@@ -191,15 +190,13 @@ class TransducerBeam(Search[TransducerBeamState]):
         batch = self.transducer.batch_of(encoded, axis)
         self._check(encoded, batch, state, is_last)
         encoded = kept(encoded)  # other lengths that a part knows are others in the next part
-        found: list[tuple[Hypotheses, TransducerBeamState]] = []
 
-        def run() -> None:
+        def run() -> tuple[Hypotheses, TransducerBeamState]:
             before = self.initial_state(batch, like=encoded) if state is None else state
             after = self._read(encoded, axis, before)
-            found.append((self._hypotheses(after, is_last), after))
+            return self._hypotheses(after, is_last), after
 
-        encoded.backend.no_grad(run)
-        return found[0]
+        return unrecorded(encoded.backend, run)
 
     def _check(self, encoded: Tensor, batch: Sequence[Dim], state: object, is_last: object) -> None:
         if not dtypes.is_float(encoded.dtype):

@@ -28,6 +28,7 @@ from seqfront.search.transducer.greedy_state import Emitted, GreedyState
 from seqfront.search.transducer.label_blocks import Blocks
 from seqfront.search.transducer.label_looping import Loops
 from seqfront.search.transducer.model import PredictionNetwork, Transducer
+from seqfront.search.unrecorded import unrecorded
 from seqfront.tensor import Tensor
 
 
@@ -123,17 +124,15 @@ class TransducerGreedy(Streaming[GreedyState, Transcript]):
         backend = encoded.backend
         loops = Loops if backend.is_tracing() else Blocks
 
-        def run() -> None:
+        def run() -> tuple[Transcript, GreedyState]:
             before = state or self.initial_state(batch, like=encoded)
             loop = loops(
                 self.emission, encoded, axis=axis, batch=batch, label=self.label_dim,
                 max_symbols=self.max_symbols,
             )  # fmt: skip
-            found.append((before, loop.run(before)))
+            return self._result(before, loop.run(before), kept(encoded.lengths(axis)))
 
-        found: list[tuple[GreedyState, Emitted]] = []
-        backend.no_grad(run)
-        return self._result(*found[0], kept(encoded.lengths(axis)))
+        return unrecorded(backend, run)
 
     def _result(
         self, before: GreedyState, found: Emitted, lengths: Tensor
@@ -148,4 +147,4 @@ class TransducerGreedy(Streaming[GreedyState, Transcript]):
             found.score,
             self.label_dim,
         )
-        return nested_map(stop_gradient, transcript), nested_map(stop_gradient, after)
+        return transcript, after
