@@ -13,7 +13,7 @@
 
 #include "cuda/block.hpp"
 #include "cuda/numbers.hpp"
-#include "host_cuda.hpp"
+#include "host_device.hpp"
 
 namespace testing {
 

@@ -1,6 +1,6 @@
 // The CUDA kernels of CTC, run on the host, against the CPU's; see test_cuda_rnnt.cpp.
 #include "ctc_problem.hpp"
-#include "host_cuda.hpp"
+#include "host_device.hpp"
 
 using namespace testing;
 

@@ -3,7 +3,7 @@
 //
 // That a GPU runs them as the host does is what native/src/cuda/block.hpp promises; nothing here
 // ran on one.
-#include "host_cuda.hpp"
+#include "host_device.hpp"
 #include "transducer_problem.hpp"
 
 using namespace testing;

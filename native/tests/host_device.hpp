@@ -1,6 +1,6 @@
 // The CUDA kernels, to run on the host.
-#ifndef SEQFRONT_TESTS_HOST_CUDA_HPP_
-#define SEQFRONT_TESTS_HOST_CUDA_HPP_
+#ifndef SEQFRONT_TESTS_HOST_DEVICE_HPP_
+#define SEQFRONT_TESTS_HOST_DEVICE_HPP_
 
 #include "cuda_table.hpp"
 
@@ -18,16 +18,11 @@ struct HostDevice {
     static HostDevice& current();
 };
 
-const seqfront::CudaTable& host_cuda_table();
-
 // From now on, calls on CUDA run there.
-inline void use_host_device(const HostDevice& device = {}) {
-    HostDevice::current() = device;
-    seqfront::use_cuda_table(host_cuda_table());
-}
+void use_host_device(const HostDevice& device = {});
 
 constexpr ThreadOrder kThreadOrders[] = {ThreadOrder::kUp, ThreadOrder::kDown, ThreadOrder::kMixed};
 
 }  // namespace testing
 
-#endif  // SEQFRONT_TESTS_HOST_CUDA_HPP_
+#endif  // SEQFRONT_TESTS_HOST_DEVICE_HPP_

@@ -1,0 +1,15 @@
+#include "host_device.hpp"
+
+namespace testing {
+
+HostDevice& HostDevice::current() {
+    static HostDevice device;
+    return device;
+}
+
+void use_host_device(const HostDevice& device) {
+    HostDevice::current() = device;
+    seqfront::use_cuda_table(*seqfront_cuda_table());
+}
+
+}  // namespace testing
