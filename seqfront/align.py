@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from seqfront import checks, errors
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Lengths, merged
+from seqfront.plans import Plans
 from seqfront.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -74,23 +75,10 @@ class Plan(NamedTuple):
     moves: tuple[Move | None, ...]
 
 
-_PLANS: dict[tuple[tuple[Dim, ...], ...], Plan | None] = {}
-_MOVES: dict[tuple[tuple[Dim, ...], tuple[Dim, ...]], Move | None] = {}
-_PLANS_KEPT = 4096
-
-
 def plan(op: str, xs: Sequence[Tensor], allow_broadcast: bool = False) -> Plan:
     """The plan for operands; `DimError` if none has all dims and `allow_broadcast` is false."""
-    if xs[0].backend.is_tracing():
-        made = _make_plan(tuple([x.dims for x in xs]))
-    else:
-        key = tuple([x.dims for x in xs])
-        try:
-            made = _PLANS[key]
-        except KeyError:
-            if len(_PLANS) >= _PLANS_KEPT:
-                _PLANS.clear()
-            made = _PLANS[key] = _make_plan(key)
+    key = tuple([x.dims for x in xs])
+    made = _make_plan(key) if xs[0].backend.is_tracing() else _PLANS[key]
     if made is None:
         if not allow_broadcast:
             raise errors.no_common_dims(op, xs)
@@ -104,6 +92,9 @@ def _make_plan(operands: tuple[tuple[Dim, ...], ...]) -> Plan | None:
         if all(dim in dims for other in operands for dim in other):
             return Plan(dims, tuple(move_to(other, dims) for other in operands))
     return None
+
+
+_PLANS = Plans(_make_plan)
 
 
 def union(operands: Sequence[tuple[Dim, ...]] | object) -> tuple[Dim, ...]:
@@ -133,12 +124,14 @@ def move(backend: Backend, dims: tuple[Dim, ...], wanted: tuple[Dim, ...]) -> Mo
     """`move_to`, made once for the same dims, but in a trace."""
     if backend.is_tracing():
         return move_to(dims, wanted)
-    key = (dims, wanted)
-    if key not in _MOVES:
-        if len(_MOVES) >= _PLANS_KEPT:
-            _MOVES.clear()
-        _MOVES[key] = move_to(dims, wanted)
-    return _MOVES[key]
+    return _MOVES[dims, wanted]
+
+
+def _make_move(key: tuple[tuple[Dim, ...], tuple[Dim, ...]]) -> Move | None:
+    return move_to(*key)
+
+
+_MOVES = Plans(_make_move)
 
 
 def moved(backend: Backend, raw: Raw, move: Move | None) -> Raw:

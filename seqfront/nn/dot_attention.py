@@ -23,6 +23,7 @@ from seqfront.ops.contract import dot
 from seqfront.ops.dtype import cast
 from seqfront.ops.mask import are_ragged, clean
 from seqfront.ops.softmax import softmax
+from seqfront.plans import Plans
 from seqfront.tensor import Tensor
 
 
@@ -141,25 +142,18 @@ class _Plan(NamedTuple):
 _ONE = Dim("query", 1)
 """The rows of a single query."""
 
-_PLANS: dict[tuple[object, ...], _Plan | None] = {}
-_PLANS_KEPT = 1024
+_Key = tuple[tuple[Dim, ...], tuple[Dim, ...], tuple[Dim, ...], Dim, Dim]
+"""Dims of query, key and value; the features, and what is attended over."""
 
 
 def _plan(query: Tensor, key: Tensor, value: Tensor, feature: Dim, axis: Dim) -> _Plan | None:
     """The plan, kept but in a trace; None if these are no matrices."""
-    if query.backend.is_tracing():
-        return _make_plan(query.dims, key.dims, value.dims, feature, axis)
     dims = (query.dims, key.dims, value.dims, feature, axis)
-    if dims not in _PLANS:
-        if len(_PLANS) >= _PLANS_KEPT:
-            _PLANS.clear()
-        _PLANS[dims] = _make_plan(*dims)
-    return _PLANS[dims]
+    return _make_plan(dims) if query.backend.is_tracing() else _PLANS[dims]
 
 
-def _make_plan(
-    query: tuple[Dim, ...], key: tuple[Dim, ...], value: tuple[Dim, ...], feature: Dim, axis: Dim
-) -> _Plan | None:
+def _make_plan(dims: _Key) -> _Plan | None:
+    query, key, value, feature, axis = dims
     batch = tuple([dim for dim in query if dim is not feature and dim in key])
     rows = tuple([dim for dim in query if dim not in key])
     outs = tuple([dim for dim in value if dim is not axis and dim not in batch])
@@ -167,20 +161,23 @@ def _make_plan(
     if not fits or len(rows) > 1 or len(outs) != 1 or outs[0] in rows:
         return None
     single = len(rows) == 0
-    dims = (*[dim for dim in query if dim is not feature], *outs)
+    result = (*[dim for dim in query if dim is not feature], *outs)
     return _Plan(
         len(batch),
         align.move_to(query, (*batch, *rows, feature)),
         align.move_to(key, (*batch, axis, feature)),
         align.move_to(value, (*batch, axis, *outs)),
-        align.move_to((*batch, *rows, *outs), dims),
+        align.move_to((*batch, *rows, *outs), result),
         single,
         feature,
         axis,
         outs[0],
         (*batch, *((_ONE,) if single else rows), axis),
-        dims,
+        result,
     )
+
+
+_PLANS = Plans(_make_plan)
 
 
 def _is_plain(

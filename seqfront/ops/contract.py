@@ -13,6 +13,7 @@ from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.ops.mask import clean, masked
 from seqfront.ops.reduce import longest
+from seqfront.plans import Plans
 from seqfront.tensor import Tensor
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -120,29 +121,23 @@ class _Equation(NamedTuple):
     """Whether operands share a dim of no static size."""
 
 
-_EQUATIONS: dict[tuple[tuple[_Dims, ...], _Dims], _Equation] = {}
-_EQUATIONS_KEPT = 1024
-
-
 def _equation(backend: Backend, operands: tuple[_Dims, ...], kept: _Dims) -> _Equation:
     """The equation of a product, kept but in a trace."""
-    if backend.is_tracing():
-        return _make_equation(operands, kept)
     key = (operands, kept)
-    if key not in _EQUATIONS:
-        if len(_EQUATIONS) >= _EQUATIONS_KEPT:
-            _EQUATIONS.clear()
-        _EQUATIONS[key] = _make_equation(*key)
-    return _EQUATIONS[key]
+    return _make_equation(key) if backend.is_tracing() else _EQUATIONS[key]
 
 
-def _make_equation(operands: tuple[_Dims, ...], kept: _Dims) -> _Equation:
+def _make_equation(key: tuple[tuple[_Dims, ...], _Dims]) -> _Equation:
+    operands, kept = key
     over = align.union(operands)
     gone = tuple([dim for dim in over if dim not in kept])
     letter = dict(zip(over, _LETTERS, strict=False))
     terms = ["".join([letter[dim] for dim in dims]) for dims in (*operands, kept)]
     shared = any(dim.size is None and sum(dim in dims for dims in operands) > 1 for dim in over)
     return _Equation(f"{','.join(terms[:-1])}->{terms[-1]}", over, gone, shared)
+
+
+_EQUATIONS = Plans(_make_equation)
 
 
 def _with_masks(xs: list[Tensor], over: tuple[Dim, ...], gone: tuple[Dim, ...]) -> list[Tensor]:

@@ -8,6 +8,7 @@ from seqfront import errors
 from seqfront.dim import Dim
 from seqfront.loss import fused
 from seqfront.loss.fused import ACTIVATIONS, Activation
+from seqfront.loss.transducer import rnnt_loss
 from seqfront.nn.linear import Linear
 from seqfront.nn.module import Module
 from seqfront.ops import elementwise
@@ -54,8 +55,15 @@ class Joiner(Module):
             )
         return self.output(joint)
 
+    def is_plain(self) -> bool:
+        """Whether it is what this class says: no derived class, and no other layer in the place of
+        `output`, computes something else. Then losses and searches may read the weights."""
+        layer = type(self.output)
+        return type(self).__call__ is Joiner.__call__ and layer.__call__ is Linear.__call__
+
     def loss(self, encoded: Tensor, predicted: Tensor, targets: Tensor, **options: Any) -> Tensor:
-        """`rnnt_loss` of the logits, without making them: see `fused_rnnt_loss`.
+        """`rnnt_loss` of the logits, without making them: see `fused_rnnt_loss`. They are made if
+        they are those of a derived class, or of another output layer.
 
         Args:
             encoded: [batch..., time, joint].
@@ -64,6 +72,9 @@ class Joiner(Module):
             options: Of `fused_rnnt_loss`: `input_spatial_dim`, `targets_spatial_dim`,
                 `blank_index`, and what else there is to choose.
         """
+        if not self.is_plain():
+            options.pop("skip_below", None)  # of what is not made here
+            return rnnt_loss(logits=self(encoded, predicted), targets=targets, **options)
         return fused.fused_rnnt_loss(
             source=encoded,
             prediction=predicted,

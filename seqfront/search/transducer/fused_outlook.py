@@ -6,8 +6,6 @@ of all classes are never made, and the joiner's weights are read once, where the
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from seqfront.backend import Raw, product
@@ -39,9 +37,8 @@ def fused_best_labels(
     Returns:
         Over [batch..., beam] and [batch..., beam, count].
     """
-    joiner: Any = transducer.join
-    backend = frame.backend
-    if type(joiner) is not Joiner:  # another may compute something else
+    joiner, backend = transducer.join, frame.backend
+    if not isinstance(joiner, Joiner) or not joiner.is_plain():
         return None
     if not _serves(joiner, frame, features, count, temperature):
         return None
