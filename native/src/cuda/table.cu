@@ -7,7 +7,8 @@
 // clang-format off
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
-    OP(rnnt)
+    OP(rnnt) \
+    OP(tdt)
 // clang-format on
 
 namespace seqfront {
