@@ -9,6 +9,7 @@
     OP(ctc) \
     OP(rnnt) \
     OP(rnnt_simple)
+    OP(tdt)
 // clang-format on
 
 namespace seqfront {
