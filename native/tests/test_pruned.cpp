@@ -1,108 +1,10 @@
 // The simple loss of pruned RNN-T against the dense loss of the same logits, and pruning bounds.
 #include "pruned/pruning_grid.hpp"
-#include "tensors.hpp"
-#include "testing.hpp"
+#include "simple_problem.hpp"
 
 using namespace testing;
 
 namespace {
-
-template <class T>
-sf_array dense(T* data, sf_dtype dtype, std::initializer_list<int64_t> shape) {
-    sf_array array{data, dtype, static_cast<int32_t>(shape.size()), {}, {}};
-    std::copy(shape.begin(), shape.end(), array.shape);
-    int64_t stride = 1;
-    for (int32_t i = array.rank - 1; i >= 0; --i) {
-        array.stride[i] = stride;
-        stride *= array.shape[i];
-    }
-    return array;
-}
-
-sf_array strided(Tensor& tensor) {
-    sf_array array{
-        tensor.data(), tensor.dtype(), static_cast<int32_t>(tensor.shape().size()), {}, {}};
-    std::copy(tensor.shape().begin(), tensor.shape().end(), array.shape);
-    std::copy_n(tensor.stride(), tensor.shape().size(), array.stride);
-    return array;
-}
-
-const sf_array kLeftOut = {nullptr, SF_INT32, 1, {0}, {1}};
-
-// A batch of the simple loss. Everything beyond the lengths is NaN, or no label.
-struct SimpleProblem {
-    sf_dtype dtype;
-    std::vector<int32_t> frames, labels, targets;
-    int64_t most_frames, most_labels, classes;
-    Tensor am, lm;
-    double attributes[6] = {0, 0, 0, 0, 0, 0};  // blank, topology, scales, delay penalty, band
-    int32_t threads = 1;
-
-    SimpleProblem(sf_dtype dtype, std::vector<int32_t> t, std::vector<int32_t> s, int64_t v,
-                  unsigned seed, Tensor::Layout layout = Tensor::kDense, double scale = 2)
-        : dtype(dtype),
-          frames(std::move(t)),
-          labels(std::move(s)),
-          most_frames(*std::max_element(frames.begin(), frames.end()) + 1),
-          most_labels(*std::max_element(labels.begin(), labels.end()) + 1),
-          classes(v),
-          am(dtype, {batch(), most_frames, v}, layout),
-          lm(dtype, {batch(), most_labels + 1, v}, layout) {
-        Random random(seed);
-        targets.assign(static_cast<size_t>(batch() * most_labels), -1);
-        for (int64_t b = 0; b < batch(); ++b) {
-            for (int64_t k = 0; k < at(labels, b); ++k) {
-                targets[static_cast<size_t>(b * most_labels + k)] = random.label(v, 0);
-            }
-            fill(random, am, b, at(frames, b), scale);
-            fill(random, lm, b, at(labels, b) + 1, scale);
-        }
-    }
-
-    int64_t batch() const { return static_cast<int64_t>(frames.size()); }
-    static int32_t at(const std::vector<int32_t>& x, int64_t i) {
-        return x[static_cast<size_t>(i)];
-    }
-    void fill(Random& random, Tensor& x, int64_t b, int64_t rows, double scale) const {
-        for (int64_t i = 0; i < rows; ++i) {
-            for (int64_t v = 0; v < classes; ++v) x.set({b, i, v}, random.normal(scale));
-        }
-    }
-};
-
-struct SimpleResult {
-    LatticeArray loss;
-    std::vector<int32_t> starts;
-    Tensor am, lm;
-};
-
-SimpleResult run(SimpleProblem p, double upstream = 1) {
-    const int64_t b = p.batch(), t = p.most_frames, u = p.most_labels + 1;
-    const sf_dtype wide = p.dtype == SF_FLOAT64 ? SF_FLOAT64 : SF_FLOAT32;
-    SimpleResult result{LatticeArray(p.dtype, b), std::vector<int32_t>(static_cast<size_t>(b * t)),
-                        Tensor(p.dtype, p.am.shape()), Tensor(p.dtype, p.lm.shape())};
-    LatticeArray saved(p.dtype, b * t * u * 3), frame_rows(p.dtype, b * 2 * t),
-        label_rows(p.dtype, b * 2 * u), unigram(p.dtype, b * p.classes);
-    LatticeArray grad(p.dtype, b, upstream);
-    const sf_op_spec* op = sf_find_op("rnnt_simple");
-    std::vector<sf_array> inputs = {
-        strided(p.am), strided(p.lm), dense(p.targets.data(), SF_INT32, {b, p.most_labels}),
-        dense(p.frames.data(), SF_INT32, {b}), dense(p.labels.data(), SF_INT32, {b})};
-    const sf_array outputs[] = {
-        dense(result.loss.data(), wide, {b}),      dense(result.starts.data(), SF_INT32, {b, t}),
-        dense(saved.data(), wide, {b, t, u, 3}),   dense(frame_rows.data(), wide, {b, 2, t}),
-        dense(label_rows.data(), wide, {b, 2, u}), dense(unigram.data(), wide, {b, p.classes})};
-    CHECK_TEXT(sf_call(op, inputs.data(), p.attributes, outputs, p.threads) == SF_OK
-                   ? ""
-                   : sf_last_error(),
-               "");
-    inputs.insert(inputs.end(), outputs + 2, outputs + 6);
-    inputs.push_back(dense(grad.data(), wide, {b}));
-    // A gradient has the strides of its input only where the caller says so.
-    const sf_array gradients[] = {strided(result.am), strided(result.lm)};
-    CHECK(sf_call(op->backward, inputs.data(), p.attributes, gradients, p.threads) == SF_OK);
-    return result;
-}
 
 // What the dense op gives for the logits am + lm; gradients summed over the other axis.
 struct DenseResult {
@@ -112,39 +14,31 @@ struct DenseResult {
 
 DenseResult run_dense(SimpleProblem& p) {
     const int64_t b = p.batch(), t = p.most_frames, u = p.most_labels + 1, v = p.classes;
-    std::vector<double> logits(static_cast<size_t>(b * t * u * v));
+    Tensor logits(SF_FLOAT64, {b, t, u, v}), grad(SF_FLOAT64, {b, t, u, v});
     for (int64_t i = 0; i < b * t * u * v; ++i) {
         const int64_t row = i / v, frame = row / u;
-        logits[static_cast<size_t>(i)] =
-            p.am.get({frame / t, frame % t, i % v}) + p.lm.get({frame / t, row % u, i % v});
+        logits.set({frame / t, frame % t, row % u, i % v},
+                   p.am.get({frame / t, frame % t, i % v}) + p.lm.get({frame / t, row % u, i % v}));
     }
-    std::vector<double> grad(logits.size()), saved(static_cast<size_t>(b * t * u * 3));
     LatticeArray loss(SF_FLOAT64, b), upstream(SF_FLOAT64, b, 1);
-    const sf_op_spec* op = sf_find_op("rnnt");
-    std::vector<double> attributes;
-    for (int32_t i = 0; i < op->attribute_count; ++i) {
-        const bool topology = std::strcmp(op->attributes[i].name, "topology") == 0;
-        const bool delay = std::strcmp(op->attributes[i].name, "delay_penalty") == 0;
-        const double fallback = op->attributes[i].fallback;
-        attributes.push_back(topology ? p.attributes[1] : delay ? p.attributes[4] : fallback);
-    }
-    std::vector<sf_array> inputs = {dense(logits.data(), SF_FLOAT64, {b, t, u, v}),
-                                    dense(p.targets.data(), SF_INT32, {b, p.most_labels}),
-                                    dense(p.frames.data(), SF_INT32, {b}),
-                                    dense(p.labels.data(), SF_INT32, {b})};
-    while (static_cast<int32_t>(inputs.size()) < op->input_count) inputs.push_back(kLeftOut);
-    const sf_array outputs[] = {dense(loss.data(), SF_FLOAT64, {b}),
-                                dense(saved.data(), SF_FLOAT64, {b, t, u, 3})};
-    CHECK(sf_call(op, inputs.data(), attributes.data(), outputs, 1) == SF_OK);
-    inputs.push_back(outputs[1]);
-    inputs.push_back(dense(upstream.data(), SF_FLOAT64, {b}));
-    const sf_array gradient = dense(grad.data(), SF_FLOAT64, {b, t, u, v});
-    CHECK(sf_call(op->backward, inputs.data(), attributes.data(), &gradient, 1) == SF_OK);
+    OpCall forward("rnnt", SF_FLOAT64);
+    forward.input("logits", array_of(logits))
+        .input("targets", array_of(p.targets, {b, p.most_labels}))
+        .input("frame_lengths", array_of(p.frames, {b}))
+        .input("label_lengths", array_of(p.labels, {b}))
+        .attribute("topology", p.attributes[1])
+        .attribute("delay_penalty", p.attributes[4])
+        .output("loss", array_of(loss, SF_FLOAT64, b));
+    CHECK(forward.run() == SF_OK);
+    OpCall backward = forward.backward();
+    backward.input("grad_loss", array_of(upstream, SF_FLOAT64, b))
+        .output("grad_logits", array_of(grad));
+    CHECK(backward.run() == SF_OK);
     DenseResult result{loss, std::vector<double>(static_cast<size_t>(b * t * v)),
                        std::vector<double>(static_cast<size_t>(b * u * v))};
     for (int64_t i = 0; i < b * t * u * v; ++i) {
         const int64_t row = i / v, frame = row / u;
-        const double g = grad[static_cast<size_t>(i)];
+        const double g = grad.get({frame / t, frame % t, row % u, i % v});
         result.am[static_cast<size_t>(frame * v + i % v)] += g;
         result.lm[static_cast<size_t>((frame / t * u + row % u) * v + i % v)] += g;
     }
@@ -296,18 +190,7 @@ SEQFRONT_TEST(pruned, refused) {
     const auto error = [&](int attribute, double value) {
         SimpleProblem other = p;
         other.attributes[attribute] = value;
-        const sf_op_spec* op = sf_find_op("rnnt_simple");
-        std::vector<float> none(10000);
-        std::vector<int32_t> starts(100);
-        const int64_t b = 3, t = other.most_frames, u = other.most_labels + 1;
-        const sf_array inputs[] = {
-            strided(other.am), strided(other.lm), dense(other.targets.data(), SF_INT32, {b, u - 1}),
-            dense(other.frames.data(), SF_INT32, {b}), dense(other.labels.data(), SF_INT32, {b})};
-        const sf_array outputs[] = {
-            dense(none.data(), SF_FLOAT32, {b}),          dense(starts.data(), SF_INT32, {b, t}),
-            dense(none.data(), SF_FLOAT32, {b, t, u, 3}), dense(none.data(), SF_FLOAT32, {b, 2, t}),
-            dense(none.data(), SF_FLOAT32, {b, 2, u}),    dense(none.data(), SF_FLOAT32, {b, 7})};
-        const bool ok = sf_call(op, inputs, other.attributes, outputs, 1) == SF_OK;
+        const bool ok = other.call().run() == SF_OK;
         return std::string(ok ? "" : sf_last_error());
     };
     CHECK_TEXT(error(1, 2), "rnnt_simple: topology is 2, needed 0 (regular) or 1 (modified)");

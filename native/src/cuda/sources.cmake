@@ -2,11 +2,14 @@
 # each op, and for what they take from the CPU's side.
 set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc.cu
+  ${CMAKE_CURRENT_LIST_DIR}/pruned/rnnt_simple.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
-  ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu)
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/tdt.cu)
 set(SEQFRONT_CUDA_HOST_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/ctc/ctc_problem.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/problem.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/../cpu/pruned/simple_options.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/status.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/transducer/transducer_options.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../op.cpp)

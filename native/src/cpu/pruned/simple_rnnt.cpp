@@ -273,25 +273,9 @@ void run_lattices(const Problem& p, const Kernels& table, const Kept<L>& kept, L
 
 Problem::Problem(const Call& call)
     : LatticeProblem(call, {kAm, kTargets, kBlank}),
+      SimpleOptions(call),
       am_stride{call.input(kAm).stride[0], call.input(kAm).stride[1]},
-      lm_stride{call.input(kLm).stride[0], call.input(kLm).stride[1]},
-      topology(call.integer(kTopology)),
-      band(call.integer(kBand)),
-      lm_only_scale(call.number(kLmOnlyScale)),
-      am_only_scale(call.number(kAmOnlyScale)),
-      delay_penalty(call.number(kDelayPenalty)) {
-    if (topology != 0 && topology != 1) {
-        invalid("%s: topology is %" PRId64 ", needed 0 (regular) or 1 (modified)", call.name(),
-                topology);
-    }
-    if (band < 0) invalid("%s: band is %" PRId64 ", needed 0 or more", call.name(), band);
-    band = std::min(band, positions());  // the same, and no sum of it overflows
-    if (!(lm_only_scale >= 0 && am_only_scale >= 0 && lm_only_scale + am_only_scale <= 1 + 1e-6)) {
-        invalid(
-            "%s: lm_only_scale is %g and am_only_scale is %g, needed 0 or more, and a sum of "
-            "at most 1",
-            call.name(), lm_only_scale, am_only_scale);
-    }
+      lm_stride{call.input(kLm).stride[0], call.input(kLm).stride[1]} {
     check_band(call, *this);
 }
 

@@ -26,32 +26,21 @@
 #include "gradient_rows.hpp"
 #include "problem.hpp"
 #include "pruned/pruning_grid.hpp"
+#include "pruned/simple_options.hpp"
 #include "simd/dispatch.hpp"
 #include "thread_pool.hpp"
 
 namespace seqfront {
 namespace simple {
 
-enum Input { kAm, kLm, kTargets, kFrameLengths, kLabelLengths };
-enum SavedInput { kSaved = kLabelLengths + 1, kFrameRows, kLabelRows, kUnigram, kGradLoss };
-enum Output { kLoss, kStarts, kSavedOutput, kFrameRowsOutput, kLabelRowsOutput, kUnigramOutput };
-enum Attribute { kBlank, kTopology, kLmOnlyScale, kAmOnlyScale, kDelayPenalty, kBand };
-
 // The arguments, checked.
-struct Problem : LatticeProblem {
+struct Problem : LatticeProblem, SimpleOptions {
     explicit Problem(const Call& call);
 
-    // What is left for the joint log-probs: 0, if only rounding of the others is left.
-    double joint_scale() const {
-        const double rest = 1 - lm_only_scale - am_only_scale;
-        return rest > 1e-6 ? rest : 0;
-    }
     int64_t positions() const { return labels + 1; }
     int64_t cells() const { return frames * positions(); }
 
     int64_t am_stride[2], lm_stride[2];
-    int64_t topology, band;
-    double lm_only_scale, am_only_scale, delay_penalty;
 };
 
 // A sequence of a checked problem.
@@ -84,10 +73,6 @@ struct Kept {
     Q* lm_normaliser(int64_t b) const { return lm_maximum(b) + p.positions(); }
     Q* unigram(int64_t b) const { return unigrams + b * p.classes; }
 };
-
-// Below this a sum of products of exponentials may lack terms that were too small for a number.
-template <class L>
-constexpr L kSmallest = static_cast<L>(sizeof(L) == 4 ? 1e-28 : 1e-290);
 
 // log(exp(x) / exp(normaliser)), where both may be zero.
 template <class L>

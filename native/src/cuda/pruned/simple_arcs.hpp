@@ -1,0 +1,228 @@
+// The simple transducer loss on a GPU, its arcs: the normalisers, which are a product of matrices,
+// and then what the lattice needs of each cell.
+#ifndef SEQFRONT_CUDA_PRUNED_SIMPLE_ARCS_HPP_
+#define SEQFRONT_CUDA_PRUNED_SIMPLE_ARCS_HPP_
+
+#include "cuda/pruned/panel_product.hpp"
+#include "cuda/pruned/simple_problem.hpp"
+
+namespace seqfront {
+namespace cuda {
+
+// Z = sum over classes of exp(am - max) exp(lm - max): a tile of frames and positions for each
+// block. Tiles of the same frames are neighbours, so that they share am in the cache.
+template <class T>
+struct SimpleNormalisers {
+    using L = LatticeType<T>;
+    using Rows = Panel<Exponentials<T>, true>;
+    using Product = PanelProduct<Rows, Rows>;
+    static constexpr int kMostThreads = kTileThreads;
+
+    struct Args {
+        SimpleProblem problem;
+        Tiles tiles;
+        const T *am, *lm;
+        SimpleKept<L> kept;
+    };
+
+    static Tiles tiles(const SimpleProblem& p) {
+        return Tiles::of(p.lattice.batch, p.lattice.frames, p.positions());
+    }
+
+    template <class Block>
+    static SF_DEVICE void run(Block& block, const Args& args) {
+        const SimpleProblem& p = args.problem;
+        typename Block::template PerThread<TilePart<L>> sums(block);
+        args.tiles.each(block, [&](int64_t b, int64_t t, int64_t u) {
+            const RnntSequence s = p.lattice.sequence(b);
+            if (t >= s.frames || u > s.labels || !p.feasible(s)) return;
+            const int64_t classes = p.lattice.classes;
+            const Exponentials<T> am = {am_row(p, args.am, b, 0), p.am_stride[1],
+                                        args.kept.am_maxima(p, b), s.frames, classes};
+            const Exponentials<T> lm = {lm_row(p, args.lm, b, 0), p.lm_stride[1],
+                                        args.kept.lm_maxima(p, b), s.positions(), classes};
+            Product::run(block, am, lm, t, u, classes, sums);
+            block.each([&](int thread) { save(args, s, t, u, thread, sums[thread]); });
+        });
+    }
+
+  private:
+    static SF_DEVICE void save(const Args& args, const RnntSequence& s, int64_t t, int64_t u,
+                               int thread, const TilePart<L>& sums) {
+        using Part = TilePart<L>;
+        L* const normalisers = args.kept.normalisers(s);
+        t += Part::row(thread);
+        u += Part::column(thread);
+        SF_UNROLL
+        for (int i = 0; i < Part::kRows; ++i) {
+            SF_UNROLL
+            for (int j = 0; j < Part::kColumns; ++j) {
+                if (t + i < s.frames && u + j <= s.labels) {
+                    normalisers[s.cell(t + i, u + j)] = sums.of[i][j];
+                }
+            }
+        }
+    }
+};
+
+// A cell that is number i of [batch, frames, positions] in the order of the lattice.
+struct SimpleCell {
+    RnntSequence sequence;
+    int64_t t, u;
+    int64_t at;  // in the columns of its sequence
+    bool inside;
+
+    SF_DEVICE SimpleCell(const SimpleProblem& p, int64_t i)
+        : sequence{}, t(0), u(0), at(0), inside(false) {
+        const int64_t each = p.lattice.frames * p.positions();
+        const Place place = place_of(i, each);
+        if (place.b >= p.lattice.batch) return;
+        sequence = p.lattice.sequence(place.b);
+        at = place.i;
+        inside = at < sequence.cells();
+        if (!inside) return;
+        const int64_t step = divided(at, sequence.positions());
+        u = at - step * sequence.positions();
+        t = step - sequence.skew * u;
+        if (t < 0) t += (divided(-1 - t, sequence.frames) + 1) * sequence.frames;
+    }
+};
+
+// The log-probs of the arcs, smoothed; and where Z is too small to be exact, its logarithm from
+// the logits, by a warp for each of them. A thread has a cell.
+template <class T>
+struct SimpleArcs {
+    using L = LatticeType<T>;
+    static constexpr int kMostThreads = kFlatThreads;
+
+    struct Args {
+        SimpleProblem problem;
+        const T *am, *lm;
+        SimpleKept<L> kept;
+    };
+
+    static Grid grid(const SimpleProblem& p) {
+        Grid grid = flat_grid(p.lattice.batch * p.lattice.frames * p.positions());
+        grid.shared_bytes = kFlatThreads * sizeof(L);
+        return grid;
+    }
+
+    template <class Block>
+    static SF_DEVICE void run(Block& block, const Args& args) {
+        const SimpleProblem& p = args.problem;
+        L* const exact = block.template shared<L>();  // Z of each thread, or its logarithm
+        each_flat(block, p.lattice.batch * p.lattice.frames * p.positions(), [&](int64_t first) {
+            block.phase([&](int thread) { exact[thread] = product(args, first + thread); });
+            if (block.any([&](int thread) { return exact[thread] < simple::kSmallest<L>; })) {
+                find_exact(block, args, first, exact);
+            }
+            block.phase([&](int thread) {
+                const SimpleCell cell(p, first + thread);
+                if (cell.inside) save(args, cell, exact[thread]);
+            });
+        });
+    }
+
+  private:
+    // Z, if it has a share, and 1 where it does not matter.
+    static SF_DEVICE L product(const Args& args, int64_t i) {
+        const SimpleProblem& p = args.problem;
+        if (!(p.joint_scale > 0)) return 1;
+        const SimpleCell cell(p, i);
+        if (!cell.inside || !p.feasible(cell.sequence)) return 1;
+        if (!p.on_path(cell.sequence, cell.t, cell.u)) return 1;
+        return args.kept.normalisers(cell.sequence)[cell.at];
+    }
+
+    // log(sum(exp(am - max + lm - max))) of the cells whose Z is too small.
+    template <class Block>
+    static SF_DEVICE void find_exact(Block& block, const Args& args, int64_t first, L* exact) {
+        typename Block::template PerThread<Normaliser<L>> parts(block);
+        typename Block::template PerThread<L> top(block), sum(block);
+        constexpr int at_once = kFlatThreads / kWarp;
+        for (int begin = 0; begin < kFlatThreads; begin += at_once) {
+            block.each([&](int thread) {
+                const int of = begin + thread / kWarp;
+                parts[thread] = {};
+                if (exact[of] < simple::kSmallest<L>) {
+                    parts[thread] =
+                        part(args, SimpleCell(args.problem, first + of), thread % kWarp);
+                }
+                top[thread] = parts[thread].top;
+            });
+            block.maximum(top, false);
+            block.each([&](int thread) {
+                top[thread] = Normaliser<L>::reference_of(top[thread]);
+                sum[thread] = parts[thread].sum * exp(parts[thread].top - top[thread]);
+            });
+            block.sum(sum, false);
+            block.phase([&](int thread) {
+                L& z = exact[begin + thread / kWarp];
+                if (thread % kWarp == 0 && z < simple::kSmallest<L>)
+                    z = top[thread] + log(sum[thread]);
+            });
+        }
+    }
+
+    static SF_DEVICE Normaliser<L> part(const Args& args, const SimpleCell& cell, int lane) {
+        const SimpleProblem& p = args.problem;
+        const int64_t b = cell.sequence.index;
+        const T* const am = am_row(p, args.am, b, cell.t);
+        const T* const lm = lm_row(p, args.lm, b, cell.u);
+        const L am_maximum = args.kept.am_maxima(p, b)[cell.t];
+        const L lm_maximum = args.kept.lm_maxima(p, b)[cell.u];
+        Normaliser<L> part;
+        for (int64_t v = lane; v < p.lattice.classes; v += kWarp) {
+            const L x[1] = {(widened(am[v]) - am_maximum) + (widened(lm[v]) - lm_maximum)};
+            part.add(x);
+        }
+        return part;
+    }
+
+    // z: Z, or its logarithm if that is negative.
+    static SF_DEVICE void save(const Args& args, const SimpleCell& cell, L z) {
+        const SimpleProblem& p = args.problem;
+        const RnntSequence& s = cell.sequence;
+        L* const column = args.kept.normalisers(s) + cell.at;
+        L blank = -infinity<L>(), label = -infinity<L>();
+        if (!p.fits_band(s)) {
+            blank = not_a_number<L>();
+        } else if (p.feasible(s) && p.on_path(s, cell.t, cell.u)) {
+            const L log_z = z < 0 ? z : log(z);
+            const int64_t target =
+                cell.u < s.labels ? p.lattice.target(s, cell.u) : p.lattice.blank;
+            blank = arc(args, cell, p.lattice.blank, log_z);
+            if (cell.u < s.labels) {
+                label =
+                    p.lattice.is_label(target) ? arc(args, cell, target, log_z) : not_a_number<L>();
+            }
+        }
+        column[kRow * s.cells()] = z;
+        column[kBlankColumn * s.cells()] = blank;
+        column[kLabelColumn * s.cells()] = label;
+    }
+
+    // Log-prob of symbol v. (A factor of 0 does not meet a log-prob of -inf.)
+    static SF_DEVICE L arc(const Args& args, const SimpleCell& cell, int64_t v, L log_z) {
+        const SimpleProblem& p = args.problem;
+        const SimpleKept<L>& kept = args.kept;
+        const int64_t b = cell.sequence.index, t = cell.t, u = cell.u;
+        const L am = widened(am_row(p, args.am, b, t)[v]) - kept.am_maxima(p, b)[t];
+        const L lm = widened(lm_row(p, args.lm, b, u)[v]) - kept.lm_maxima(p, b)[u];
+        L sum = 0;
+        if (p.joint_scale > 0) sum += static_cast<L>(p.joint_scale) * log_ratio(am + lm, log_z);
+        if (p.lm_only_scale > 0) {
+            sum += static_cast<L>(p.lm_only_scale) * log_ratio(lm, kept.lm_normalisers(p, b)[u]);
+        }
+        if (p.am_only_scale > 0) {
+            sum += static_cast<L>(p.am_only_scale) *
+                   log_ratio(am + kept.unigram(p, b)[v], kept.am_normalisers(p, b)[t]);
+        }
+        return sum;
+    }
+};
+
+}  // namespace cuda
+}  // namespace seqfront
+
+#endif  // SEQFRONT_CUDA_PRUNED_SIMPLE_ARCS_HPP_
