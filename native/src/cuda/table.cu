@@ -7,6 +7,7 @@
 // clang-format off
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
+    OP(edit) \
     OP(rnnt)
 // clang-format on
 
