@@ -7,6 +7,7 @@
 #define SEQFRONT_TESTS_HOST_BLOCK_HPP_
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -68,6 +69,13 @@ class HostBlock {
         bool found = false;
         each([&](int thread) { found = test(thread) || found; });
         return found;
+    }
+    template <class Test>
+    uint32_t ballot(Test&& test) {
+        if (threads() != seqfront::cuda::kWarp) std::abort();
+        uint32_t bits = 0;
+        each([&](int thread) { bits |= static_cast<uint32_t>(test(thread)) << thread; });
+        return bits;
     }
 
     template <class V>

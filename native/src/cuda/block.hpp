@@ -19,6 +19,7 @@
 //
 //     block.each(body)            a phase without the barrier: nobody reads yet what it writes
 //     block.any(test)             whether test(thread) holds for any thread, for all to know
+//     block.ballot(test)          of a block of kWarp threads: bit i is test(i)
 //     Block::PerThread<V> v(block)   a variable of each thread, v[thread]; on the GPU, in registers
 //     block.sum(v, wide)          over each 32 threads, or `wide` over all: every one gets the sum
 //     block.maximum(v, wide)      a NaN is passed over

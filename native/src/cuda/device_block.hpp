@@ -50,6 +50,10 @@ class DeviceBlock {
     __device__ __forceinline__ bool any(Test&& test) const {
         return __syncthreads_or(test(static_cast<int>(threadIdx.x))) != 0;
     }
+    template <class Test>
+    __device__ __forceinline__ uint32_t ballot(Test&& test) const {
+        return __ballot_sync(0xffffffffu, test(static_cast<int>(threadIdx.x)));
+    }
 
     template <class V>
     __device__ void sum(PerThread<V>& v, bool wide) const {

@@ -10,6 +10,8 @@
     OP(rnnt) \
     OP(rnnt_simple)
     OP(tdt)
+    OP(edit) \
+    OP(rnnt)
 // clang-format on
 
 namespace seqfront {

@@ -2,11 +2,13 @@
 //
 // Neighbours in the matrix differ by at most one, so a column of the strip is two words: where it
 // goes up, and where down, from row to row. What comes in from the strip above is whether its last
-// row goes up or down from the column before.
+// row goes up or down from the column before. The CUDA kernels take the same step.
 #ifndef SEQFRONT_CPU_EDIT_STRIP_HPP_
 #define SEQFRONT_CPU_EDIT_STRIP_HPP_
 
 #include <cstdint>
+
+#include "cuda/block.hpp"
 
 namespace seqfront {
 
@@ -24,7 +26,7 @@ struct EditStrip {
 
     // Goes to the next column, whose token the rows `match` have; `rises` and `falls` (0 or 1) are
     // of the row above the strip.
-    Horizontal advance(uint64_t match, uint64_t rises, uint64_t falls) {
+    SF_EVERYWHERE Horizontal advance(uint64_t match, uint64_t rises, uint64_t falls) {
         const uint64_t vertical = match | down;
         match |= falls;
         const uint64_t level = (((match & up) + up) ^ up) | match;
