@@ -7,11 +7,10 @@
 // clang-format off
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
-    OP(rnnt) \
-    OP(rnnt_simple)
-    OP(tdt)
     OP(edit) \
-    OP(rnnt)
+    OP(rnnt) \
+    OP(rnnt_simple) \
+    OP(tdt)
 // clang-format on
 
 namespace seqfront {
