@@ -49,8 +49,7 @@ struct ArcLoss {
                 if (b >= p.batch) return;
                 const AllPaths<Probability<L>> total = args.total[b];
                 const L loss = total.valid ? negative_log(total.value) : not_a_number<L>();
-                args.loss[b] =
-                    p.frame_lengths[b] == 0 ? loss : loss * static_cast<L>(p.loss_factor);
+                args.loss[b] = loss * static_cast<L>(p.loss_factor);
             });
         }
     }
@@ -63,12 +62,7 @@ void arc_forward(const Launcher& launcher, const Call& call, const RnntProblem& 
     using L = LatticeType<T>;
     const auto memory = ArcMemory<L, false>::of(asked, call.workspace());
     const RnntProblem p = prepared(launcher, asked, memory.starts);
-    if (p.big_blank_count > 0) {
-        save_rnnt_rows<T, true>(launcher, call, p, call.out<L>(1));
-    } else {
-        save_rnnt_rows<T, false>(launcher, call, p, call.out<L>(1));
-    }
-    if (p.duration_count > 0) save_durations<T>(launcher, call, p, call.out<L>(1));
+    save_arc_rows<T>(launcher, call, p, call.out<L>(1));
     memory.tables.run(launcher, p, call.out<L>(1));
     launcher.template run<ArcLoss<L>>(ArcLoss<L>::grid(p.batch),
                                       {p, memory.tables.total, call.out<L>(0)});

@@ -115,6 +115,18 @@ void save_durations(const Launcher& launcher, const Call& call, const RnntProble
     launcher.template run<Rows>(duration_grid(p), rows);
 }
 
+// The columns that a lattice of any arcs takes, of all rows.
+template <class T, class Launcher>
+void save_arc_rows(const Launcher& launcher, const Call& call, const RnntProblem& p,
+                   LatticeType<T>* saved) {
+    if (p.big_blank_count > 0) {
+        save_rnnt_rows<T, true>(launcher, call, p, saved);
+    } else {
+        save_rnnt_rows<T, false>(launcher, call, p, saved);
+    }
+    if (p.duration_count > 0) save_durations<T>(launcher, call, p, saved);
+}
+
 template <class T, class Launcher>
 void write_durations(const Launcher& launcher, const Call& call, const RnntProblem& p,
                      const LatticeType<T>* columns) {
