@@ -77,7 +77,7 @@ void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem&
     const L* const saved = call.in<L>(rnnt::kSaved);
     tables.run(launcher, p, saved);
     launcher.template run<ArcColumns<L>>(
-        ArcColumns<L>::grid(p),
+        CellThreads::grid(p),
         {p,
          {tables.list, saved, tables.tables[0], tables.tables[1], tables.total},
          call.in<L>(rnnt::kGradLoss),
