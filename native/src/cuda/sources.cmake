@@ -2,6 +2,8 @@
 # each op, and for what they take from the CPU's side.
 set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc.cu
+  ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc_align.cu
+  ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc_posteriors.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu)
 set(SEQFRONT_CUDA_HOST_SOURCES

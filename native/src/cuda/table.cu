@@ -7,6 +7,8 @@
 // clang-format off
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
+    OP(ctc_align) \
+    OP(ctc_posteriors) \
     OP(rnnt)
 // clang-format on
 
