@@ -170,17 +170,21 @@ struct RowPart {
 
   private:
     // Asks for two chunks before it looks at one: a body may end in a store, which no load passes.
+    // (Of doubles, one: two exponentials at once take more registers than there are.)
     template <class Body>
     SF_DEVICE void each_chunk(const RowCut& at, Body&& body) const {
         constexpr int64_t size = Chunk<T>::kSize;
-        int64_t i = lane;
-        for (; i + lanes < at.chunks; i += 2 * lanes) {
-            const int64_t first = at.head + i * size, second = first + lanes * size;
-            const Chunk<T> chunks[2] = {Chunk<T>::load(row + first), Chunk<T>::load(row + second)};
-            body(chunks[0], first);
-            body(chunks[1], second);
+        const T* const from = row + at.head;
+        const auto count = static_cast<int32_t>(at.chunks);
+        int32_t i = lane;
+        for (; sizeof(T) < 8 && i < count - lanes; i += 2 * lanes) {
+            const int64_t first = i * size, second = (i + lanes) * size;
+            const Chunk<T> chunks[2] = {Chunk<T>::load(from + first),
+                                        Chunk<T>::load(from + second)};
+            body(chunks[0], at.head + first);
+            body(chunks[1], at.head + second);
         }
-        if (i < at.chunks) body(Chunk<T>::load(row + at.head + i * size), at.head + i * size);
+        for (; i < count; i += lanes) body(Chunk<T>::load(from + i * size), at.head + i * size);
     }
 
     template <class Body>

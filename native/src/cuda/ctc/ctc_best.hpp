@@ -61,7 +61,7 @@ struct CtcMaximum {
     SF_DEVICE Ahead ask(const CtcCursor& at, int k) const {
         const L* const row = scores + at.scores;
         return {reinterpret_cast<const CtcBlankScore<L>*>(row)->score,
-                k == s.labels ? -infinity<L>() : row[CtcProblem::kHeader + k]};
+                row[CtcProblem::kHeader + k]};
     }
     SF_DEVICE State step(const CtcCursor&, int t, int, const State& own, const State& neighbour,
                          const Ahead& score, Lane& lane) const {

@@ -27,7 +27,7 @@ SF_DEVICE bool ctc_is_wrong(Block& block, const CtcProblem& p, const CtcSequence
 
 template <class L>
 struct CtcLattice {
-    static constexpr int kMostThreads = sizeof(L) == 4 ? 1024 : 512;
+    static constexpr int kMostThreads = sizeof(L) == 4 ? 768 : 384;
 
     struct Args {
         CtcProblem problem;

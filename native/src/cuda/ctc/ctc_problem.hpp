@@ -37,7 +37,7 @@ struct CtcProblem {
     // Of a frame, in tables.
     SF_EVERYWHERE int64_t positions() const { return target_columns + 1; }
     // Elements from one row of scores to the next: rows begin at 16 bytes.
-    SF_EVERYWHERE int64_t pitch() const { return (kHeader + target_columns + 3) / 4 * 4; }
+    SF_EVERYWHERE int64_t pitch() const { return (kHeader + positions() + 3) / 4 * 4; }
 
     SF_DEVICE CtcSequence sequence(int64_t b) const {
         const int64_t t = frame_lengths[b], count = label_lengths[b];
@@ -101,7 +101,7 @@ struct CtcNormaliser {
 
 // How a row of scores begins. Every position takes the blank, so its exponential is there.
 template <class L>
-struct CtcBlankScore {
+struct alignas(16) CtcBlankScore {
     Probability<L> probability;
     L score, unused;
 };

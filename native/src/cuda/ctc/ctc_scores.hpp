@@ -29,7 +29,7 @@ struct CtcScores {
         const T* logits;
         int64_t stride[2];
         CtcNormaliser<L>* normalisers;  // [batch, frames]: read with kKnown, else written
-        L* scores;                      // [batch, frames, pitch]: CtcBlankScore, labels
+        L* scores;                      // [batch, frames, pitch]: CtcBlankScore, labels, -inf
     };
 
     template <class Block>
@@ -49,7 +49,7 @@ struct CtcScores {
                 if (!row.inside) return;
                 CtcNormaliser<L> of = {0, 0, 0};
                 if (kKnown) of = args.normalisers[row.index];
-                if (reads) of = normaliser(p, row, whole.top(thread), whole.log_sum(thread));
+                if (reads) of = normaliser(args, row, whole.top(thread), whole.log_sum(thread));
                 if (score(args, row, of)) wrong[thread] = 1;
                 if (!kKnown && row.lane == 0) args.normalisers[row.index] = of;
             });
@@ -71,19 +71,20 @@ struct CtcScores {
         int lane;
         bool inside;
         CtcSequence sequence;
-        const T* x;
+        int64_t at;  // of the logits
 
         static SF_DEVICE Row of(const Args& args, int64_t first, int thread) {
-            Row row = {
-                args.groups.row(first, thread), args.groups.lane(thread), false, {}, nullptr};
+            Row row = {args.groups.row(first, thread), args.groups.lane(thread), false, {}, 0};
             if (row.index >= args.problem.rows()) return row;
             const CtcFrameAt frame = ctc_frame(args.problem, row.index);
             row.inside = frame.inside();
             row.sequence = frame.sequence;
-            row.x = args.logits + frame.sequence.index * args.stride[0] + frame.t * args.stride[1];
+            row.at = frame.sequence.index * args.stride[0] + frame.t * args.stride[1];
             return row;
         }
-        SF_DEVICE L logit(int64_t v) const { return widened(x[v]); }
+        SF_DEVICE L logit(const Args& args, int64_t v) const {
+            return widened(args.logits[at + v]);
+        }
     };
 
     // Of the classes that this lane reads; with star_any the blank is none of them.
@@ -91,20 +92,25 @@ struct CtcScores {
         const CtcProblem& p = args.problem;
         Normaliser<L> part;
         if (!row.inside) return part;
-        const RowPart<T> mine = {row.x, p.classes, row.lane, args.groups.lanes()};
-        mine.read([&](auto& values, int64_t first) {
-            if (p.star_any) replace(values, first, p.blank, -infinity<L>());
-            part.add(values);
-        });
+        const RowPart<T> mine = {args.logits + row.at, p.classes, row.lane, args.groups.lanes()};
+        if (p.star_any) {
+            mine.read([&](auto& values, int64_t first) {
+                replace(values, first, p.blank, -infinity<L>());
+                part.add(values);
+            });
+        } else {
+            mine.read([&](auto& values, int64_t) { part.add(values); });
+        }
         return part;
     }
 
     // From that of all classes, or with star_any of all but the blank: their probability is exact,
     // however close to 1 the blank comes.
-    static SF_DEVICE CtcNormaliser<L> normaliser(const CtcProblem& p, const Row& row, L top,
+    static SF_DEVICE CtcNormaliser<L> normaliser(const Args& args, const Row& row, L top,
                                                  L log_sum) {
+        const CtcProblem& p = args.problem;
         if (!p.star_any) return {top, log_sum, 0};
-        const L any = top + log_sum, blank = row.logit(p.blank);
+        const L any = top + log_sum, blank = row.logit(args, p.blank);
         if (p.normalized) return {0, 0, any};
         if (any == -infinity<L>()) {
             return {blank == any ? L{0} : blank, blank == any ? any : L{0}, any};
@@ -125,6 +131,7 @@ struct CtcScores {
             const L blank = of_class(args, row, of, p.blank);
             *reinterpret_cast<CtcBlankScore<L>*>(to) = {probability(blank), blank, 0};
             wrong = !(blank < infinity<L>());
+            to[CtcProblem::kHeader + s.labels] = -infinity<L>();  // the last blank has no label
         }
         for (int64_t k = row.lane; k < s.labels; k += args.groups.lanes()) {
             const int64_t v = p.target(s, k);
@@ -140,7 +147,7 @@ struct CtcScores {
     static SF_DEVICE L of_class(const Args& args, const Row& row, const CtcNormaliser<L>& of,
                                 int64_t v) {
         const CtcWeights<L>& weights = args.weights;
-        const L log_p = log_prob(row.logit(v), of.top, of.log_sum);
+        const L log_p = log_prob(row.logit(args, v), of.top, of.log_sum);
         if (weights.log_prior == nullptr) return log_p;
         return log_p - weights.prior_scale * weights.log_prior[v];
     }

@@ -112,7 +112,7 @@ struct CtcSum {
     SF_DEVICE Ahead scores_at(const CtcCursor& at, int k) const {
         const L* const row = scores + at.scores;
         return {reinterpret_cast<const CtcBlankScore<L>*>(row)->probability,
-                k == s.labels ? -infinity<L>() : row[CtcProblem::kHeader + k]};
+                row[CtcProblem::kHeader + k]};
     }
     SF_DEVICE void after(int, int, Lane&) const {}
 

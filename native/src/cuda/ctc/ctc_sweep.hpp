@@ -7,8 +7,8 @@
 // from the end. More positions than threads are done in strips; what leaves one is kept, frame by
 // frame, for the next. So no block ever waits for another.
 //
-// Frames are counted from multiples of kCtcAhead in both directions, so that both can leave their
-// states between the same two frames.
+// Chunks of kCtcAhead frames begin at multiples of that in both directions, so that both can leave
+// their states between the same two frames, and it is known which buffer a step of a chunk takes.
 //
 // A rule has kBack, the types State (a pair), Ahead and Lane (what a thread keeps for it), none(),
 // and for position k
@@ -52,7 +52,8 @@ struct CtcCursor {
 // How blocks are launched that sweep with states of such a type.
 template <class State>
 Grid ctc_sweep_grid(int64_t batch, int64_t sweeps, int threads) {
-    return {batch, sweeps, threads, static_cast<size_t>(2 * threads + kCtcAhead) * sizeof(State)};
+    const int exchanged = 2 * (threads + 1) + kCtcAhead;
+    return {batch, sweeps, threads, static_cast<size_t>(exchanged) * sizeof(State)};
 }
 
 template <class Block, class Rule>
@@ -71,7 +72,7 @@ class CtcSweep {
           rule_(rule),
           lanes_(block),
           passed_(block.template shared<State>()),
-          entering_(passed_ + 2 * block.threads()),
+          entering_(passed_ + 2 * (block.threads() + 1)),
           border_(border) {}
 
     SF_DEVICE void run() {
@@ -85,16 +86,9 @@ class CtcSweep {
     // Calls body(state, neighbour) for what the last position has after all frames.
     template <class Body>
     SF_DEVICE void finish(Body&& body) {
-        const int last = s_.labels % block_.threads(), first = s_.labels - last;
         block_.phase([&](int thread) {
-            if (thread != last) return;
-            if (thread > 0 || first == 0) {
-                body(lanes_[thread].own, neighbour(first, frames_.end, 0, thread));
-            } else {
-                const bool any = frames_.end > frames_.begin;
-                body(lanes_[thread].own,
-                     any ? border_[frames_.end - 1] : rule_.entry(position(first - 1)));
-            }
+            if (thread != s_.labels % block_.threads()) return;
+            body(lanes_[thread].own, buffer(frames_.end + 1)[thread]);
         });
     }
 
@@ -155,13 +149,17 @@ class CtcSweep {
                 rule_.begin(lane.of, k);
                 lane.own = rule_.entry(k);
             }
-            passed_[before % 2 * block_.threads() + thread] = lane.own;
-            read_border(first, start, thread);
+            buffer(before)[1 + thread] = lane.own;
+            if (thread == 0) {
+                buffer(before)[0] = first == 0 ? Rule::none() : rule_.entry(position(first - 1));
+                buffer(before + 1)[0] = Rule::none();
+            }
+            if (first > 0) read_border(start, thread);
         });
     }
 
     SF_DEVICE void run_chunk(int first, int width, int base, CtcCursor& now, CtcCursor& later) {
-        if (first > 0) exchange_border(first, base);
+        if (first > 0) exchange_border(base);
         SF_UNROLL
         for (int k = 0; k < kCtcAhead; ++k) {
             block_.phase([&](int thread) {
@@ -185,34 +183,28 @@ class CtcSweep {
         const int t = frame(base, k);
         if (thread >= width || t >= frames_.end) return;
         Lane& lane = lanes_[thread];
-        lane.own = rule_.step(at, t, position(first + thread), lane.own,
-                              neighbour(first, t, k, thread), lane.ahead[k], lane.of);
-        passed_[t % 2 * block_.threads() + thread] = lane.own;
-        if (thread == block_.threads() - 1 && first + width < s_.positions()) {
-            border_[t] = lane.own;
-        }
+        const int parity = frame(0, k);  // as that of t: `base` is even
+        lane.own = rule_.step(at, t, position(first + thread), lane.own, buffer(parity + 1)[thread],
+                              lane.ahead[k], lane.of);
+        buffer(parity)[1 + thread] = lane.own;
+        if (first > 0 && thread == 0) buffer(parity)[0] = entering_[k];
+        const int leaves = first + width < s_.positions() ? block_.threads() - 1 : -1;
+        if (thread == leaves) border_[t] = lane.own;
     }
 
-    // What the position before had a step ago, at step k of a chunk.
-    SF_DEVICE State neighbour(int first, int t, int k, int thread) const {
-        if (thread > 0) return passed_[(t + 1) % 2 * block_.threads() + thread - 1];
-        return first == 0 ? Rule::none() : entering_[k];
-    }
+    // What threads have after a frame, from the second on; before them, what the last of the strip
+    // before had.
+    SF_DEVICE State* buffer(int t) const { return passed_ + t % 2 * (block_.threads() + 1); }
 
-    // Thread k: what the strip before left for step k of a chunk, a frame before it.
-    SF_DEVICE void read_border(int first, int base, int thread) {
-        if (first == 0 || thread >= kCtcAhead) return;
-        const int t = frame(base, thread) + (kBack ? 1 : -1);
-        if (kBack ? t >= frames_.end : t < frames_.begin) {
-            lanes_[thread].border = rule_.entry(position(first - 1));
-        } else if (inside(t)) {
-            lanes_[thread].border = border_[t];
-        }
+    // Thread k: what the strip before left of the frame of step k of a chunk.
+    SF_DEVICE void read_border(int base, int thread) {
+        const int t = frame(base, thread);
+        if (thread < kCtcAhead && inside(t)) lanes_[thread].border = border_[t];
     }
-    SF_DEVICE void exchange_border(int first, int base) {
+    SF_DEVICE void exchange_border(int base) {
         block_.phase([&](int thread) {
             if (thread < kCtcAhead) entering_[thread] = lanes_[thread].border;
-            read_border(first, following(base), thread);
+            read_border(following(base), thread);
         });
     }
 
@@ -228,7 +220,7 @@ class CtcSweep {
     const CtcFrames frames_;
     const Rule rule_;
     typename Block::template PerThread<Lane> lanes_;
-    State* const passed_;    // [2, threads]
+    State* const passed_;    // [2, 1 + threads]
     State* const entering_;  // [kCtcAhead]
     State* const border_;
 };
