@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cuda/numbers.hpp"
+#include "seqfront/seqfront.h"
 
 namespace seqfront {
 namespace cuda {
@@ -18,8 +19,7 @@ struct RowGroups {
 
     static RowGroups of(int64_t classes) { return {classes > 1024}; }
     Grid grid(int64_t rows) const {
-        const int64_t at_once = wide ? 1 : kRowThreads / kWarp;
-        return {(rows + at_once - 1) / at_once, 1, kRowThreads, 0};
+        return {(rows + at_once() - 1) / at_once(), 1, kRowThreads, 0};
     }
 
     SF_DEVICE int lanes() const { return wide ? kRowThreads : kWarp; }
@@ -27,15 +27,48 @@ struct RowGroups {
     // Calls body(first) for the first row of those that the block has at once.
     template <class Block, class Body>
     SF_DEVICE void each_first(const Block& block, int64_t rows, Body&& body) const {
-        const int64_t at_once = kRowThreads / lanes();
-        for (int64_t first = block.x() * at_once; first < rows;
-             first += block.count_x() * at_once) {
+        for (int64_t first = block.x() * at_once(); first < rows;
+             first += block.count_x() * at_once()) {
             body(first);
         }
     }
-    SF_DEVICE int64_t row(int64_t first, int thread) const { return first + thread / lanes(); }
-    SF_DEVICE int lane(int thread) const { return thread % lanes(); }
+    SF_DEVICE int64_t row(int64_t first, int thread) const {
+        return wide ? first : first + thread / kWarp;
+    }
+    SF_DEVICE int lane(int thread) const { return wide ? thread : thread % kWarp; }
+
+  private:
+    SF_EVERYWHERE int at_once() const { return wide ? 1 : kRowThreads / kWarp; }
 };
+
+// An array of rows, by the indices of the axes before the last.
+template <class T, int kAxes>
+struct RowArray {
+    T* data;
+    int64_t stride[kAxes];
+
+    static RowArray of(const sf_array& array) {
+        RowArray rows = {static_cast<T*>(array.data), {}};
+        for (int axis = 0; axis < kAxes; ++axis) rows.stride[axis] = array.stride[axis];
+        return rows;
+    }
+
+    template <class... Index>
+    SF_DEVICE T* row(Index... index) const {
+        static_assert(sizeof...(Index) == kAxes, "an index for each axis");
+        const int64_t at[] = {index...};
+        T* row = data;
+        SF_UNROLL
+        for (int axis = 0; axis < kAxes; ++axis) row += at[axis] * stride[axis];
+        return row;
+    }
+};
+
+// Launches a kernel over so many rows, whose arguments have the `groups`.
+template <class Kernel, class Launcher>
+void run_rows(const Launcher& launcher, int64_t rows, const typename Kernel::Args& args) {
+    launcher.template run<Kernel>(args.groups.grid(rows), args);
+}
 
 // 16 bytes of elements, read and written at once.
 template <class T>

@@ -84,22 +84,13 @@ class CtcBackward {
             posteriors.table = memory.sum->posteriors;
         }
 
-        const RowGroups groups = RowGroups::of(p.classes);
-        const int64_t* const from = call.input(ctc::kLogits).stride;
-        const int64_t* const to = call.output(0).stride;
-        launcher.template run<CtcGradientRows<T>>(groups.grid(p.rows()), {p,
-                                                                          groups,
-                                                                          ctc_weights<L>(call),
-                                                                          call.in<T>(ctc::kLogits),
-                                                                          call.out<T>(0),
-                                                                          {from[0], from[1]},
-                                                                          {to[0], to[1]},
-                                                                          normalisers,
-                                                                          memory.scores,
-                                                                          posteriors,
-                                                                          memory.next,
-                                                                          kept.ends,
-                                                                          grad_loss});
+        using Logits = RowArray<const T, 2>;
+        using Grad = RowArray<T, 2>;
+        run_rows<CtcGradientRows<T>>(
+            launcher, p.rows(),
+            {p, RowGroups::of(p.classes), ctc_weights<L>(call),
+             Logits::of(call.input(ctc::kLogits)), Grad::of(call.output(0)), normalisers,
+             memory.scores, posteriors, memory.next, kept.ends, grad_loss});
     }
 
     template <class T, class Launcher>

@@ -80,16 +80,11 @@ CtcProblem ctc_scored(const Launcher& launcher, const Call& call,
         launcher.template run<CtcStarts>(CtcStarts::grid(p.batch), {p, memory.starts});
         p.starts = memory.starts;
     }
-    using Scores = CtcScores<T, kKnown>;
-    const RowGroups groups = RowGroups::of(p.classes);
-    const int64_t* const stride = call.input(ctc::kLogits).stride;
-    launcher.template run<Scores>(groups.grid(p.rows()), {p,
-                                                          groups,
-                                                          ctc_weights<LatticeType<T>>(call),
-                                                          call.in<T>(ctc::kLogits),
-                                                          {stride[0], stride[1]},
-                                                          normalisers,
-                                                          memory.scores});
+    using Logits = RowArray<const T, 2>;
+    run_rows<CtcScores<T, kKnown>>(
+        launcher, p.rows(),
+        {p, RowGroups::of(p.classes), ctc_weights<LatticeType<T>>(call),
+         Logits::of(call.input(ctc::kLogits)), normalisers, memory.scores});
     return p;
 }
 

@@ -31,9 +31,8 @@ struct CtcGradientRows {
         CtcProblem problem;
         RowGroups groups;
         CtcWeights<L> weights;
-        const T* logits;
-        T* grad;
-        int64_t stride[2], grad_stride[2];
+        RowArray<const T, 2> logits;
+        RowArray<T, 2> grad;
         const CtcNormaliser<L>* normalisers;  // [batch, frames]
         const L* scores;                      // [batch, frames, pitch]
         CtcPosteriors<L> posteriors;
@@ -82,14 +81,12 @@ struct CtcGradientRows {
         int lane;
         Outcome is;
         CtcSequence sequence;
-        int64_t t;
 
         static SF_DEVICE Row of(const Args& args, int64_t first, int thread) {
-            Row row = {args.groups.row(first, thread), args.groups.lane(thread), kNone, {}, 0};
+            Row row = {args.groups.row(first, thread), args.groups.lane(thread), kNone, {}};
             if (row.index >= args.problem.rows()) return row;
             const CtcFrameAt frame = ctc_frame(args.problem, row.index);
             row.sequence = frame.sequence;
-            row.t = frame.t;
             row.is = frame.inside() ? outcome(args, frame.sequence.index) : kZero;
             return row;
         }
@@ -99,9 +96,10 @@ struct CtcGradientRows {
             if (loss != loss) return kInvalid;
             return loss < infinity<L>() ? kSome : kZero;
         }
-        SF_DEVICE T* to(const Args& args) const {
-            return args.grad + sequence.index * args.grad_stride[0] + t * args.grad_stride[1];
+        SF_DEVICE int64_t t(const Args& args) const {
+            return index - sequence.index * args.problem.frames;
         }
+        SF_DEVICE T* to(const Args& args) const { return args.grad.row(sequence.index, t(args)); }
         SF_DEVICE const L* scores(const Args& args) const {
             return args.scores + index * args.problem.pitch();
         }
@@ -161,9 +159,8 @@ struct CtcGradientRows {
     }
 
     static SF_DEVICE void write_row(const Args& args, const Row& row, const Factors& by) {
-        const int64_t b = row.sequence.index;
-        const T* const x = args.logits + b * args.stride[0] + row.t * args.stride[1];
-        const RowPart<T> part = {x, args.problem.classes, row.lane, args.groups.lanes()};
+        const RowPart<T> part = {args.logits.row(row.sequence.index, row.t(args)),
+                                 args.problem.classes, row.lane, args.groups.lanes()};
         if (by.softmax == 0) return part.clear(row.to(args));
         part.change(row.to(args), [&](auto& values, int64_t) {
             for (L& value : values) value = by.softmax * quick_exp(value - by.normaliser);

@@ -89,10 +89,10 @@ class CtcPosteriorsOp {
             {p, memory.scores, memory.normalisers, memory.kept, nullptr, score, memory.sum.border});
         memory.posteriors.run(launcher, p, memory.scores, memory.kept, nullptr);
 
-        const RowGroups groups = RowGroups::of(p.target_columns);
-        launcher.template run<CtcPosteriorRows<L>>(groups.grid(p.rows()),
-                                                   {p, groups, memory.posteriors.posteriors, score,
-                                                    call.out<L>(kBlanks), call.out<L>(kLabels)});
+        run_rows<CtcPosteriorRows<L>>(
+            launcher, p.rows(),
+            {p, RowGroups::of(p.target_columns), memory.posteriors.posteriors, score,
+             call.out<L>(kBlanks), call.out<L>(kLabels)});
     }
 
     template <class T, class Launcher>

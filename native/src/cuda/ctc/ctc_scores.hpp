@@ -26,8 +26,7 @@ struct CtcScores {
         CtcProblem problem;
         RowGroups groups;
         CtcWeights<L> weights;
-        const T* logits;
-        int64_t stride[2];
+        RowArray<const T, 2> logits;
         CtcNormaliser<L>* normalisers;  // [batch, frames]: read with kKnown, else written
         L* scores;                      // [batch, frames, pitch]: CtcBlankScore, labels, -inf
     };
@@ -71,19 +70,17 @@ struct CtcScores {
         int lane;
         bool inside;
         CtcSequence sequence;
-        int64_t at;  // of the logits
 
         static SF_DEVICE Row of(const Args& args, int64_t first, int thread) {
-            Row row = {args.groups.row(first, thread), args.groups.lane(thread), false, {}, 0};
+            Row row = {args.groups.row(first, thread), args.groups.lane(thread), false, {}};
             if (row.index >= args.problem.rows()) return row;
             const CtcFrameAt frame = ctc_frame(args.problem, row.index);
             row.inside = frame.inside();
             row.sequence = frame.sequence;
-            row.at = frame.sequence.index * args.stride[0] + frame.t * args.stride[1];
             return row;
         }
-        SF_DEVICE L logit(const Args& args, int64_t v) const {
-            return widened(args.logits[at + v]);
+        SF_DEVICE const T* logits(const Args& args) const {
+            return args.logits.row(sequence.index, index - sequence.index * args.problem.frames);
         }
     };
 
@@ -92,7 +89,7 @@ struct CtcScores {
         const CtcProblem& p = args.problem;
         Normaliser<L> part;
         if (!row.inside) return part;
-        const RowPart<T> mine = {args.logits + row.at, p.classes, row.lane, args.groups.lanes()};
+        const RowPart<T> mine = {row.logits(args), p.classes, row.lane, args.groups.lanes()};
         if (p.star_any) {
             mine.read([&](auto& values, int64_t first) {
                 replace(values, first, p.blank, -infinity<L>());
@@ -110,7 +107,7 @@ struct CtcScores {
                                                  L log_sum) {
         const CtcProblem& p = args.problem;
         if (!p.star_any) return {top, log_sum, 0};
-        const L any = top + log_sum, blank = row.logit(args, p.blank);
+        const L any = top + log_sum, blank = widened(row.logits(args)[p.blank]);
         if (p.normalized) return {0, 0, any};
         if (any == -infinity<L>()) {
             return {blank == any ? L{0} : blank, blank == any ? any : L{0}, any};
@@ -147,7 +144,7 @@ struct CtcScores {
     static SF_DEVICE L of_class(const Args& args, const Row& row, const CtcNormaliser<L>& of,
                                 int64_t v) {
         const CtcWeights<L>& weights = args.weights;
-        const L log_p = log_prob(row.logit(args, v), of.top, of.log_sum);
+        const L log_p = log_prob(L{widened(row.logits(args)[v])}, of.top, of.log_sum);
         if (weights.log_prior == nullptr) return log_p;
         return log_p - weights.prior_scale * weights.log_prior[v];
     }
