@@ -79,7 +79,8 @@ class Chunk {
     static SF_DEVICE Chunk load(const T* from) {
         Chunk chunk;
 #if defined(__CUDACC__)
-        const uint4 words = *reinterpret_cast<const uint4*>(from);
+        // Not to be kept: L2 is for what lattices have.
+        const uint4 words = __ldcs(reinterpret_cast<const uint4*>(from));
         memcpy(chunk.of_, &words, sizeof(words));
 #else
         check_aligned(from);

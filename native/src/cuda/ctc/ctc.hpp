@@ -5,11 +5,15 @@
 //     best path     CtcScores, CtcBest
 //     its gradient  CtcLinks, CtcScores, CtcBest, CtcTrace, CtcGradientRows
 //
-// With targets one after another, CtcStarts goes before. Bytes of the logits: the loss reads them
-// once, the gradient reads and writes them once. The gradient takes the scores from them again, a
-// sector of 32 bytes for each label that no other of the frame shares. Beside that, the scores are
-// written once and read twice in each half (4 bytes of each label and frame), and in the gradient
-// the states and posteriors written and read once (16 and 8).
+// With targets one after another, CtcStarts goes before.
+//
+// Bytes, with N of the logits: the loss reads N, the gradient reads and writes N, which is the
+// least. The gradient takes the scores from the logits again: a sector of 32 bytes for each class
+// that occurs in a sequence, which is at most N, and N / 4 for 200 labels of 5000 classes. Of each
+// position and frame in float: scores, 4 bytes written and 8 read in the loss, 4 and 12 in the
+// gradient; there also states, 16 and 16, and posteriors, 8 and 8. So for (B, T, U, V) = (64, 1000,
+// 200, 5000) it is 3.8 GB of logits and 1.3 GB of all else; for (256, 500, 60, 128) it is 0.2 GB and
+// 0.7 GB, of which L2 keeps a part: rows of logits are read as what need not stay there.
 #ifndef SEQFRONT_CUDA_CTC_CTC_HPP_
 #define SEQFRONT_CUDA_CTC_CTC_HPP_
 
