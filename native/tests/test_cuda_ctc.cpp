@@ -54,6 +54,7 @@ SEQFRONT_TEST(cuda_ctc, is_as_on_the_cpu) {
                          variant % count, ++seed, layout);
             p.normalized = variant % 4 == 1;
             p.label_loop = variant % 5 != 2;
+            p.max_approx = variant % 3 == 1;
             context() = "dtype " + std::to_string(dtype) + " variant " + std::to_string(variant);
             compare(p, random, variant / 6 % 2 != 0, static_cast<Tensor::Layout>(variant / 2 % 3));
         }
@@ -71,6 +72,8 @@ SEQFRONT_TEST(cuda_ctc, strips_of_positions) {
                              std::max(labels, 64), 6, 2, 3);
                 p.label_loop = labels % 2 != 0;
                 compare(p, random);
+                p.max_approx = true;
+                compare(p, random);
             }
         }
     }
@@ -79,44 +82,53 @@ SEQFRONT_TEST(cuda_ctc, strips_of_positions) {
 SEQFRONT_TEST(cuda_ctc, more_positions_than_a_block_has_threads) {
     Random random(3);
     use_host_device();
-    compare(CtcProblem(SF_FLOAT32, {1900, 1100}, {1500, 1023}, 1900, 1500, 40, 0, 4), random);
+    CtcProblem p(SF_FLOAT32, {1900, 1100}, {1500, 1023}, 1900, 1500, 40, 0, 4);
+    compare(p, random);
+    p.max_approx = true;
+    compare(p, random);
 }
 
 SEQFRONT_TEST(cuda_ctc, bits_do_not_depend_on_the_order_of_threads_and_blocks) {
-    const CtcProblem p(SF_FLOAT32, {90, 40, 77}, {37, 3, 70}, 90, 70, 1067, 3, 5);
-    use_host_device();
-    const CtcResult expected = run_on_cuda(p, ones(p));
-    for (const ThreadOrder order : kThreadOrders) {
-        use_host_device({order, 1024, 3, true});
-        for (const bool in_place : {false, true}) {
-            const CtcResult result = run_on_cuda(p, ones(p), in_place);
-            CHECK(result.grad.bytes() == expected.grad.bytes());
-            for (int64_t b = 0; b < 3; ++b) CHECK(result.loss.get(b) == expected.loss.get(b));
+    CtcProblem p(SF_FLOAT32, {90, 40, 77}, {37, 3, 70}, 90, 70, 1067, 3, 5);
+    for (const bool max_approx : {false, true}) {
+        p.max_approx = max_approx;
+        use_host_device();
+        const CtcResult expected = run_on_cuda(p, ones(p));
+        for (const ThreadOrder order : kThreadOrders) {
+            use_host_device({order, 1024, 3, true});
+            for (const bool in_place : {false, true}) {
+                const CtcResult result = run_on_cuda(p, ones(p), in_place);
+                CHECK(result.grad.bytes() == expected.grad.bytes());
+                for (int64_t b = 0; b < 3; ++b) CHECK(result.loss.get(b) == expected.loss.get(b));
+            }
         }
     }
 }
 
 SEQFRONT_TEST(cuda_ctc, targets_one_after_another) {
     use_host_device();
-    CtcProblem p(SF_FLOAT32, {9, 5, 7, 8}, {3, 2, 0, 4}, 9, 4, 6, 0, 1);
-    const CtcResult expected = run(p, ones(p));
-    std::vector<int32_t> packed;
-    for (int64_t b = 0; b < p.batch(); ++b) {
-        for (int64_t k = 0; k < p.label_length(b); ++k) packed.push_back(p.target(b, k));
+    for (const bool max_approx : {false, true}) {
+        CtcProblem p(SF_FLOAT32, {99, 5, 7, 8, 0}, {3, 2, 0, 4, 0}, 99, 4, 6, 0, 1);
+        p.max_approx = max_approx;
+        const CtcResult expected = run(p, ones(p));
+        std::vector<int32_t> packed;
+        for (int64_t b = 0; b < p.batch(); ++b) {
+            for (int64_t k = 0; k < p.label_length(b); ++k) packed.push_back(p.target(b, k));
+        }
+        packed.push_back(-9);  // what nobody reads
+        p.cuda = true;
+        CtcResult result{{SF_FLOAT32, 5, -5}, Tensor(SF_FLOAT32, p.logits.shape())};
+        LatticeArray upstream = ones(p);
+        OpCall forward = p.call();
+        forward.input("targets", array_of(packed, {1, static_cast<int64_t>(packed.size())}))
+            .output("loss", array_of(result.loss, SF_FLOAT32, 5));
+        CHECK(forward.run() == SF_OK);
+        OpCall backward = forward.backward();
+        backward.input("grad_loss", array_of(upstream, SF_FLOAT32, 5))
+            .output("grad_logits", array_of(result.grad));
+        CHECK(backward.run() == SF_OK);
+        check_same(p, result, expected);
     }
-    packed.push_back(-9);  // what nobody reads
-    p.cuda = true;
-    CtcResult result{{SF_FLOAT32, 4, -5}, Tensor(SF_FLOAT32, p.logits.shape())};
-    LatticeArray upstream = ones(p);
-    OpCall forward = p.call();
-    forward.input("targets", array_of(packed, {1, static_cast<int64_t>(packed.size())}))
-        .output("loss", array_of(result.loss, SF_FLOAT32, 4));
-    CHECK(forward.run() == SF_OK);
-    OpCall backward = forward.backward();
-    backward.input("grad_loss", array_of(upstream, SF_FLOAT32, 4))
-        .output("grad_logits", array_of(result.grad));
-    CHECK(backward.run() == SF_OK);
-    check_same(p, result, expected);
 }
 
 SEQFRONT_TEST(cuda_ctc, long_sequences_keep_their_precision) {
@@ -133,11 +145,14 @@ SEQFRONT_TEST(cuda_ctc, nan_and_infinity_stay_in_their_sequence) {
     use_host_device();
     for (const double bad : {kNan, kInf}) {
         for (const sf_dtype dtype : kDtypes) {
-            CtcProblem p(dtype, {9, 9, 9}, {4, 4, 4}, 9, 4, 40, 0, 1);
-            p.logits.set({1, 2, 33}, bad);
-            const CtcResult result = run_on_cuda(p, ones(p));
-            CHECK(std::isnan(result.loss.get(1)) && std::isnan(result.grad.get({1, 8, 39})));
-            check_same(p, result, run(p, ones(p)));
+            for (const bool max_approx : {false, true}) {
+                CtcProblem p(dtype, {9, 9, 9}, {4, 4, 4}, 9, 4, 40, 0, 1);
+                p.max_approx = max_approx;
+                p.logits.set({1, 2, 33}, bad);
+                const CtcResult result = run_on_cuda(p, ones(p));
+                CHECK(std::isnan(result.loss.get(1)) && std::isnan(result.grad.get({1, 8, 39})));
+                check_same(p, result, run(p, ones(p)));
+            }
         }
     }
 }
@@ -192,6 +207,7 @@ SEQFRONT_TEST(cuda_ctc, whatever_lengths_and_targets_are) {
         use_host_device({kThreadOrders[trial % 3], 32, 2, false});
         CtcProblem p = whole;
         p.cuda = true;
+        p.max_approx = trial % 4 > 1;
         bool valid[3];
         for (size_t b = 0; b < 3; ++b) {
             int32_t &t = p.frame_lengths[b], &u = p.label_lengths[b];
@@ -229,17 +245,27 @@ SEQFRONT_TEST(cuda_ctc, empty_sizes) {
     check_same(no_labels, run_on_cuda(no_labels, ones(no_labels)), run(no_labels, ones(no_labels)));
 }
 
-SEQFRONT_TEST(cuda_ctc, what_it_has_no_kernel_for) {
+SEQFRONT_TEST(cuda_ctc, refusals) {
     use_host_device();
     CtcProblem p(SF_FLOAT32, {3}, {1}, 3, 1, 5, 0, 1);
     p.cuda = true;
-    p.max_approx = true;
-    CHECK(p.call().run() == SF_INVALID_ARGUMENT);
-    CHECK_TEXT(sf_last_error(), "ctc: it has no CUDA kernel for the best path yet");
-    p.max_approx = false;
     OpCall rows = p.call();
     rows.input("targets", array_of(p.targets, {1, 1})).input("targets").shape[0] = 0;
     CHECK(rows.run() == SF_INVALID_ARGUMENT);
     CHECK_TEXT(sf_last_error(),
                "ctc: targets has 0 rows, needed 1, or 1 with all sequences one after another");
+    OpCall star = p.call();
+    star.attribute("star", 4);
+    CHECK(star.run() == SF_INVALID_ARGUMENT);
+    CHECK_TEXT(sf_last_error(), "ctc: star is the class 4, needed none of 0..4");
+    OpCall posteriors("ctc_posteriors", SF_FLOAT32);
+    const std::vector<int32_t> lengths = {0, 0};
+    Tensor logits(SF_FLOAT32, {2, 3, 5});
+    posteriors.on_cuda()
+        .input("logits", array_of(logits))
+        .input("targets", array_of(p.targets, {1, 1}))
+        .input("frame_lengths", array_of(lengths, {2}))
+        .input("label_lengths", array_of(lengths, {2}));
+    CHECK(posteriors.run() == SF_INVALID_ARGUMENT);
+    CHECK_TEXT(sf_last_error(), "ctc_posteriors: targets has 1 rows, needed 2");
 }

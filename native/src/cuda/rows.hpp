@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cuda/numbers.hpp"
+#include "seqfront/seqfront.h"
 
 namespace seqfront {
 namespace cuda {
@@ -18,8 +19,7 @@ struct RowGroups {
 
     static RowGroups of(int64_t classes) { return {classes > 1024}; }
     Grid grid(int64_t rows) const {
-        const int64_t at_once = wide ? 1 : kRowThreads / kWarp;
-        return {(rows + at_once - 1) / at_once, 1, kRowThreads, 0};
+        return {(rows + at_once() - 1) / at_once(), 1, kRowThreads, 0};
     }
 
     SF_DEVICE int lanes() const { return wide ? kRowThreads : kWarp; }
@@ -27,15 +27,48 @@ struct RowGroups {
     // Calls body(first) for the first row of those that the block has at once.
     template <class Block, class Body>
     SF_DEVICE void each_first(const Block& block, int64_t rows, Body&& body) const {
-        const int64_t at_once = kRowThreads / lanes();
-        for (int64_t first = block.x() * at_once; first < rows;
-             first += block.count_x() * at_once) {
+        for (int64_t first = block.x() * at_once(); first < rows;
+             first += block.count_x() * at_once()) {
             body(first);
         }
     }
-    SF_DEVICE int64_t row(int64_t first, int thread) const { return first + thread / lanes(); }
-    SF_DEVICE int lane(int thread) const { return thread % lanes(); }
+    SF_DEVICE int64_t row(int64_t first, int thread) const {
+        return wide ? first : first + thread / kWarp;
+    }
+    SF_DEVICE int lane(int thread) const { return wide ? thread : thread % kWarp; }
+
+  private:
+    SF_EVERYWHERE int at_once() const { return wide ? 1 : kRowThreads / kWarp; }
 };
+
+// An array of rows, by the indices of the axes before the last.
+template <class T, int kAxes>
+struct RowArray {
+    T* data;
+    int64_t stride[kAxes];
+
+    static RowArray of(const sf_array& array) {
+        RowArray rows = {static_cast<T*>(array.data), {}};
+        for (int axis = 0; axis < kAxes; ++axis) rows.stride[axis] = array.stride[axis];
+        return rows;
+    }
+
+    template <class... Index>
+    SF_DEVICE T* row(Index... index) const {
+        static_assert(sizeof...(Index) == kAxes, "an index for each axis");
+        const int64_t at[] = {index...};
+        T* row = data;
+        SF_UNROLL
+        for (int axis = 0; axis < kAxes; ++axis) row += at[axis] * stride[axis];
+        return row;
+    }
+};
+
+// Launches a kernel over so many rows, whose arguments have the `groups`.
+template <class Kernel, class Launcher>
+void run_rows(const Launcher& launcher, int64_t rows, const typename Kernel::Args& args) {
+    launcher.template run<Kernel>(args.groups.grid(rows), args);
+}
 
 // 16 bytes of elements, read and written at once.
 template <class T>
@@ -46,7 +79,8 @@ class Chunk {
     static SF_DEVICE Chunk load(const T* from) {
         Chunk chunk;
 #if defined(__CUDACC__)
-        const uint4 words = *reinterpret_cast<const uint4*>(from);
+        // Not to be kept: L2 is for what lattices have.
+        const uint4 words = __ldcs(reinterpret_cast<const uint4*>(from));
         memcpy(chunk.of_, &words, sizeof(words));
 #else
         check_aligned(from);
@@ -123,12 +157,11 @@ struct RowPart {
             L x[1] = {widened(row[i])};
             body(x, i);
         });
-        for (int64_t i = lane; i < at.chunks; i += lanes) {
-            const int64_t first = at.head + i * Chunk<T>::kSize;
+        each_chunk(at, [&](const Chunk<T>& chunk, int64_t first) {
             L x[Chunk<T>::kSize];
-            Chunk<T>::load(row + first).widen_to(x);
+            chunk.widen_to(x);
             body(x, first);
-        }
+        });
     }
 
     // Writes what body(x, first) makes of the elements to a row that may be the same.
@@ -141,13 +174,12 @@ struct RowPart {
             body(x, i);
             to[i] = narrowed<T>(x[0]);
         });
-        for (int64_t i = lane; i < at.chunks; i += lanes) {
-            const int64_t first = at.head + i * Chunk<T>::kSize;
+        each_chunk(at, [&](const Chunk<T>& chunk, int64_t first) {
             L x[Chunk<T>::kSize];
-            Chunk<T>::load(row + first).widen_to(x);
+            chunk.widen_to(x);
             body(x, first);
             Chunk<T>::narrowed_from(x).store(to + first);
-        }
+        });
     }
 
     // Writes what body(x, first) makes of zeros.
@@ -171,6 +203,24 @@ struct RowPart {
     }
 
   private:
+    // Asks for two chunks before it looks at one: a body may end in a store, which no load passes.
+    // (Of doubles, one: two exponentials at once take more registers than there are.)
+    template <class Body>
+    SF_DEVICE void each_chunk(const RowCut& at, Body&& body) const {
+        constexpr int64_t size = Chunk<T>::kSize;
+        const T* const from = row + at.head;
+        const auto count = static_cast<int32_t>(at.chunks);
+        int32_t i = lane;
+        for (; sizeof(T) < 8 && i < count - lanes; i += 2 * lanes) {
+            const int64_t first = i * size, second = (i + lanes) * size;
+            const Chunk<T> chunks[2] = {Chunk<T>::load(from + first),
+                                        Chunk<T>::load(from + second)};
+            body(chunks[0], at.head + first);
+            body(chunks[1], at.head + second);
+        }
+        for (; i < count; i += lanes) body(Chunk<T>::load(from + i * size), at.head + i * size);
+    }
+
     template <class Body>
     SF_DEVICE void each_single(const RowCut& at, Body&& body) const {
         for (int64_t i = lane; i < at.head; i += lanes) body(i);
@@ -186,6 +236,19 @@ SF_DEVICE void replace(L (&x)[N], int64_t first, int64_t index, L value) {
     for (int i = 0; i < N; ++i) x[i] = first + i == index ? value : x[i];
 }
 
+// exp(x) with a relative error of about 1e-7 (2 + |x|): for terms of a sum of which the largest is
+// 1, and for elements of a gradient. Of floats a GPU has it in two instructions, not eight.
+SF_DEVICE float quick_exp(float x) {
+#if defined(__CUDACC__)
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x * 1.44269504f));
+    return y;
+#else
+    return exp(x);
+#endif
+}
+SF_DEVICE double quick_exp(double x) { return exp(x); }
+
 // log(sum(exp(x))) of what one thread has seen of a row, in one pass.
 template <class L>
 struct Normaliser {
@@ -198,15 +261,47 @@ struct Normaliser {
         SF_UNROLL
         for (int i = 1; i < N; ++i) most = maximum(most, x[i]);
         if (most > top) {
-            sum *= exp(top - most);
+            sum *= quick_exp(top - most);
             top = most;
         }
         const L reference = reference_of(top);
         SF_UNROLL
-        for (int i = 0; i < N; ++i) sum += exp(x[i] - reference);
+        for (int i = 0; i < N; ++i) sum += quick_exp(x[i] - reference);
     }
 
     static SF_DEVICE L reference_of(L top) { return top > -infinity<L>() ? top : 0; }
+};
+
+// Those of the rows that a block has at once, as top + log_sum: top is 0 if all is impossible, and
+// log_sum is then -inf. NaN and +inf make it NaN.
+template <class L, class Block>
+class RowNormalisers {
+  public:
+    explicit SF_DEVICE RowNormalisers(Block& block) : block_(block), top_(block), sum_(block) {}
+
+    // part(thread) is what the thread has seen of its row.
+    template <class Part>
+    SF_DEVICE void reduce(const RowGroups& groups, Part&& part) {
+        typename Block::template PerThread<L> own(block_);
+        block_.each([&](int thread) {
+            const Normaliser<L> of = part(thread);
+            own[thread] = top_[thread] = of.top;
+            sum_[thread] = of.sum;
+        });
+        block_.maximum(top_, groups.wide);
+        block_.each([&](int thread) {
+            top_[thread] = Normaliser<L>::reference_of(top_[thread]);
+            sum_[thread] *= exp(own[thread] - top_[thread]);
+        });
+        block_.sum(sum_, groups.wide);
+    }
+
+    SF_DEVICE L top(int thread) { return top_[thread]; }
+    SF_DEVICE L log_sum(int thread) { return log(sum_[thread]); }
+
+  private:
+    Block& block_;
+    typename Block::template PerThread<L> top_, sum_;
 };
 
 // log p of a logit, from the largest of its row and the log of what is left of the sum.

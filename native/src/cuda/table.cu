@@ -11,6 +11,9 @@
     OP(rnnt) \
     OP(rnnt_simple) \
     OP(tdt)
+    OP(ctc_align) \
+    OP(ctc_posteriors) \
+    OP(rnnt)
 // clang-format on
 
 namespace seqfront {

@@ -1,14 +1,12 @@
 // How probable it is, in each frame, that an alignment is in a blank or in a label: the posteriors
 // of the states of CTC, the blanks taken together.
 #include <algorithm>
-#include <cinttypes>
 #include <limits>
 #include <vector>
 
 #include "ctc/ctc_measure.hpp"
 #include "ctc/ctc_sum.hpp"
 #include "op.hpp"
-#include "status.hpp"
 
 namespace seqfront {
 namespace {
@@ -118,10 +116,7 @@ void posteriors(const Call& call, const CtcProblem& p) {
 
 void run(const Call& call) {
     const CtcProblem p(call);
-    if (p.target_rows != p.batch) {
-        invalid("%s: targets has %" PRId64 " rows, needed %" PRId64, call.name(), p.target_rows,
-                p.batch);
-    }
+    check_ctc_rows(call);
     with_element_type(call.input(ctc::kLogits).dtype,
                       [&](auto element) { posteriors<decltype(element)>(call, p); });
 }

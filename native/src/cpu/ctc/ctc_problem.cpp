@@ -38,6 +38,27 @@ void check_finite(const char* op, const sf_array& log_prior) {
 
 }  // namespace
 
+void check_ctc_options(const Call& call) {
+    const char* const op = call.name();
+    const int64_t classes = call.size(ctc::kLogits, 2), star = call.integer(ctc::kStar);
+    check_blank(op, call.integer(ctc::kBlank), classes);
+    check_target_rows(op, call.size(ctc::kTargets, 0), call.size(ctc::kLogits, 0));
+    if (star >= 0 && star < classes) {
+        invalid("%s: star is the class %" PRId64 ", needed none of 0..%" PRId64, op, star,
+                classes - 1);
+    }
+    if (call.has(ctc::kLogPrior) && !std::isfinite(call.number(ctc::kPriorScale))) {
+        invalid("%s: prior_scale is %g, needed a finite number", op, call.number(ctc::kPriorScale));
+    }
+}
+
+void check_ctc_rows(const Call& call) {
+    const int64_t rows = call.size(ctc::kTargets, 0), batch = call.size(ctc::kLogits, 0);
+    if (rows != batch) {
+        invalid("%s: targets has %" PRId64 " rows, needed %" PRId64, call.name(), rows, batch);
+    }
+}
+
 CtcProblem::CtcProblem(const Call& call, bool max_approx_)
     : batch(call.size(ctc::kLogits, 0)),
       frames(call.size(ctc::kLogits, 1)),
@@ -61,12 +82,7 @@ CtcProblem::CtcProblem(const Call& call, bool max_approx_)
       threads(call.threads()) {
     const char* op = call.name();
     std::copy_n(call.input(ctc::kLogits).stride, 2, logits_stride);
-    check_blank(op, blank, classes);
-    check_target_rows(op, target_rows, batch);
-    if (has_star && star >= 0 && star < classes) {
-        invalid("%s: star is the class %" PRId64 ", needed none of 0..%" PRId64, op, star,
-                classes - 1);
-    }
+    check_ctc_options(call);
     check_lengths(op, "frame_lengths", frame_lengths, batch, frames);
     check_lengths(op, "label_lengths", label_lengths, batch, target_columns);
     starts = starts_of(op, *this);
@@ -92,9 +108,6 @@ void CtcProblem::check_labels(const char* op) const {
 
 void CtcProblem::check_prior(const char* op) const {
     if (log_prior == nullptr) return;
-    if (!std::isfinite(prior_scale)) {
-        invalid("%s: prior_scale is %g, needed a finite number", op, prior_scale);
-    }
     if (log_prior->dtype == SF_FLOAT64) {
         check_finite<double>(op, *log_prior);
     } else {

@@ -34,6 +34,10 @@ constexpr int64_t kCheckpoints = 16;
 constexpr int64_t kEndsSize = 2 + 2 * kCheckpoints;  // loss, how it ends, rest of the states
 }  // namespace ctc
 
+// Checks of what is known without a look at the arrays. Throw InvalidArgument.
+void check_ctc_options(const Call& call);
+void check_ctc_rows(const Call& call);  // that each sequence has a row of targets
+
 struct CtcProblem {
     // Throws InvalidArgument.
     explicit CtcProblem(const Call& call, bool max_approx = false);

@@ -1,121 +1,69 @@
-// CTC on a GPU: which kernels a call runs, in which memory. Both halves find the labels that occur
-// again and gather the scores; the loss is then a sweep, the gradient two and its rows.
+// CTC on a GPU: which kernels a call of the loss or of its gradient runs, in which memory.
+//
+//     loss          CtcScores, CtcLattice
+//     gradient      CtcLinks, CtcScores, CtcSegments, CtcGradientRows
+//     best path     CtcScores, CtcBest
+//     its gradient  CtcLinks, CtcScores, CtcBest, CtcTrace, CtcGradientRows
+//
+// With targets one after another, CtcStarts goes before.
+//
+// Bytes, with N of the logits: the loss reads N, the gradient reads and writes N, which is the
+// least. The gradient takes the scores from the logits again: a sector of 32 bytes for each class
+// that occurs in a sequence, which is at most N, and N / 4 for 200 labels of 5000 classes. Of each
+// position and frame in float: scores, 4 bytes written and 8 read in the loss, 4 and 12 in the
+// gradient; there also states, 16 and 16, and posteriors, 8 and 8. So for (B, T, U, V) = (64, 1000,
+// 200, 5000) it is 3.8 GB of logits and 1.3 GB of all else; for (256, 500, 60, 128) it is 0.2 GB and
+// 0.7 GB, of which L2 keeps a part: rows of logits are read as what need not stay there.
 #ifndef SEQFRONT_CUDA_CTC_CTC_HPP_
 #define SEQFRONT_CUDA_CTC_CTC_HPP_
 
-#include <algorithm>
+#include <optional>
 
-#include "cpu/ctc/ctc_problem.hpp"
-#include "cpu/status.hpp"
-#include "cuda/ctc/ctc_lattice.hpp"
-#include "cuda/ctc/ctc_rows.hpp"
-#include "cuda/workspace.hpp"
+#include "cuda/ctc/ctc_call.hpp"
+#include "cuda/ctc/ctc_gradient.hpp"
 
 namespace seqfront {
 namespace cuda {
-
-inline void check_ctc_kernel(const Call& call) {
-    const char* const what = call.flag(ctc::kMaxApprox)                 ? "the best path"
-                             : call.integer(ctc::kStar) != ctc::kNoStar ? "a star"
-                             : call.has(ctc::kLogPrior)                 ? "a prior"
-                                                                        : nullptr;
-    if (what != nullptr) invalid("%s: it has no CUDA kernel for %s yet", call.name(), what);
-}
-
-inline CtcProblem ctc_problem(const Call& call) {
-    check_ctc_kernel(call);
-    const int64_t batch = call.size(ctc::kLogits, 0), rows = call.size(ctc::kTargets, 0);
-    const int64_t classes = call.size(ctc::kLogits, 2), blank = call.integer(ctc::kBlank);
-    check_blank(call.name(), blank, classes);
-    check_target_rows(call.name(), rows, batch);
-    return {batch,
-            call.size(ctc::kLogits, 1),
-            classes,
-            blank,
-            rows,
-            call.size(ctc::kTargets, 1),
-            call.in<int32_t>(ctc::kTargets),
-            call.in<int32_t>(ctc::kFrameLengths),
-            call.in<int32_t>(ctc::kLabelLengths),
-            nullptr,
-            call.flag(ctc::kNormalized),
-            call.flag(ctc::kLabelLoop)};
-}
-
-// The arrays of a call in its workspace.
-template <class L, bool kGradient, class Launcher>
-struct CtcMemory {
-    using Pair = CtcPair<Probability<L>>;
-
-    CtcMemory(const CtcProblem& p, void* memory)
-        : workspace(memory),
-          threads(block_threads<CtcLattice<L, kGradient>, Launcher>(p.positions())),
-          sequences(workspace.take<CtcLabels>(p.batch)),
-          next(workspace.take<int32_t>(p.batch * p.target_columns)),
-          scores(workspace.take<L>(p.rows() * p.positions())) {
-        if (p.positions() > threads) {
-            border = workspace.take<Pair>((kGradient ? 2 : 1) * p.rows());
-        }
-        if constexpr (kGradient) {
-            for (Pair*& table : tables) table = workspace.take<Pair>(p.rows() * p.positions());
-            likelihood = workspace.take<CtcLikelihood<L>>(p.batch);
-        }
-    }
-
-    Workspace workspace;
-    int threads;
-    CtcLabels* sequences;
-    int32_t* next;
-    L* scores;
-    Pair* border = nullptr;
-    Pair* tables[2] = {};
-    CtcLikelihood<L>* likelihood = nullptr;
-};
-
-// What both halves begin with. `normalisers` are read, or written.
-template <class T, bool kKnown, class Launcher, class Memory>
-CtcProblem prepared(const Launcher& launcher, const Call& call, const Memory& memory,
-                    CtcNormaliser<LatticeType<T>>* normalisers) {
-    CtcProblem p = ctc_problem(call);
-    launcher.template run<CtcPrepare>(CtcPrepare::grid(p.batch),
-                                      {p, memory.sequences, memory.next});
-    p.sequences = memory.sequences;
-
-    using Scores = CtcScores<T, kKnown>;
-    const RowGroups groups = RowGroups::of(p.classes);
-    const int64_t* const stride = call.input(ctc::kLogits).stride;
-    launcher.template run<Scores>(groups.grid(p.rows()), {p,
-                                                          groups,
-                                                          call.in<T>(ctc::kLogits),
-                                                          {stride[0], stride[1]},
-                                                          normalisers,
-                                                          normalisers,
-                                                          memory.scores});
-    return p;
-}
 
 class CtcForward {
   public:
     template <class T, class Launcher>
     static void run(const Launcher& launcher, const Call& call) {
         using L = LatticeType<T>;
-        const Memory<T, Launcher> memory(ctc_problem(call), call.workspace());
-        const CtcProblem p = prepared<T, false>(
-            launcher, call, memory, reinterpret_cast<CtcNormaliser<L>*>(call.out<L>(1)));
-        using Lattice = CtcLattice<L, false>;
-        launcher.template run<Lattice>(
-            Lattice::grid(p.batch, memory.threads),
-            {p, memory.scores, {}, nullptr, call.out<L>(0), memory.border});
+        const Memory<L, Launcher> memory(call);
+        auto* const normalisers = reinterpret_cast<CtcNormaliser<L>*>(call.out<L>(1));
+        const CtcProblem p = ctc_scored<T, false>(launcher, call, memory, normalisers);
+        L *const loss = call.out<L>(0), *const ends = call.out<L>(3);
+        if (memory.best) {
+            memory.best->run(launcher, p, memory.scores, normalisers, {nullptr, loss, ends});
+            return;
+        }
+        const CtcCheckpoints<L> kept = {reinterpret_cast<CtcStates<L>*>(call.out<L>(2)), ends};
+        launcher.template run<CtcLattice<L>>(
+            CtcLattice<L>::grid(p.batch, memory.sum->threads),
+            {p, memory.scores, normalisers, kept, loss, nullptr, memory.sum->border});
     }
 
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
-        return Memory<T, Launcher>(ctc_problem(call), nullptr).workspace.bytes();
+        return Memory<LatticeType<T>, Launcher>(call).workspace.bytes();
     }
 
   private:
-    template <class T, class Launcher>
-    using Memory = CtcMemory<LatticeType<T>, false, Launcher>;
+    template <class L, class Launcher>
+    struct Memory : CtcMemory<L> {
+        explicit Memory(const Call& call) : Memory(ctc_problem(call), call) {}
+        Memory(const CtcProblem& p, const Call& call) : CtcMemory<L>(p, call.workspace()) {
+            if (call.flag(ctc::kMaxApprox)) {
+                best.emplace(p, false, this->workspace);
+            } else {
+                sum = CtcLatticeSweeps<L>::template of<Launcher>(p, 2, this->workspace);
+            }
+        }
+
+        std::optional<CtcLatticeSweeps<L>> sum;
+        std::optional<CtcPathMemory<L, Launcher>> best;
+    };
 };
 
 class CtcBackward {
@@ -123,46 +71,55 @@ class CtcBackward {
     template <class T, class Launcher>
     static void run(const Launcher& launcher, const Call& call) {
         using L = LatticeType<T>;
-        const Memory<T, Launcher> memory(ctc_problem(call), call.workspace());
+        const Memory<L, Launcher> memory(call);
         auto* const normalisers = static_cast<CtcNormaliser<L>*>(call.input(ctc::kFrames).data);
-        const CtcProblem p = prepared<T, true>(launcher, call, memory, normalisers);
+        const CtcProblem p = ctc_scored<T, true>(launcher, call, memory, normalisers);
+        launcher.template run<CtcLinks>(CtcLinks::grid(p), {p, memory.next});
 
-        using Lattice = CtcLattice<L, true>;
-        launcher.template run<Lattice>(Lattice::grid(p.batch, memory.threads),
-                                       {p,
-                                        memory.scores,
-                                        {memory.tables[0], memory.tables[1]},
-                                        memory.likelihood,
-                                        nullptr,
-                                        memory.border});
+        const CtcCheckpoints<L> kept = {static_cast<CtcStates<L>*>(call.input(ctc::kStates).data),
+                                        static_cast<L*>(call.input(ctc::kEnds).data)};
+        const L* const grad_loss = call.in<L>(ctc::kGradLoss);
+        CtcPosteriors<L> posteriors = {nullptr, nullptr};
+        if (memory.best) {
+            memory.best->run(launcher, p, memory.scores, normalisers, {});
+            posteriors.path = memory.best->path;
+        } else {
+            memory.sum->run(launcher, p, memory.scores, kept, grad_loss);
+            posteriors.table = memory.sum->posteriors;
+        }
 
-        const RowGroups groups = RowGroups::of(p.classes);
-        const int64_t* const from = call.input(ctc::kLogits).stride;
-        const int64_t* const to = call.output(0).stride;
-        launcher.template run<CtcGradientRows<T>>(groups.grid(p.rows()),
-                                                  {p,
-                                                   groups,
-                                                   call.in<T>(ctc::kLogits),
-                                                   call.out<T>(0),
-                                                   {from[0], from[1]},
-                                                   {to[0], to[1]},
-                                                   normalisers,
-                                                   memory.scores,
-                                                   memory.next,
-                                                   memory.tables[0],
-                                                   memory.tables[1],
-                                                   memory.likelihood,
-                                                   call.in<L>(ctc::kGradLoss)});
+        using Logits = RowArray<const T, 2>;
+        using Grad = RowArray<T, 2>;
+        run_rows<CtcGradientRows<T>>(
+            launcher, p.rows(),
+            {p, RowGroups::of(p.classes), ctc_weights<L>(call),
+             Logits::of(call.input(ctc::kLogits)), Grad::of(call.output(0)), normalisers,
+             memory.scores, posteriors, memory.next, kept.ends, grad_loss});
     }
 
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
-        return Memory<T, Launcher>(ctc_problem(call), nullptr).workspace.bytes();
+        return Memory<LatticeType<T>, Launcher>(call).workspace.bytes();
     }
 
   private:
-    template <class T, class Launcher>
-    using Memory = CtcMemory<LatticeType<T>, true, Launcher>;
+    template <class L, class Launcher>
+    struct Memory : CtcMemory<L> {
+        explicit Memory(const Call& call) : Memory(ctc_problem(call), call) {}
+        Memory(const CtcProblem& p, const Call& call)
+            : CtcMemory<L>(p, call.workspace()),
+              next(this->workspace.template take<int32_t>(p.target_rows * p.target_columns)) {
+            if (call.flag(ctc::kMaxApprox)) {
+                best.emplace(p, true, this->workspace);
+            } else {
+                sum.emplace(p, this->workspace);
+            }
+        }
+
+        int32_t* next;
+        std::optional<CtcPosteriorMemory<L, Launcher>> sum;
+        std::optional<CtcPathMemory<L, Launcher>> best;
+    };
 };
 
 }  // namespace cuda

@@ -8,49 +8,68 @@
 namespace seqfront {
 namespace cuda {
 
-// What is known of a sequence's labels before its lattice runs.
-struct CtcLabels {
-    int64_t start;   // where they begin in the targets
-    int32_t count;   // as many of them as are there
-    int32_t frames;  // as many as there are
-    int32_t in_range;
-};
-
 struct CtcSequence {
-    int64_t index, start, frames, labels;
+    int64_t index;
+    int64_t start;   // where its labels begin in the targets
+    int32_t frames;  // as many as there are
+    int32_t labels;
     bool in_range;
 
-    SF_DEVICE int64_t positions() const { return labels + 1; }  // a blank, and the label after it
+    SF_DEVICE int32_t positions() const { return labels + 1; }  // a blank, and the label after it
 };
 
 struct CtcProblem {
+    // More than that, and what goes a few frames beyond would not be an int32.
+    static constexpr int64_t kMost = INT32_MAX - 64;
+    // Elements before those of the labels in a row of scores; see CtcBlankScore.
+    static constexpr int kHeader = 4;
+
     int64_t batch, frames, classes, blank;
     int64_t target_rows, target_columns;  // batch rows, or 1 with all targets one after another
+    const int64_t* starts;                // [batch], by CtcStarts; null: a row each
     const int32_t* targets;
     const int32_t* frame_lengths;  // [batch]
     const int32_t* label_lengths;  // [batch]
-    const CtcLabels* sequences;    // [batch], by CtcPrepare
-    bool normalized, label_loop;
+    int64_t star;                  // if has_star
+    bool has_star, star_any, normalized, label_loop;
 
     SF_EVERYWHERE int64_t rows() const { return batch * frames; }
-    // Of a frame, in the tables.
+    // Of a frame, in tables.
     SF_EVERYWHERE int64_t positions() const { return target_columns + 1; }
+    // Elements from one row of scores to the next: rows begin at 16 bytes.
+    SF_EVERYWHERE int64_t pitch() const { return (kHeader + positions() + 3) / 4 * 4; }
 
     SF_DEVICE CtcSequence sequence(int64_t b) const {
-        const CtcLabels of = sequences[b];
-        return {b, of.start, of.frames, of.count, of.in_range != 0};
+        const int64_t t = frame_lengths[b], count = label_lengths[b];
+        const int64_t begin = starts == nullptr ? 0 : starts[b];
+        const int64_t seen = within(t, within(frames, kMost));
+        const int64_t used = within(count, within(target_columns - begin, kMost));
+        return {b, starts == nullptr ? b * target_columns : begin, static_cast<int32_t>(seen),
+                static_cast<int32_t>(used), seen == t && used == count};
     }
+    // The sequence that has element i of the targets, or of which that is padding.
+    SF_DEVICE int64_t sequence_of(int64_t i) const {
+        if (starts == nullptr) return divided(i, target_columns);
+        int64_t low = 0, high = batch;  // the last that begins there or before
+        while (high - low > 1) {
+            const int64_t middle = (low + high) / 2;
+            (starts[middle] <= i ? low : high) = middle;
+        }
+        return low;
+    }
+
     SF_DEVICE int64_t target(const CtcSequence& s, int64_t k) const { return targets[s.start + k]; }
     SF_DEVICE bool is_label(int64_t target) const {
         return target >= 0 && target < classes && target != blank;
     }
+    SF_DEVICE bool is_star(int64_t target) const { return has_star && target == star; }
     // Whether a path may go from label k - 1 to label k without a blank.
     SF_DEVICE bool skips(const CtcSequence& s, int64_t k) const {
         return k > 0 && k < s.labels && (!label_loop || target(s, k) != target(s, k - 1));
     }
-    // Where the positions of a frame lie.
-    SF_DEVICE int64_t row(const CtcSequence& s, int64_t t) const {
-        return (s.index * frames + t) * positions();
+
+    static SF_DEVICE int64_t within(int64_t value, int64_t limit) {
+        return value < 0 ? 0 : value > limit ? limit : value;
     }
 };
 
@@ -67,71 +86,98 @@ SF_DEVICE CtcFrameAt ctc_frame(const CtcProblem& p, int64_t i) {
     return {p.sequence(b), i - b * p.frames};
 }
 
-// Sum over all alignments, and whether all scores were numbers below +inf.
-template <class L>
-struct CtcLikelihood {
-    Probability<L> value;
-    int32_t valid;
-};
-
-// A blank and the label after it.
+// A blank and the label after it. At most 16 bytes are loaded at once.
 template <class V>
-struct CtcPair {
+struct alignas(2 * sizeof(V) < 16 ? 2 * sizeof(V) : 16) CtcPair {
     V blank, label;
 };
 
-// Finds where sequences begin, and of each label the next that is the same: labels that occur again
-// share an element of the gradient, and the first of them writes it for all.
-struct CtcPrepare {
-    static constexpr int kMostThreads = 256;
+// What is kept of each frame: the parts of its normaliser, and with star_any the log-prob of all
+// classes but the blank. `top` is NaN if a score of the frame is NaN or +inf.
+template <class L>
+struct CtcNormaliser {
+    L top, log_sum, any;
+};
+
+// How a row of scores begins. Every position takes the blank, so its exponential is there.
+template <class L>
+struct alignas(16) CtcBlankScore {
+    Probability<L> probability;
+    L score, unused;
+};
+
+// Finds where sequences begin in targets that stand one after another.
+struct CtcStarts {
+    static constexpr int kMostThreads = kWarp;
 
     struct Args {
         CtcProblem problem;
-        CtcLabels* sequences;  // [batch]
-        int32_t* next;         // [batch, target_columns]: 0 none; negative if it is not the first
+        int64_t* starts;  // [batch]
     };
 
-    static Grid grid(int64_t batch) { return {batch, 1, kMostThreads, 0}; }
+    static Grid grid(int64_t batch) { return {batch, 1, kWarp, 0}; }
 
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const CtcProblem& p = args.problem;
         for (int64_t b = block.x(); b < p.batch; b += block.count_x()) {
             block.each([&](int thread) {
-                const CtcLabels of = labels(p, b);
-                if (thread == 0) args.sequences[b] = of;
-                int32_t* const next = args.next + b * p.target_columns;
-                for (int32_t k = thread; k < of.count; k += block.threads()) {
-                    next[k] = link(p.targets + of.start, of.count, k);
+                if (thread > 0) return;
+                int64_t start = 0;
+                for (int64_t i = 0; i < b; ++i) {
+                    start += CtcProblem::within(p.label_lengths[i], CtcProblem::kMost);
                 }
+                args.starts[b] = CtcProblem::within(start, p.target_columns);
+            });
+        }
+    }
+};
+
+// Finds of each label the next that is the same: labels that occur again share an element of the
+// gradient, and the first of them writes it for all.
+struct CtcLinks {
+    static constexpr int kMostThreads = 256;
+
+    struct Args {
+        CtcProblem problem;
+        int32_t* next;  // as the targets: how far it is, 0 if there is none; of a label that is not
+                        // the first, -1 less that
+    };
+
+    static Grid grid(const CtcProblem& p) {
+        const int64_t count = p.target_rows * p.target_columns;
+        return {p.batch == 0 ? 0 : (count + kMostThreads - 1) / kMostThreads, 1, kMostThreads, 0};
+    }
+
+    template <class Block>
+    static SF_DEVICE void run(Block& block, const Args& args) {
+        const CtcProblem& p = args.problem;
+        const int64_t count = p.target_rows * p.target_columns;
+        for (int64_t first = block.x() * kMostThreads; first < count;
+             first += block.count_x() * kMostThreads) {
+            block.each([&](int thread) {
+                const int64_t i = first + thread;
+                if (i >= count) return;
+                const CtcSequence s = p.sequence(p.sequence_of(i));
+                if (i - s.start >= s.labels) return;
+                args.next[i] = link(p.targets + s.start, s.labels, static_cast<int>(i - s.start));
             });
         }
     }
 
   private:
-    static SF_DEVICE CtcLabels labels(const CtcProblem& p, int64_t b) {
-        const int64_t frames = p.frame_lengths[b], count = p.label_lengths[b];
-        int64_t start = b * p.target_columns, left = p.target_columns;
-        if (p.target_rows != p.batch) {
-            start = 0;
-            for (int64_t i = 0; i < b; ++i)
-                start += p.label_lengths[i] > 0 ? p.label_lengths[i] : 0;
-            if (start > left) start = left;
-            left -= start;
-        }
-        const int64_t used = count < 0 ? 0 : count > left ? left : count;
-        const int64_t seen = frames < 0 ? 0 : frames > p.frames ? p.frames : frames;
-        return {start, static_cast<int32_t>(used), static_cast<int32_t>(seen),
-                used == count && seen == frames};
-    }
-
-    // How far it is to the next equal label; the same as -1 - distance if there is one before, too.
+    // Looks at all, so that no load waits for the one before.
     static SF_DEVICE int32_t link(const int32_t* targets, int32_t count, int32_t k) {
-        int32_t next = k + 1, before = k - 1;
-        while (next < count && targets[next] != targets[k]) ++next;
-        while (before >= 0 && targets[before] != targets[k]) --before;
+        const int32_t own = targets[k];
+        int32_t next = count;
+        bool before = false;
+        for (int32_t j = 0; j < count; ++j) {
+            const bool same = targets[j] == own;
+            before |= same && j < k;
+            next = same && j > k && j < next ? j : next;
+        }
         const int32_t distance = next < count ? next - k : 0;
-        return before >= 0 ? -1 - distance : distance;
+        return before ? -1 - distance : distance;
     }
 };
 

@@ -1,0 +1,10 @@
+#include "cuda/ctc/ctc_align.hpp"
+#include "cuda/kernel.hpp"
+
+namespace seqfront {
+namespace cuda {
+
+std::vector<CudaKernel> ctc_align_kernels() { return {kernel<CtcAlign>("ctc_align")}; }
+
+}  // namespace cuda
+}  // namespace seqfront

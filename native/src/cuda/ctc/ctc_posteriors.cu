@@ -1,0 +1,10 @@
+#include "cuda/ctc/ctc_posteriors.hpp"
+#include "cuda/kernel.hpp"
+
+namespace seqfront {
+namespace cuda {
+
+std::vector<CudaKernel> ctc_posteriors_kernels() { return {kernel<CtcPosteriorsOp>("ctc_posteriors")}; }
+
+}  // namespace cuda
+}  // namespace seqfront
