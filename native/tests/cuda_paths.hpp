@@ -8,10 +8,10 @@
 
 namespace testing {
 
-// The results of a call; what went into it is gone.
-inline OpCall run_path_op(const char* op, TransducerProblem p, bool cuda) {
+// The results of "align" or "posteriors"; what went into the call is gone.
+inline OpCall run_path_op(const std::string& kind, TransducerProblem p, bool cuda) {
     p.cuda = cuda;
-    OpCall call = p.call(op);
+    OpCall call = p.call(((p.family == Family::kTdt ? "tdt_" : "rnnt_") + kind).c_str());
     if (!CHECK(call.run() == SF_OK)) std::puts(sf_last_error());
     return call;
 }
@@ -66,6 +66,31 @@ inline TransducerProblem variant_problem(sf_dtype dtype, int variant) {
         p.windows.push_back(first);
         p.windows.push_back(first + 4 + random.below(4));
     }
+    return p;
+}
+
+// Big blanks, or TDT; arcs that are longer than the lattice, and more than a word has bits for.
+inline TransducerProblem arcs_problem(sf_dtype dtype, int variant) {
+    context() = "dtype " + std::to_string(dtype) + " arcs " + std::to_string(variant);
+    use_host_device({kThreadOrders[variant % 3], variant % 4 == 3 ? 256 : 32, 3, false});
+    const TransducerSizes sizes = {{6, 3, 4, 43, 0, 5}, {3, 4, 0, 40, 0, 9}, 43, 40, 12,
+                                   variant % 9};
+    const auto seed = static_cast<unsigned>(dtype * 100 + variant);
+    const auto layout = static_cast<Tensor::Layout>(variant % 3);
+    const std::vector<int32_t> durations[] = {{0, 1}, {1, 2},     {0, 1, 2, 3, 4},
+                                              {1},    {0, 2, 41}, {0, 1, 2, 3, 4, 5, 6, 7, 8}};
+    if (variant % 2 == 0) {
+        TransducerProblem p(Family::kTdt, dtype, sizes, seed, layout, durations[variant / 2 % 6]);
+        p.attributes["normalized"] = variant % 5 == 1;
+        p.attributes["sigma"] = variant % 3 == 1 ? 0.05 : 0;
+        return p;
+    }
+    TransducerProblem p(Family::kDense, dtype, sizes, seed, layout);
+    p.big_blanks = {11, 2, 10, variant % 3 == 0 ? 50 : 4};
+    if (variant % 5 == 0) p.big_blanks = {10, 3};
+    p.attributes["topology"] = variant / 2 % 3;
+    p.attributes["sigma"] = variant % 3 == 1 ? 0.05 : 0;
+    p.attributes["delay_penalty"] = variant % 7 == 1 ? 0.1 : 0;
     return p;
 }
 
@@ -137,6 +162,10 @@ inline void make_ties(TransducerProblem& p) {
             const int64_t t = i / (p.labels(b) + 1), u = i % (p.labels(b) + 1);
             for (int64_t v = 0; v < p.sizes.classes; ++v) {
                 p.set(p.logits, b, t, u, v, -0.5 * random.below(3));
+            }
+            // All durations are as probable.
+            for (size_t d = 0; d < p.durations.size(); ++d) {
+                p.set(p.duration_logits, b, t, u, static_cast<int64_t>(d), 0);
             }
         }
     }

@@ -8,7 +8,7 @@ namespace {
 
 constexpr const char* kOutputs[] = {"score", "label_frames", "label_durations", "label_scores"};
 
-OpCall align(const TransducerProblem& p, bool cuda) { return run_path_op("rnnt_align", p, cuda); }
+OpCall align(const TransducerProblem& p, bool cuda) { return run_path_op("align", p, cuda); }
 
 void compare(const TransducerProblem& p, double allowed) {
     const OpCall result = align(p, true), expected = align(p, false);
@@ -29,6 +29,7 @@ SEQFRONT_TEST(cuda_alignment, is_as_on_the_cpu) {
         for (int variant = 0; variant < 24; ++variant) {
             compare(plain_problem(dtype, variant));
             compare(variant_problem(dtype, variant));
+            compare(arcs_problem(dtype, variant));
         }
     }
 }
@@ -39,13 +40,25 @@ SEQFRONT_TEST(cuda_alignment, of_equally_good_paths_the_same) {
             TransducerProblem p = problem_of_size(size, topology);
             make_ties(p);
             compare(p, 0);
+            p.big_blanks = {3, 2};
+            compare(p, 0);
         }
+    }
+    // Four durations: their log-probs are the same power of two everywhere, but for one factor.
+    for (const auto& size : kOddSizes) {
+        const auto [frames, labels] = size;
+        const TransducerSizes sizes = {
+            {frames, frames / 2}, {labels, labels / 2}, frames, labels, 4, 2};
+        TransducerProblem p(Family::kTdt, SF_FLOAT64, sizes, 3, Tensor::kDense, {0, 1, 2, 4});
+        make_ties(p);
+        compare(p);
     }
 }
 
 SEQFRONT_TEST(cuda_alignment, more_positions_than_a_block_has_threads) {
     use_host_device();
     const TransducerSizes sizes = {{3, 5}, {1500, 1023}, 5, 1500, 4, 0};
+    compare(TransducerProblem(Family::kTdt, SF_FLOAT32, sizes, 4, Tensor::kDense, {0, 1}));
     compare(TransducerProblem(Family::kDense, SF_FLOAT32, sizes, 4));
     compare(TransducerProblem(Family::kDense, SF_FLOAT64, sizes, 4));
 }

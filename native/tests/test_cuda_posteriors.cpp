@@ -8,7 +8,7 @@ namespace {
 constexpr const char* kOutputs[] = {"score", "blanks", "labels"};
 
 OpCall posteriors(const TransducerProblem& p, bool cuda) {
-    return run_path_op("rnnt_posteriors", p, cuda);
+    return run_path_op("posteriors", p, cuda);
 }
 
 void compare(const TransducerProblem& p) {
@@ -24,6 +24,7 @@ SEQFRONT_TEST(cuda_posteriors, are_as_on_the_cpu) {
         for (int variant = 0; variant < 24; ++variant) {
             compare(plain_problem(dtype, variant));
             compare(variant_problem(dtype, variant));
+            compare(arcs_problem(dtype, variant));
         }
     }
 }

@@ -40,13 +40,6 @@ SF_DEVICE int leading_zeros(uint32_t x) {
 #endif
 }
 
-// Where a path ends: its log-weight, the code of its last arc, and whether all weights were numbers
-// below +inf.
-struct BestEnd {
-    double score;
-    int32_t code, valid;
-};
-
 // The codes of one sequence after another: [steps / steps of a word, positions] words each.
 struct BackPointers {
     uint32_t* words = nullptr;

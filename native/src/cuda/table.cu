@@ -8,8 +8,9 @@
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
     OP(rnnt) \
-    OP(rnnt_align) \
-    OP(rnnt_posteriors)
+    OP(tdt) \
+    OP(transducer_align) \
+    OP(transducer_posteriors)
 // clang-format on
 
 namespace seqfront {

@@ -100,12 +100,13 @@ struct RnntLattice {
     struct Args {
         RnntProblem problem;
         const L* saved;
-        Number* tables[2];              // alpha, beta: of all cells; with kGradient
-        RnntLikelihood<L>* likelihood;  // [batch]; with kGradient
-        L* loss;                        // [batch]; else, but not of the best path
-        Number* border;                 // [1 or 2, border_size]; null if there is but one strip
-        BackPointers back = {};         // of the best path: 1 if it comes to a cell by a label
-        BestEnd* end = nullptr;         // [batch]; of the best path
+        Number* tables[2];                  // alpha, beta: of all cells; with kGradient
+        RnntLikelihood<L>* likelihood;      // [batch]; with kGradient
+        L* loss;                            // [batch]; else, but not of the best path
+        Number* border;                     // [1 or 2, border_size]; null if there is but one strip
+        BackPointers back = {};             // of the best path: 1 if it comes to a cell by a label
+        AllPaths<Number>* total = nullptr;  // [batch]; of the best path
+        int32_t* last = nullptr;            // [batch]: its last arcs
     };
 
     // Frames of all sequences, or more.
@@ -271,7 +272,8 @@ struct RnntLattice {
                 const Number label = last_label(last);
                 const Number value = normalised(own + label);
                 if constexpr (kBest) {
-                    args_.end[s_.index] = {value.log, own < label, !wrong};
+                    args_.total[s_.index] = {value, !wrong};
+                    args_.last[s_.index] = own < label;
                 } else if (kGradient) {
                     args_.likelihood[s_.index] = {value, !wrong};
                 } else {
