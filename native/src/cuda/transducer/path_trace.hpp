@@ -155,7 +155,7 @@ struct PathTrace {
             Cell cell = from;
             while (cell.u > 0) {
                 const int64_t step = step_of(cell), r = row - back.row(step), u = from.u - cell.u;
-                if (r >= tile_rows(args_, block_.threads()) || u >= block_.threads()) break;
+                if (r >= tile_rows(args_, block_.threads())) break;
                 const uint32_t word = tile_[r * block_.threads() + u];
                 const int blanks = has_runs ? back.zeros_in(word, step) : 0;
                 cell.t -= blanks;
