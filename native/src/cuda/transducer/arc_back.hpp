@@ -17,7 +17,7 @@ namespace cuda {
 
 template <class L>
 struct ArcBack {
-    static constexpr int kMostThreads = 256;
+    static constexpr int kMostThreads = 128;
 
     struct Args {
         RnntProblem problem;

@@ -11,7 +11,8 @@
 #include "cuda/transducer/arc_back.hpp"
 #include "cuda/transducer/arc_tables.hpp"
 #include "cuda/transducer/path_trace.hpp"
-#include "cuda/transducer/rnnt.hpp"
+#include "cuda/transducer/rnnt_lattice.hpp"
+#include "cuda/transducer/saved_columns.hpp"
 #include "cuda/transducer/tdt.hpp"
 
 namespace seqfront {
@@ -95,8 +96,7 @@ template <class Best, class T, class Launcher>
 void run_align(const Launcher& launcher, const Call& call, const RnntProblem& p) {
     using L = LatticeType<T>;
     const Best best = Best::template make<Launcher>(p, call.workspace());
-    save_rnnt_rows<T>(launcher, call, p, best.memory.saved);
-    if (p.duration_count > 0) save_durations<T>(launcher, call, p, best.memory.saved);
+    save_columns<T>(launcher, call, p, best.memory.saved);
     best.run(launcher, p);
     using Trace = PathTrace<L>;
     const typename Trace::Args args = {p,

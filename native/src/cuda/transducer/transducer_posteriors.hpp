@@ -5,8 +5,10 @@
 #ifndef SEQFRONT_CUDA_TRANSDUCER_TRANSDUCER_POSTERIORS_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_TRANSDUCER_POSTERIORS_HPP_
 
+#include "cuda/transducer/arc_tables.hpp"
 #include "cuda/transducer/posterior_tiles.hpp"
 #include "cuda/transducer/rnnt.hpp"
+#include "cuda/transducer/saved_columns.hpp"
 #include "cuda/transducer/tdt.hpp"
 
 namespace seqfront {
@@ -17,8 +19,7 @@ template <class Of, class T, class Launcher>
 void run_posteriors(const Launcher& launcher, const Call& call, const RnntProblem& p) {
     using L = LatticeType<T>;
     const Of of = Of::template make<Launcher>(p, call.workspace());
-    save_rnnt_rows<T>(launcher, call, p, of.saved);
-    if (p.duration_count > 0) save_durations<T>(launcher, call, p, of.saved);
+    save_columns<T>(launcher, call, p, of.saved);
     of.run(launcher, p);
     using Tiles = PosteriorTiles<L, typename Of::Cells>;
     launcher.template run<Tiles>(Tiles::grid(p),
