@@ -17,7 +17,7 @@ namespace cuda {
 
 template <class L>
 struct ArcBack {
-    static constexpr int kMostThreads = 128;
+    static constexpr int kMostThreads = 192;
 
     struct Args {
         RnntProblem problem;
