@@ -1,4 +1,10 @@
 // The loss of a transducer with any arcs on a GPU: which kernels a call runs, in which memory.
+//
+// Forward the logits are read once. A cell has C log-probs, 3 and one for each duration or big
+// blank: they are written and read once, and a number is written. Backward the logits are read and
+// the gradient is written once; the log-probs are read by three kernels, two numbers and C columns
+// of the gradient are written and read. In float32, with 1024 classes and five durations, that is
+// 2 % more than the logits and the gradient themselves, forward and backward.
 #include "cuda/transducer/arc_loss.hpp"
 #include "cuda/transducer/arc_posteriors.hpp"
 #include "cuda/transducer/arc_tables.hpp"
@@ -49,8 +55,7 @@ struct ArcLoss {
                 if (b >= p.batch) return;
                 const AllPaths<Probability<L>> total = args.total[b];
                 const L loss = total.valid ? negative_log(total.value) : not_a_number<L>();
-                args.loss[b] =
-                    p.frame_lengths[b] == 0 ? loss : loss * static_cast<L>(p.loss_factor);
+                args.loss[b] = loss * static_cast<L>(p.loss_factor);
             });
         }
     }
@@ -63,12 +68,7 @@ void arc_forward(const Launcher& launcher, const Call& call, const RnntProblem& 
     using L = LatticeType<T>;
     const auto memory = ArcMemory<L, false>::of(asked, call.workspace());
     const RnntProblem p = prepared(launcher, asked, memory.starts);
-    if (p.big_blank_count > 0) {
-        save_rnnt_rows<T, true>(launcher, call, p, call.out<L>(1));
-    } else {
-        save_rnnt_rows<T, false>(launcher, call, p, call.out<L>(1));
-    }
-    if (p.duration_count > 0) save_durations<T>(launcher, call, p, call.out<L>(1));
+    save_arc_rows<T>(launcher, call, p, call.out<L>(1));
     memory.tables.run(launcher, p, call.out<L>(1));
     launcher.template run<ArcLoss<L>>(ArcLoss<L>::grid(p.batch),
                                       {p, memory.tables.total, call.out<L>(0)});
@@ -83,7 +83,7 @@ void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem&
     const L* const saved = call.in<L>(rnnt::kSaved);
     tables.run(launcher, p, saved);
     launcher.template run<ArcColumns<L>>(
-        ArcColumns<L>::grid(p),
+        CellThreads::grid(p),
         {p,
          {tables.list, saved, tables.tables[0], tables.tables[1], tables.total},
          call.in<L>(rnnt::kGradLoss),
