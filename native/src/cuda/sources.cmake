@@ -9,7 +9,10 @@ set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/arc_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu
-  ${CMAKE_CURRENT_LIST_DIR}/transducer/tdt.cu)
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/saved_columns.cu
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/tdt.cu
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/transducer_align.cu
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/transducer_posteriors.cu)
 set(SEQFRONT_CUDA_HOST_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/ctc/ctc_problem.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/problem.cpp

@@ -14,6 +14,9 @@
     OP(ctc_align) \
     OP(ctc_posteriors) \
     OP(rnnt)
+    OP(tdt) \
+    OP(transducer_align) \
+    OP(transducer_posteriors)
 // clang-format on
 
 namespace seqfront {

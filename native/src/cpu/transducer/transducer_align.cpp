@@ -4,10 +4,8 @@
 // by which arc the best path comes to it. Of equally good arcs it is the first: blank, label, big
 // blanks; for TDT by duration, the blank of a duration before its label.
 #include <algorithm>
-#include <cinttypes>
 #include <limits>
 
-#include "status.hpp"
 #include "transducer/transducer_path.hpp"
 
 namespace seqfront {
@@ -119,10 +117,7 @@ void align_all(const Call& call, const TransducerProblem& p) {
 }
 
 void run(const Call& call, const TransducerProblem& p) {
-    if (p.arcs.size() > 256) {
-        invalid("%s: %" PRId64 " arcs leave each cell, needed 256 or fewer", call.name(),
-                static_cast<int64_t>(p.arcs.size()));
-    }
+    check_arc_count(call.name(), static_cast<int64_t>(p.arcs.size()));
     with_element_type(call.input(0).dtype,
                       [&](auto element) { align_all<decltype(element)>(call, p); });
 }

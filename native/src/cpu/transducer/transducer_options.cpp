@@ -52,6 +52,11 @@ void TransducerOptions::check_big_blanks(const char* op) const {
     if (hat) invalid("%s: hat has one blank, so it cannot go with big_blanks", op);
 }
 
+void check_arc_count(const char* op, int64_t arcs) {
+    if (arcs <= 256) return;
+    invalid("%s: %" PRId64 " arcs leave each cell, needed 256 or fewer", op, arcs);
+}
+
 void no_duration_above_0(const char* op) {
     invalid("%s: durations has none above 0, so no path gets to the last frame", op);
 }

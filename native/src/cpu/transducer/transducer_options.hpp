@@ -33,6 +33,9 @@ struct TransducerOptions {
     double fastemit, clamp, delay_penalty, sigma, star_weight;
 };
 
+// Alignments keep the number of an arc in a byte.
+void check_arc_count(const char* op, int64_t arcs);
+
 // The durations of a TDT call have none that leads to the next frame.
 [[noreturn]] void no_duration_above_0(const char* op);
 

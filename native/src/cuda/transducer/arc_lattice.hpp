@@ -12,19 +12,15 @@
 #ifndef SEQFRONT_CUDA_TRANSDUCER_ARC_LATTICE_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_ARC_LATTICE_HPP_
 
+#include <type_traits>
+
+#include "cuda/best_path.hpp"
 #include "cuda/transducer/arcs.hpp"
 #include "cuda/transducer/paths.hpp"
 #include "cuda/transducer/rnnt_lattice.hpp"
 
 namespace seqfront {
 namespace cuda {
-
-// All paths of a sequence, and whether all weights were numbers below +inf.
-template <class Number>
-struct AllPaths {
-    Number value;
-    int32_t valid;
-};
 
 // How a block shares out positions and arcs, and its shared memory.
 struct ArcBlock {
@@ -38,6 +34,9 @@ struct ArcBlock {
 template <class L, class Paths, bool kBoth>
 struct ArcLattice {
     using Number = typename Paths::Number;
+    static constexpr bool kBest = std::is_same<Paths, BestOfPaths<L>>::value;
+    // The direction whose table is wanted without kBoth.
+    static constexpr int kTable = kBest ? Alpha::kTable : Beta::kTable;
     static constexpr int kMostThreads = 512;
     static constexpr int kAhead = 2, kHeld = 2;
 
@@ -46,7 +45,7 @@ struct ArcLattice {
         ArcList list;
         ArcBlock shape;
         const L* saved;           // [columns, cells] for each sequence
-        Number* tables[2];        // alpha, beta: of all cells; without kBoth, beta alone
+        Number* tables[2];        // alpha, beta: of all cells; without kBoth, one
         AllPaths<Number>* total;  // [batch]
     };
 
@@ -72,10 +71,12 @@ struct ArcLattice {
     static SF_DEVICE void run(Block& block, const Args& args) {
         for (int64_t b = block.x(); b < args.problem.batch; b += block.count_x()) {
             const RnntSequence s = args.problem.sequence(b);
-            if constexpr (kBoth) {
+            if constexpr (kBoth || kBest) {
                 if (block.y() == 0) Sweep<Block, Alpha>(block, args, s).run();
             }
-            if (!kBoth || block.y() == 1) Sweep<Block, Beta>(block, args, s).run();
+            if constexpr (!kBest) {
+                if (!kBoth || block.y() == 1) Sweep<Block, Beta>(block, args, s).run();
+            }
         }
     }
 
@@ -281,7 +282,7 @@ struct ArcLattice {
 
         SF_DEVICE void finish() {
             const bool wrong = block_.any([&](int thread) { return lanes_[thread].wrong; });
-            if (kForward) return;
+            if (Direction::kTable != kTable) return;
             block_.phase([&](int thread) {
                 if (thread > 0) return;
                 const Number value = s_.frames > 0    ? table_[0]

@@ -4,7 +4,8 @@
 //     const ArcTables<L, SumOfPaths<L>, true> tables = ....of<Launcher>(p, workspace);
 //     tables.run(launcher, p, saved);
 //
-// leaves alpha, beta and `total`; without kBoth beta and `total` alone.
+// leaves alpha, beta and `total`; without kBoth beta and `total` alone, or of
+// the best of paths alpha.
 #ifndef SEQFRONT_CUDA_TRANSDUCER_ARC_TABLES_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_ARC_TABLES_HPP_
 
@@ -27,7 +28,9 @@ struct ArcTables {
         made.list.arcs = workspace.take<Arc>(made.list.most);
         made.list.count = workspace.take<int32_t>(1);
         made.total = workspace.take<AllPaths<Number>>(p.batch);
-        for (int i = kBoth ? 0 : 1; i < 2; ++i) made.tables[i] = workspace.take<Number>(p.rows());
+        for (int i = 0; i < 2; ++i) {
+            if (kBoth || i == Lattice::kTable) made.tables[i] = workspace.take<Number>(p.rows());
+        }
         return made;
     }
 

@@ -22,6 +22,13 @@ struct SumOfPaths {
     static SF_DEVICE Number weight(L log_prob) { return probability(log_prob); }
 };
 
+// All paths of a sequence, and whether all weights were numbers below +inf.
+template <class Number>
+struct AllPaths {
+    Number value;
+    int32_t valid;
+};
+
 }  // namespace cuda
 }  // namespace seqfront
 
