@@ -8,7 +8,8 @@
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
     OP(rnnt) \
-    OP(rnnt_simple)
+    OP(rnnt_pruned) \
+    OP(rnnt_simple) \
     OP(tdt)
 // clang-format on
 

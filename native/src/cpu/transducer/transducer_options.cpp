@@ -52,6 +52,18 @@ void TransducerOptions::check_big_blanks(const char* op) const {
     if (hat) invalid("%s: hat has one blank, so it cannot go with big_blanks", op);
 }
 
+void TransducerOptions::check_band(const char* op) const {
+    if (topology == kConstrained) {
+        invalid(
+            "%s: topology is 2 (constrained), needed 0 or 1: the blank after a label may lie "
+            "outside the band",
+            op);
+    }
+    if (star != kNoStar) {
+        invalid("%s: star is %" PRId64 ", needed 0: skipped frames leave the band", op, star);
+    }
+}
+
 void no_duration_above_0(const char* op) {
     invalid("%s: durations has none above 0, so no path gets to the last frame", op);
 }
