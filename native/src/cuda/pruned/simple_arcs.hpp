@@ -33,7 +33,6 @@ struct SimpleNormalisers {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const SimpleProblem& p = args.problem;
-        typename Block::template PerThread<TilePart<L>> sums(block);
         args.tiles.each(block, [&](int64_t b, int64_t t, int64_t u) {
             const RnntSequence s = p.lattice.sequence(b);
             if (t >= s.frames || u > s.labels || !p.feasible(s)) return;
@@ -42,27 +41,23 @@ struct SimpleNormalisers {
                                         args.kept.am_maxima(p, b), s.frames, classes};
             const Exponentials<T> lm = {lm_row(p, args.lm, b, 0), p.lm_stride[1],
                                         args.kept.lm_maxima(p, b), s.positions(), classes};
-            Product::run(block, am, lm, t, u, classes, sums);
-            block.each([&](int thread) { save(args, s, t, u, thread, sums[thread]); });
+            const L* const tile = Product::run(block, am, lm, t, u, classes);
+            block.phase([&](int thread) { save(args, s, t, u, thread, tile); });
         });
     }
 
   private:
     static SF_DEVICE void save(const Args& args, const RnntSequence& s, int64_t t, int64_t u,
-                               int thread, const TilePart<L>& sums) {
-        using Part = TilePart<L>;
+                               int thread, const L* tile) {
         L* const normalisers = args.kept.normalisers(s);
-        t += Part::row(thread);
-        u += Part::column(thread);
-        SF_UNROLL
-        for (int i = 0; i < Part::kRows; ++i) {
+        each_quad(thread, [&](int row, int column) {
+            if (t + row >= s.frames) return;
             SF_UNROLL
-            for (int j = 0; j < Part::kColumns; ++j) {
-                if (t + i < s.frames && u + j <= s.labels) {
-                    normalisers[s.cell(t + i, u + j)] = sums.of[i][j];
-                }
+            for (int j = 0; j < kQuad; ++j) {
+                if (u + column + j > s.labels) return;
+                normalisers[s.cell(t + row, u + column + j)] = tile[row * kTilePitch + column + j];
             }
-        }
+        });
     }
 };
 
