@@ -211,12 +211,12 @@ struct Panel {
             L x[kSize];
             SF_UNROLL
             for (int j = 0; j < kSize; ++j) x[j] = Source::value(from.of[i], j);
-            if (!kAlongInner) {
+            if constexpr (kAlongInner) {
+                SF_UNROLL
+                for (int j = 0; j < kSize; ++j) to[j * kTilePitch] = x[j];
+            } else {
                 put(x, to);
-                continue;
             }
-            SF_UNROLL
-            for (int j = 0; j < kSize; ++j) to[j * kTilePitch] = x[j];
         }
     }
 
