@@ -5,6 +5,7 @@ set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/pruned/rnnt_pruned.cu
   ${CMAKE_CURRENT_LIST_DIR}/pruned/rnnt_simple.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/arc_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/tdt.cu)
 set(SEQFRONT_CUDA_HOST_SOURCES

@@ -109,7 +109,6 @@ struct ArcLattice {
               args_(args),
               p_(args.problem),
               s_(s),
-              weights_(p_, s_, args.saved),
               table_(args.tables[Direction::kTable] + s.first_cell),
               lanes_(block),
               list_(block.template shared<Arc>()),
@@ -138,6 +137,7 @@ struct ArcLattice {
         }
 
       private:
+        SF_DEVICE ArcWeights<L> weights() const { return {p_, s_, args_.saved}; }
         SF_DEVICE const Arc& arc(int a) const {
             return args_.shape.listed > 0 ? list_[a] : args_.list.arcs[a];
         }
@@ -170,7 +170,7 @@ struct ArcLattice {
             }
         }
 
-        SF_DEVICE Cell cell(int first, int step, int64_t row, int thread) const {
+        SF_DEVICE Cell cell(int first, int step, int64_t row, int thread) {
             const int place = lanes_[thread].place;
             return {step, step - s_.skew * place, place, first + place, row};
         }
@@ -196,8 +196,8 @@ struct ArcLattice {
 
         // The log-probs of an arc are those of the cell that it leaves.
         SF_DEVICE ArcSaved<L> saved(const Cell& c, const Arc& arc) const {
-            if (!kForward) return weights_.saved(arc, c.row + u(c.index));
-            return has_source(c, arc) ? weights_.saved(arc, source(c, arc)) : ArcSaved<L>{};
+            if (!kForward) return weights().saved(arc, c.row + u(c.index));
+            return has_source(c, arc) ? weights().saved(arc, source(c, arc)) : ArcSaved<L>{};
         }
         SF_DEVICE void ask(const Cell& c, int width, int count, int k, int thread) {
             if (!exists(c, width)) return;
@@ -232,9 +232,9 @@ struct ArcLattice {
             const bool ends = !kForward && c.frame + 1 == arc.frames && c.index == arc.labels;
             if (kForward && !inside) return;
             const L weight =
-                kForward ? weights_.weight(arc, t(c.frame - arc.frames), u(c.index - arc.labels),
-                                           source(c, arc), saved)
-                         : weights_.weight(arc, t(c.frame), u(c.index), c.row + u(c.index), saved);
+                kForward ? weights().weight(arc, t(c.frame - arc.frames), u(c.index - arc.labels),
+                                            source(c, arc), saved)
+                         : weights().weight(arc, t(c.frame), u(c.index), c.row + u(c.index), saved);
             lane.wrong |= !(weight < infinity<L>());
             if (!inside && !ends) return;
             const Number number = Paths::weight(weight);
@@ -299,7 +299,6 @@ struct ArcLattice {
         const Args& args_;
         const RnntProblem& p_;
         const RnntSequence s_;
-        const ArcWeights<L> weights_;
         Number* const table_;
         typename Block::template PerThread<Lane> lanes_;
         Arc* const list_;     // [listed]

@@ -68,7 +68,7 @@ class RnntForward {
     static int64_t workspace(const Call& call) {
         using M = Memory<LatticeType<T>>;
         const RnntProblem p = rnnt_problem(call);
-        if (!p.standard()) return arc_workspace<T, false, Launcher>(p);
+        if (!p.standard()) return arc_workspace<T>(p, false);
         return M::template of<Launcher>(p, nullptr).workspace.bytes();
     }
 
@@ -110,7 +110,7 @@ class RnntBackward {
     static int64_t workspace(const Call& call) {
         using M = Memory<LatticeType<T>>;
         const RnntProblem p = rnnt_problem(call);
-        if (!p.standard()) return arc_workspace<T, true, Launcher>(p);
+        if (!p.standard()) return arc_workspace<T>(p, true);
         return M::template of<Launcher>(p, nullptr).workspace.bytes();
     }
 

@@ -80,13 +80,18 @@ RnntProblem prepared(const Launcher& launcher, RnntProblem p, int64_t* starts) {
 }
 
 // The columns that lattices take, of all rows.
-template <class T, class Launcher>
+template <class T, bool kBigBlanks, class Launcher>
 void save_rnnt_rows(const Launcher& launcher, const Call& call, const RnntProblem& p,
                     LatticeType<T>* saved) {
-    using Rows = RnntSaveRows<T>;
+    using Rows = RnntSaveRows<T, kBigBlanks>;
     typename Rows::Args rows = {p, RowGroups::of(p.classes), call.in<T>(rnnt::kLogits), {}, saved};
     std::copy_n(call.input(rnnt::kLogits).stride, 3, rows.stride);
     launcher.template run<Rows>(rows.groups.grid(p.stored_rows()), rows);
+}
+template <class T, class Launcher>
+void save_rnnt_rows(const Launcher& launcher, const Call& call, const RnntProblem& p,
+                    LatticeType<T>* saved) {
+    save_rnnt_rows<T, false>(launcher, call, p, saved);
 }
 
 // The gradient of the logits; `from` says of what. (`saved`, if it is not as the call has it.)

@@ -109,8 +109,11 @@ struct RnntProblem {
         return targets[s.index * labels + u];
     }
     SF_DEVICE bool is_label(int64_t target) const {
-        bool is = target >= 0 && target < classes && target != blank;
-        for (int64_t i = 0; i < big_blank_count; ++i) is &= target != big_blanks[2 * i];
+        return target >= 0 && target < classes && target != blank;
+    }
+    SF_DEVICE bool is_big_blank(int64_t target) const {
+        bool is = false;
+        for (int64_t i = 0; i < big_blank_count; ++i) is |= target == big_blanks[2 * i];
         return is;
     }
 

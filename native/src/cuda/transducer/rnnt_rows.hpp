@@ -9,7 +9,7 @@ namespace seqfront {
 namespace cuda {
 
 // Reads the logits once: saves of each row its normaliser, and the log-probs that its arcs take.
-template <class T>
+template <class T, bool kBigBlanks = false>
 struct RnntSaveRows {
     using L = LatticeType<T>;
     static constexpr int kMostThreads = kRowThreads;
@@ -47,7 +47,7 @@ struct RnntSaveRows {
                 if (i >= rows) return;
                 const L log_sum = log(sum[thread]);
                 if (groups.lane(thread) == 0) save(args, i, top[thread], log_sum);
-                if (args.problem.big_blank_count > 0) {
+                if constexpr (kBigBlanks) {
                     save_big_blanks(args, i, groups.lane(thread), top[thread], log_sum);
                 }
             });
@@ -90,6 +90,7 @@ struct RnntSaveRows {
                              L log_sum) {
         if (row.u == row.sequence.labels) return -infinity<L>();
         const int64_t target = p.target(row.sequence, row.u);
+        if (kBigBlanks && p.is_big_blank(target)) return not_a_number<L>();
         return p.is_label(target) ? log_prob(L{widened(x[target])}, top, log_sum)
                                   : not_a_number<L>();
     }

@@ -45,7 +45,7 @@ class TdtForward {
     }
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
-        return arc_workspace<T, false, Launcher>(tdt_problem(call));
+        return arc_workspace<T>(tdt_problem(call), false);
     }
 };
 
@@ -57,7 +57,7 @@ class TdtBackward {
     }
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
-        return arc_workspace<T, true, Launcher>(tdt_problem(call));
+        return arc_workspace<T>(tdt_problem(call), true);
     }
 };
 

@@ -1,0 +1,121 @@
+// The loss of a transducer with any arcs on a GPU: which kernels a call runs, in which memory.
+#include "cuda/transducer/arc_loss.hpp"
+#include "cuda/transducer/arc_posteriors.hpp"
+#include "cuda/transducer/arc_tables.hpp"
+#include "cuda/transducer/duration_rows.hpp"
+
+namespace seqfront {
+namespace cuda {
+namespace {
+
+// What both halves have in their workspace.
+template <class L, bool kGradient>
+struct ArcMemory {
+    using Tables = ArcTables<L, SumOfPaths<L>, kGradient>;
+
+    static ArcMemory of(const RnntProblem& p, void* memory) {
+        ArcMemory made = {Workspace(memory), {}, nullptr, nullptr};
+        made.tables = Tables::template of<Launcher>(p, made.workspace);
+        if (p.packed) made.starts = made.workspace.template take<int64_t>(p.batch);
+        if (kGradient) made.columns = made.workspace.template take<L>(p.rows() * p.columns());
+        return made;
+    }
+
+    Workspace workspace;
+    Tables tables;
+    int64_t* starts;
+    L* columns;
+};
+
+// What is reported of a sequence.
+template <class L>
+struct ArcLoss {
+    static constexpr int kMostThreads = kWarp;
+
+    struct Args {
+        RnntProblem problem;
+        const AllPaths<Probability<L>>* total;  // [batch]
+        L* loss;                                // [batch]
+    };
+
+    static Grid grid(int64_t batch) { return {(batch + kWarp - 1) / kWarp, 1, kWarp, 0}; }
+
+    template <class Block>
+    static SF_DEVICE void run(Block& block, const Args& args) {
+        const RnntProblem& p = args.problem;
+        for (int64_t first = block.x() * kWarp; first < p.batch; first += block.count_x() * kWarp) {
+            block.each([&](int thread) {
+                const int64_t b = first + thread;
+                if (b >= p.batch) return;
+                const AllPaths<Probability<L>> total = args.total[b];
+                const L loss = total.valid ? negative_log(total.value) : not_a_number<L>();
+                args.loss[b] =
+                    p.frame_lengths[b] == 0 ? loss : loss * static_cast<L>(p.loss_factor);
+            });
+        }
+    }
+};
+
+}  // namespace
+
+template <class T>
+void arc_forward(const Launcher& launcher, const Call& call, const RnntProblem& asked) {
+    using L = LatticeType<T>;
+    const auto memory = ArcMemory<L, false>::of(asked, call.workspace());
+    const RnntProblem p = prepared(launcher, asked, memory.starts);
+    if (p.big_blank_count > 0) {
+        save_rnnt_rows<T, true>(launcher, call, p, call.out<L>(1));
+    } else {
+        save_rnnt_rows<T, false>(launcher, call, p, call.out<L>(1));
+    }
+    if (p.duration_count > 0) save_durations<T>(launcher, call, p, call.out<L>(1));
+    memory.tables.run(launcher, p, call.out<L>(1));
+    launcher.template run<ArcLoss<L>>(ArcLoss<L>::grid(p.batch),
+                                      {p, memory.tables.total, call.out<L>(0)});
+}
+
+template <class T>
+void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem& asked) {
+    using L = LatticeType<T>;
+    const auto memory = ArcMemory<L, true>::of(asked, call.workspace());
+    const RnntProblem p = prepared(launcher, asked, memory.starts);
+    const auto& tables = memory.tables;
+    const L* const saved = call.in<L>(rnnt::kSaved);
+    tables.run(launcher, p, saved);
+    launcher.template run<ArcColumns<L>>(
+        ArcColumns<L>::grid(p),
+        {p,
+         {tables.list, saved, tables.tables[0], tables.tables[1], tables.total},
+         call.in<L>(rnnt::kGradLoss),
+         memory.columns});
+
+    using Rows = RnntGradientRows<T, true>;
+    typename Rows::Args rows = {};
+    rows.problem = p;
+    rows.columns = memory.columns;
+    write_rnnt_rows<Rows, T>(launcher, call, rows);
+    if (p.duration_count > 0) write_durations<T>(launcher, call, p, memory.columns);
+}
+
+template <class T>
+int64_t arc_workspace(const RnntProblem& p, bool backward) {
+    using L = LatticeType<T>;
+    return backward ? ArcMemory<L, true>::of(p, nullptr).workspace.bytes()
+                    : ArcMemory<L, false>::of(p, nullptr).workspace.bytes();
+}
+
+template void arc_forward<float>(const Launcher&, const Call&, const RnntProblem&);
+template void arc_backward<float>(const Launcher&, const Call&, const RnntProblem&);
+template int64_t arc_workspace<float>(const RnntProblem&, bool);
+template void arc_forward<double>(const Launcher&, const Call&, const RnntProblem&);
+template void arc_backward<double>(const Launcher&, const Call&, const RnntProblem&);
+template int64_t arc_workspace<double>(const RnntProblem&, bool);
+template void arc_forward<BFloat16>(const Launcher&, const Call&, const RnntProblem&);
+template void arc_backward<BFloat16>(const Launcher&, const Call&, const RnntProblem&);
+template int64_t arc_workspace<BFloat16>(const RnntProblem&, bool);
+template void arc_forward<Float16>(const Launcher&, const Call&, const RnntProblem&);
+template void arc_backward<Float16>(const Launcher&, const Call&, const RnntProblem&);
+template int64_t arc_workspace<Float16>(const RnntProblem&, bool);
+
+}  // namespace cuda
+}  // namespace seqfront
