@@ -2,7 +2,6 @@
 # each op, and for what they take from the CPU's side.
 set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc.cu
-  ${CMAKE_CURRENT_LIST_DIR}/pruned/rnnt_pruned.cu
   ${CMAKE_CURRENT_LIST_DIR}/pruned/rnnt_simple.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/arc_loss.cu

@@ -8,7 +8,6 @@
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
     OP(rnnt) \
-    OP(rnnt_pruned) \
     OP(rnnt_simple) \
     OP(tdt)
 // clang-format on

@@ -11,7 +11,7 @@
 
 #include "cpu/problem.hpp"
 #include "cpu/pruned/simple_options.hpp"
-#include "cuda/pruned/flat.hpp"
+#include "cuda/flat.hpp"
 #include "cuda/rows.hpp"
 #include "cuda/transducer/rnnt_problem.hpp"
 

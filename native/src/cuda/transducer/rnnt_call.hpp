@@ -88,21 +88,13 @@ void save_rnnt_rows(const Launcher& launcher, const Call& call, const RnntProble
     std::copy_n(call.input(rnnt::kLogits).stride, 3, rows.stride);
     launcher.template run<Rows>(rows.groups.grid(p.stored_rows()), rows);
 }
-template <class T, class Launcher>
-void save_rnnt_rows(const Launcher& launcher, const Call& call, const RnntProblem& p,
-                    LatticeType<T>* saved) {
-    save_rnnt_rows<T, false>(launcher, call, p, saved);
-}
 
-// The gradient of the logits; `from` says of what. (`saved`, if it is not as the call has it.)
+// The gradient of the logits; `from` says of what.
 template <class Rows, class T, class Launcher>
-void write_rnnt_rows(const Launcher& launcher, const Call& call, typename Rows::Args from,
-                     const rnnt::Inputs& at = {}) {
+void write_rnnt_rows(const Launcher& launcher, const Call& call, typename Rows::Args from) {
     from.groups = RowGroups::of(from.problem.classes);
     from.logits = call.in<T>(rnnt::kLogits);
     from.grad = call.out<T>(0);
-    if (from.saved == nullptr) from.saved = call.in<LatticeType<T>>(at.saved);
-    from.grad_loss = call.in<LatticeType<T>>(at.grad_loss);
     std::copy_n(call.input(rnnt::kLogits).stride, 3, from.stride);
     std::copy_n(call.output(0).stride, 3, from.grad_stride);
     launcher.template run<Rows>(from.groups.grid(from.problem.stored_rows()), from);

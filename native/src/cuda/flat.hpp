@@ -1,6 +1,6 @@
 // Kernels with a thread for each item of an array.
-#ifndef SEQFRONT_CUDA_PRUNED_FLAT_HPP_
-#define SEQFRONT_CUDA_PRUNED_FLAT_HPP_
+#ifndef SEQFRONT_CUDA_FLAT_HPP_
+#define SEQFRONT_CUDA_FLAT_HPP_
 
 #include "cuda/numbers.hpp"
 
@@ -44,4 +44,4 @@ SF_DEVICE Place place_of(int64_t item, int64_t count) {
 }  // namespace cuda
 }  // namespace seqfront
 
-#endif  // SEQFRONT_CUDA_PRUNED_FLAT_HPP_
+#endif  // SEQFRONT_CUDA_FLAT_HPP_
