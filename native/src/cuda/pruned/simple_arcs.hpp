@@ -42,13 +42,14 @@ struct SimpleNormalisers {
             const Exponentials<T> lm = {lm_row(p, args.lm, b, 0), p.lm_stride[1],
                                         args.kept.lm_maxima(p, b), s.positions(), classes};
             const L* const tile = Product::run(block, am, lm, t, u, classes);
-            block.phase([&](int thread) { save(args, s, t, u, thread, tile); });
+            block.phase([&](int thread) { save(args, b, t, u, thread, tile); });
         });
     }
 
   private:
-    static SF_DEVICE void save(const Args& args, const RnntSequence& s, int64_t t, int64_t u,
-                               int thread, const L* tile) {
+    static SF_DEVICE void save(const Args& args, int64_t b, int64_t t, int64_t u, int thread,
+                               const L* tile) {
+        const RnntSequence s = args.problem.lattice.sequence(b);
         L* const normalisers = args.kept.normalisers(s);
         each_quad(thread, [&](int row, int column) {
             if (t + row >= s.frames) return;

@@ -71,10 +71,9 @@ struct BandSave {
             const RnntRow row = row_of(p, i);
             if (!row.inside()) return;
             const RnntSequence& s = row.sequence;
-            const L* const from = args.cells + s.first_cell * p.columns() + row.cell();
-            for (int64_t k = 0; k < p.columns(); ++k) {
-                args.saved[i * p.columns() + k] = from[k * s.cells()];
-            }
+            const L* from = args.cells + s.first_cell * p.columns() + row.cell();
+            L* const to = args.saved + i * p.columns();
+            for (int64_t k = 0; k < p.columns(); ++k, from += s.cells()) to[k] = *from;
         });
     }
 };
