@@ -242,10 +242,4 @@ SEQFRONT_TEST(cuda_rnnt, what_is_refused) {
     p.attributes["blank"] = 5;
     CHECK(p.call().run() == SF_INVALID_ARGUMENT);
     CHECK_TEXT(sf_last_error(), "rnnt: blank is 5, needed 0..4");
-    TransducerProblem pruned(Family::kPruned, SF_FLOAT32, sizes, 1);
-    pruned.cuda = true;
-    CHECK(pruned.call().run() == SF_UNAVAILABLE);
-    CHECK_TEXT(sf_last_error(), "rnnt_pruned: it has no CUDA kernel yet");
-    CHECK(sf_has_cuda() == 1 && sf_has_cuda_kernel(sf_find_op("rnnt_backward")) == 1);
-    CHECK(sf_has_cuda_kernel(sf_find_op("rnnt_pruned")) == 0);
 }

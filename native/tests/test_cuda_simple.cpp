@@ -89,12 +89,27 @@ SEQFRONT_TEST(cuda_simple, tiles_and_strips) {
     }
 }
 
-// A row has a block, not a warp.
+// A row has a block, not a warp; and sums of many terms keep their precision.
 SEQFRONT_TEST(cuda_simple, many_classes) {
     use_host_device();
-    SimpleProblem p(SF_FLOAT32, {7, 3}, {3, 2}, 1030, 7);
+    SimpleProblem p(SF_FLOAT32, {7, 3}, {3, 2}, 8200, 7);
     p.attributes[kAmOnly] = 0.25;
-    compare(p);
+    SimpleProblem wide(SF_FLOAT64, {7, 3}, {3, 2}, 8200, 7);
+    wide.attributes[kAmOnly] = 0.25;
+    for (int64_t i = 0; i < 2 * 8 * 8200; ++i) {
+        const int64_t row = i / 8200;
+        wide.am.set({row / 8, row % 8, i % 8200}, p.am.get({row / 8, row % 8, i % 8200}));
+    }
+    for (int64_t i = 0; i < 2 * 5 * 8200; ++i) {
+        const int64_t row = i / 8200;
+        wide.lm.set({row / 5, row % 5, i % 8200}, p.lm.get({row / 5, row % 5, i % 8200}));
+    }
+    const SimpleResult result = run_on_cuda(p), expected = run(wide);
+    for (int64_t b = 0; b < 2; ++b) {
+        CHECK_CLOSE(result.loss.get(b), expected.loss.get(b), 3e-6);
+    }
+    check_same(result.am, expected.am, 3e-6);
+    check_same(result.lm, expected.lm, 3e-6);
 }
 
 // The band of many frames is found in parts.

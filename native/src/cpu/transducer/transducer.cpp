@@ -52,16 +52,7 @@ TransducerProblem::TransducerProblem(const Call& call, Storage storage_, const T
 
 void TransducerProblem::check_options(const char* op) const {
     if (big_blanks != nullptr) options.check_big_blanks(op);
-    if (storage == Storage::kBand && options.topology == kConstrained) {
-        invalid(
-            "%s: topology is 2 (constrained), needed 0 or 1: the blank after a label may lie "
-            "outside the band",
-            op);
-    }
-    if (storage == Storage::kBand && options.star != kNoStar) {
-        invalid("%s: star is %" PRId64 ", needed 0: skipped frames leave the band", op,
-                options.star);
-    }
+    if (storage == Storage::kBand) options.check_band(op);
 }
 
 void TransducerProblem::check_big_blanks(const char* op) const {

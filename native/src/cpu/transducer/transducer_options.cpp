@@ -57,6 +57,18 @@ void check_arc_count(const char* op, int64_t arcs) {
     invalid("%s: %" PRId64 " arcs leave each cell, needed 256 or fewer", op, arcs);
 }
 
+void TransducerOptions::check_band(const char* op) const {
+    if (topology == kConstrained) {
+        invalid(
+            "%s: topology is 2 (constrained), needed 0 or 1: the blank after a label may lie "
+            "outside the band",
+            op);
+    }
+    if (star != kNoStar) {
+        invalid("%s: star is %" PRId64 ", needed 0: skipped frames leave the band", op, star);
+    }
+}
+
 void no_duration_above_0(const char* op) {
     invalid("%s: durations has none above 0, so no path gets to the last frame", op);
 }

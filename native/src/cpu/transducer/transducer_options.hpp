@@ -27,6 +27,8 @@ struct TransducerOptions {
     explicit TransducerOptions(const Call& call);
     // Of a call with big blanks.
     void check_big_blanks(const char* op) const;
+    // Of a call with logits of a band.
+    void check_band(const char* op) const;
 
     bool normalized, hat, fastemit_scale;
     int64_t topology, star;

@@ -1,7 +1,7 @@
 // Products of matrices on a GPU, in tiles: a block has a tile of kTile by kTile of the product, a
 // thread 8 by 4 of it in registers. The two factors come by panels of kInner inner indices through
 // shared memory, computed on their way there (the exponentials of logits are never stored), and the
-// next panels are asked for before the ones at hand are used.
+// next panels are asked for before the ones at hand are used. The tile is left in shared memory.
 //
 // For each panel a thread loads 16 bytes once or twice, stores 8 numbers, and has 512 products to
 // add, of what it reads by 16 bytes. Sums are in the order of the inner index, whoever computes
@@ -18,7 +18,11 @@ constexpr int kTile = 64;
 constexpr int kInner = 16;
 constexpr int kTileThreads = 128;
 
-// What a thread has of a tile.
+// Elements of a line of a tile, or of a panel: a few more than there are keep threads apart that
+// store a column.
+constexpr int kTilePitch = kTile + 4;
+
+// What a thread has of a tile while it is computed.
 template <class L>
 struct TilePart {
     static constexpr int kRows = 8, kColumns = 4;
@@ -27,6 +31,33 @@ struct TilePart {
     static SF_DEVICE int row(int thread) { return thread / (kTile / kColumns) * kRows; }
     static SF_DEVICE int column(int thread) { return thread % (kTile / kColumns) * kColumns; }
 };
+
+// Afterwards, calls body(row, column) for the quads of a tile that a thread has: four columns from
+// there on. Threads of a warp have the same two rows.
+constexpr int kQuad = 4;
+
+template <class Body>
+SF_DEVICE void each_quad(int thread, Body&& body) {
+    for (int i = thread; i < kTile * kTile / kQuad; i += kTileThreads) {
+        body(i / (kTile / kQuad), i % (kTile / kQuad) * kQuad);
+    }
+}
+
+// Numbers in shared memory, by 16 bytes.
+template <class L, int N>
+SF_DEVICE void put(const L (&x)[N], L* to) {
+#if defined(__CUDACC__)
+    SF_UNROLL
+    for (int i = 0; i < N; i += Chunk<L>::kSize) {
+        uint4 words;
+        memcpy(&words, x + i, sizeof(words));
+        *reinterpret_cast<uint4*>(to + i) = words;
+    }
+#else
+    if (reinterpret_cast<uintptr_t>(to) % 16 != 0) abort();  // a GPU would fault
+    memcpy(to, x, sizeof(x));
+#endif
+}
 
 // N elements, read or written by 16 bytes at once, or 8 where they are no more.
 template <class T, int N>
@@ -158,9 +189,7 @@ struct Panel {
     using L = LatticeType<typename Source::Element>;
     static constexpr int kSize = Source::kSize;
     static constexpr int kChunks = kTile * kInner / kSize / kTileThreads;
-    // Elements of one inner index, and a few that keep threads apart that store a column.
-    static constexpr int kPitch = kTile + 4;
-    static constexpr int kElements = kInner * kPitch;
+    static constexpr int kElements = kInner * kTilePitch;
 
     struct Fetched {
         typename Source::Fetched of[kChunks];
@@ -178,10 +207,15 @@ struct Panel {
     static SF_DEVICE void store(const Fetched& from, int thread, L* panel) {
         SF_UNROLL
         for (int i = 0; i < kChunks; ++i) {
-            L* const to = panel + inner_of(thread, i) * kPitch + outer_of(thread, i);
+            L* const to = panel + inner_of(thread, i) * kTilePitch + outer_of(thread, i);
+            L x[kSize];
             SF_UNROLL
-            for (int j = 0; j < kSize; ++j) {
-                to[kAlongInner ? j * kPitch : j] = Source::value(from.of[i], j);
+            for (int j = 0; j < kSize; ++j) x[j] = Source::value(from.of[i], j);
+            if constexpr (kAlongInner) {
+                SF_UNROLL
+                for (int j = 0; j < kSize; ++j) to[j * kTilePitch] = x[j];
+            } else {
+                put(x, to);
             }
         }
     }
@@ -206,14 +240,15 @@ template <class A, class B>
 struct PanelProduct {
     using L = typename A::L;
 
-    // Two panels of each factor, in turn.
+    // Two panels of each factor, in turn; the tile takes as much.
     static constexpr size_t kSharedBytes = 4 * A::kElements * sizeof(L);
+    static_assert(4 * A::kElements >= kTile * kTilePitch, "");
 
-    // The tile at `row` and `column`.
+    // The tile at `row` and `column`, in shared memory. A phase has to end before the next run.
     template <class Block, class ASource, class BSource>
-    static SF_DEVICE void run(Block& block, const ASource& a, const BSource& b, int64_t row,
-                              int64_t column, int64_t inner,
-                              typename Block::template PerThread<TilePart<L>>& sums) {
+    static SF_DEVICE L* run(Block& block, const ASource& a, const BSource& b, int64_t row,
+                            int64_t column, int64_t inner) {
+        typename Block::template PerThread<TilePart<L>> sums(block);
         typename Block::template PerThread<typename A::Fetched> of_a(block);
         typename Block::template PerThread<typename B::Fetched> of_b(block);
         L* const shared = block.template shared<L>();
@@ -236,7 +271,9 @@ struct PanelProduct {
                 add(panels, thread, sums[thread]);
             });
         }
-        block.phase([](int) {});  // before the next tile stores into these panels
+        block.phase([](int) {});  // before the tile takes the place of the panels
+        block.phase([&](int thread) { leave(sums[thread], thread, shared); });
+        return shared;
     }
 
   private:
@@ -247,8 +284,8 @@ struct PanelProduct {
         SF_UNROLL
         for (int k = 0; k < kInner; ++k) {
             L x[Part::kRows], y[Part::kColumns];
-            Group<L, Part::kRows>::load(a + k * A::kPitch, x);
-            Group<L, Part::kColumns>::load(b + k * A::kPitch, y);
+            Group<L, Part::kRows>::load(a + k * kTilePitch, x);
+            Group<L, Part::kColumns>::load(b + k * kTilePitch, y);
             SF_UNROLL
             for (int i = 0; i < Part::kRows; ++i) {
                 SF_UNROLL
@@ -257,6 +294,13 @@ struct PanelProduct {
                 }
             }
         }
+    }
+
+    static SF_DEVICE void leave(const TilePart<L>& sums, int thread, L* tile) {
+        using Part = TilePart<L>;
+        L* const to = tile + Part::row(thread) * kTilePitch + Part::column(thread);
+        SF_UNROLL
+        for (int i = 0; i < Part::kRows; ++i) put(sums.of[i], to + i * kTilePitch);
     }
 };
 

@@ -5,6 +5,7 @@
 
 #include "cuda/pruned/panel_product.hpp"
 #include "cuda/pruned/simple_problem.hpp"
+#include "cuda/transducer/arc_posteriors.hpp"
 
 namespace seqfront {
 namespace cuda {
@@ -32,7 +33,6 @@ struct SimpleNormalisers {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const SimpleProblem& p = args.problem;
-        typename Block::template PerThread<TilePart<L>> sums(block);
         args.tiles.each(block, [&](int64_t b, int64_t t, int64_t u) {
             const RnntSequence s = p.lattice.sequence(b);
             if (t >= s.frames || u > s.labels || !p.feasible(s)) return;
@@ -41,50 +41,24 @@ struct SimpleNormalisers {
                                         args.kept.am_maxima(p, b), s.frames, classes};
             const Exponentials<T> lm = {lm_row(p, args.lm, b, 0), p.lm_stride[1],
                                         args.kept.lm_maxima(p, b), s.positions(), classes};
-            Product::run(block, am, lm, t, u, classes, sums);
-            block.each([&](int thread) { save(args, s, t, u, thread, sums[thread]); });
+            const L* const tile = Product::run(block, am, lm, t, u, classes);
+            block.phase([&](int thread) { save(args, b, t, u, thread, tile); });
         });
     }
 
   private:
-    static SF_DEVICE void save(const Args& args, const RnntSequence& s, int64_t t, int64_t u,
-                               int thread, const TilePart<L>& sums) {
-        using Part = TilePart<L>;
+    static SF_DEVICE void save(const Args& args, int64_t b, int64_t t, int64_t u, int thread,
+                               const L* tile) {
+        const RnntSequence s = args.problem.lattice.sequence(b);
         L* const normalisers = args.kept.normalisers(s);
-        t += Part::row(thread);
-        u += Part::column(thread);
-        SF_UNROLL
-        for (int i = 0; i < Part::kRows; ++i) {
+        each_quad(thread, [&](int row, int column) {
+            if (t + row >= s.frames) return;
             SF_UNROLL
-            for (int j = 0; j < Part::kColumns; ++j) {
-                if (t + i < s.frames && u + j <= s.labels) {
-                    normalisers[s.cell(t + i, u + j)] = sums.of[i][j];
-                }
+            for (int j = 0; j < kQuad; ++j) {
+                if (u + column + j > s.labels) return;
+                normalisers[s.cell(t + row, u + column + j)] = tile[row * kTilePitch + column + j];
             }
-        }
-    }
-};
-
-// A cell that is number i of [batch, frames, positions] in the order of the lattice.
-struct SimpleCell {
-    RnntSequence sequence;
-    int64_t t, u;
-    int64_t at;  // in the columns of its sequence
-    bool inside;
-
-    SF_DEVICE SimpleCell(const SimpleProblem& p, int64_t i)
-        : sequence{}, t(0), u(0), at(0), inside(false) {
-        const int64_t each = p.lattice.frames * p.positions();
-        const Place place = place_of(i, each);
-        if (place.b >= p.lattice.batch) return;
-        sequence = p.lattice.sequence(place.b);
-        at = place.i;
-        inside = at < sequence.cells();
-        if (!inside) return;
-        const int64_t step = divided(at, sequence.positions());
-        u = at - step * sequence.positions();
-        t = step - sequence.skew * u;
-        if (t < 0) t += (divided(-1 - t, sequence.frames) + 1) * sequence.frames;
+        });
     }
 };
 
@@ -102,7 +76,7 @@ struct SimpleArcs {
     };
 
     static Grid grid(const SimpleProblem& p) {
-        Grid grid = flat_grid(p.lattice.batch * p.lattice.frames * p.positions());
+        Grid grid = flat_grid(p.lattice.rows());
         grid.shared_bytes = kFlatThreads * sizeof(L);
         return grid;
     }
@@ -111,14 +85,13 @@ struct SimpleArcs {
     static SF_DEVICE void run(Block& block, const Args& args) {
         const SimpleProblem& p = args.problem;
         L* const exact = block.template shared<L>();  // Z of each thread, or its logarithm
-        each_flat(block, p.lattice.batch * p.lattice.frames * p.positions(), [&](int64_t first) {
+        each_flat_block(block, p.lattice.rows(), [&](int64_t first) {
             block.phase([&](int thread) { exact[thread] = product(args, first + thread); });
             if (block.any([&](int thread) { return exact[thread] < simple::kSmallest<L>; })) {
                 find_exact(block, args, first, exact);
             }
             block.phase([&](int thread) {
-                const SimpleCell cell(p, first + thread);
-                if (cell.inside) save(args, cell, exact[thread]);
+                if (first + thread < p.lattice.rows()) save(args, first + thread, exact[thread]);
             });
         });
     }
@@ -127,11 +100,11 @@ struct SimpleArcs {
     // Z, if it has a share, and 1 where it does not matter.
     static SF_DEVICE L product(const Args& args, int64_t i) {
         const SimpleProblem& p = args.problem;
-        if (!(p.joint_scale > 0)) return 1;
-        const SimpleCell cell(p, i);
-        if (!cell.inside || !p.feasible(cell.sequence)) return 1;
-        if (!p.on_path(cell.sequence, cell.t, cell.u)) return 1;
-        return args.kept.normalisers(cell.sequence)[cell.at];
+        if (!(p.joint_scale > 0) || i >= p.lattice.rows()) return 1;
+        const TableCell at = TableCell::of(p.lattice, i);
+        if (!at.inside() || !p.feasible(at.sequence)) return 1;
+        if (!p.on_path(at.sequence, at.t, at.u)) return 1;
+        return args.kept.normalisers(at.sequence)[at.cell];
     }
 
     // log(sum(exp(am - max + lm - max))) of the cells whose Z is too small.
@@ -146,7 +119,7 @@ struct SimpleArcs {
                 parts[thread] = {};
                 if (exact[of] < simple::kSmallest<L>) {
                     parts[thread] =
-                        part(args, SimpleCell(args.problem, first + of), thread % kWarp);
+                        part(args, TableCell::of(args.problem.lattice, first + of), thread % kWarp);
                 }
                 top[thread] = parts[thread].top;
             });
@@ -164,7 +137,7 @@ struct SimpleArcs {
         }
     }
 
-    static SF_DEVICE Normaliser<L> part(const Args& args, const SimpleCell& cell, int lane) {
+    static SF_DEVICE Normaliser<L> part(const Args& args, const TableCell& cell, int lane) {
         const SimpleProblem& p = args.problem;
         const int64_t b = cell.sequence.index;
         const T* const am = am_row(p, args.am, b, cell.t);
@@ -180,10 +153,12 @@ struct SimpleArcs {
     }
 
     // z: Z, or its logarithm if that is negative.
-    static SF_DEVICE void save(const Args& args, const SimpleCell& cell, L z) {
+    static SF_DEVICE void save(const Args& args, int64_t i, L z) {
         const SimpleProblem& p = args.problem;
+        const TableCell cell = TableCell::of(p.lattice, i);
+        if (!cell.inside()) return;
         const RnntSequence& s = cell.sequence;
-        L* const column = args.kept.normalisers(s) + cell.at;
+        L* const column = args.kept.normalisers(s) + cell.cell;
         L blank = -infinity<L>(), label = -infinity<L>();
         if (!p.fits_band(s)) {
             blank = not_a_number<L>();
@@ -203,7 +178,7 @@ struct SimpleArcs {
     }
 
     // Log-prob of symbol v. (A factor of 0 does not meet a log-prob of -inf.)
-    static SF_DEVICE L arc(const Args& args, const SimpleCell& cell, int64_t v, L log_z) {
+    static SF_DEVICE L arc(const Args& args, const TableCell& cell, int64_t v, L log_z) {
         const SimpleProblem& p = args.problem;
         const SimpleKept<L>& kept = args.kept;
         const int64_t b = cell.sequence.index, t = cell.t, u = cell.u;

@@ -28,14 +28,11 @@ struct SimpleBestWindows {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const RnntProblem& p = args.problem.lattice;
-        each_flat(block, p.batch * p.frames, [&](int64_t first) {
-            block.each([&](int thread) {
-                const Place at = place_of(first + thread, p.frames);
-                if (at.b >= p.batch) return;
-                const RnntSequence s = p.sequence(at.b);
-                const bool some = at.i < s.frames && has_paths(args.likelihood[at.b]);
-                args.starts[first + thread] = some ? best(args, s, at.i) : 0;
-            });
+        each_flat(block, p.batch * p.frames, [&](int64_t i) {
+            const Place at = place_of(i, p.frames);
+            const RnntSequence s = p.sequence(at.b);
+            const bool some = at.i < s.frames && has_paths(args.likelihood[at.b]);
+            args.starts[i] = some ? best(args, s, at.i) : 0;
         });
     }
 
@@ -84,11 +81,7 @@ struct SimpleNoBand {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const int64_t count = args.problem.lattice.batch * args.problem.lattice.frames;
-        each_flat(block, count, [&](int64_t first) {
-            block.each([&](int thread) {
-                if (first + thread < count) args.starts[first + thread] = 0;
-            });
-        });
+        each_flat(block, count, [&](int64_t i) { args.starts[i] = 0; });
     }
 };
 

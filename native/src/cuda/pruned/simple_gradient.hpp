@@ -16,7 +16,6 @@ namespace cuda {
 template <class T, class Side>
 struct SimpleGradient {
     using L = LatticeType<T>;
-    using Part = TilePart<L>;
     using Inputs = SimpleGradientInputs<T>;
     static constexpr int kMostThreads = kTileThreads;
     static constexpr size_t kSharedBytes = Side::Product::kSharedBytes;
@@ -34,92 +33,85 @@ struct SimpleGradient {
 
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
-        typename Block::template PerThread<Part> parts(block);
         args.tiles.each(block, [&](int64_t b, int64_t row, int64_t v) {
             const RnntSequence s = args.in.problem.lattice.sequence(b);
             const auto outcome = args.in.outcome(s);
             if (outcome == Inputs::kSome && row < Side::rows(s)) {
-                compute(block, args.in, s, row, v, parts);
+                const L* const tile = compute(block, args.in, s, row, v);
+                const L upstream = args.in.grad_loss[b];
+                block.phase([&](int thread) {
+                    write(args, s, row, v, thread, [&](int i) { return tile[i] * upstream; });
+                });
             } else {
                 const L value = outcome == Inputs::kInvalid ? not_a_number<L>() : 0;
-                block.each([&](int thread) { fill(parts[thread], value); });
+                block.each([&](int thread) {
+                    write(args, s, row, v, thread, [&](int) { return value; });
+                });
             }
-            block.each([&](int thread) { write(args, s, row, v, thread, parts[thread]); });
         });
     }
 
   private:
-    template <class Block, class Parts>
-    static SF_DEVICE void compute(Block& block, const Inputs& in, const RnntSequence& s,
-                                  int64_t row, int64_t v, Parts& parts) {
+    template <class Block>
+    static SF_DEVICE const L* compute(Block& block, const Inputs& in, const RnntSequence& s,
+                                      int64_t row, int64_t v) {
         const bool joint = in.problem.joint_scale > 0;
-        Side::multiply(block, in, s, row, v, joint ? Side::inner(s) : 0, parts);
+        L* const tile = Side::multiply(block, in, s, row, v, joint ? Side::inner(s) : 0);
         const L* const apart = Side::apart(in, s);
         const bool some_apart = block.any([&](int thread) {
             return thread < kTile && row + thread < Side::rows(s) && apart[row + thread] < 0;
         });
-        block.each([&](int thread) {
-            const int64_t r = row + Part::row(thread), first = v + Part::column(thread);
-            finish(in, s, r, first, parts[thread]);
-            if (some_apart) add_apart(in, s, r, first, parts[thread]);
-            Side::take_labels(in, s, r, first, v, parts[thread]);
+        block.phase([&](int thread) {
+            each_quad(thread, [&](int r, int column) {
+                if (row + r >= Side::rows(s) || v + column >= in.problem.lattice.classes) return;
+                finish(in, s, row + r, v + column, some_apart, tile + r * kTilePitch + column);
+            });
         });
+        block.phase([&](int thread) {
+            if (thread >= kTile || row + thread >= Side::rows(s)) return;
+            Side::take_arcs(in, s, row + thread, v, tile + thread * kTilePitch);
+        });
+        return tile;
     }
 
     static SF_DEVICE void finish(const Inputs& in, const RnntSequence& s, int64_t row, int64_t v,
-                                 Part& part) {
+                                 bool some_apart, L* quad) {
+        L values[kQuad], x[kQuad], e[kQuad];
+        Group<L, kQuad>::load(quad, values);
         SF_UNROLL
-        for (int i = 0; i < Part::kRows; ++i) {
-            if (row + i >= Side::rows(s)) break;
-            L x[Part::kColumns], e[Part::kColumns];
-            SF_UNROLL
-            for (int j = 0; j < Part::kColumns; ++j) x[j] = -infinity<L>();
-            load_some(Side::row(in, s, row + i) + v, in.problem.lattice.classes - v, x);
-            const L most = Side::most(in, s, row + i);
-            SF_UNROLL
-            for (int j = 0; j < Part::kColumns; ++j) e[j] = exp(x[j] - most);
-            Side::finish(in, s, row + i, v, x, e, part.of[i]);
-        }
+        for (int j = 0; j < kQuad; ++j) x[j] = -infinity<L>();
+        load_some(Side::row(in, s, row) + v, in.problem.lattice.classes - v, x);
+        const L most = Side::most(in, s, row);
+        SF_UNROLL
+        for (int j = 0; j < kQuad; ++j) e[j] = exp(x[j] - most);
+        Side::finish(in, s, row, v, x, e, values);
+        if (some_apart) add_apart(in, s, row, v, values);
+        put(values, quad);
     }
 
     static SF_DEVICE void add_apart(const Inputs& in, const RnntSequence& s, int64_t row, int64_t v,
-                                    Part& part) {
+                                    L (&values)[kQuad]) {
         const L* const apart = Side::inner_apart(in, s);
         for (int64_t k = 0; k < Side::inner(s); ++k) {
-            if (apart[k] == 0) continue;
-            SF_UNROLL
-            for (int i = 0; i < Part::kRows; ++i) {
-                if (row + i < Side::rows(s)) Side::add_apart(in, s, row + i, k, v, part.of[i]);
-            }
+            if (apart[k] < 0) Side::add_apart(in, s, row, k, v, values);
         }
     }
 
-    static SF_DEVICE void fill(Part& part, L value) {
-        SF_UNROLL
-        for (int i = 0; i < Part::kRows; ++i) {
-            SF_UNROLL
-            for (int j = 0; j < Part::kColumns; ++j) part.of[i][j] = value;
-        }
-    }
-
+    // Of the rows beyond those of the sequence, zeros.
+    template <class Value>
     static SF_DEVICE void write(const Args& args, const RnntSequence& s, int64_t row, int64_t v,
-                                int thread, const Part& part) {
-        const int64_t padded = Side::padded_rows(args.in.problem);
-        const L upstream = args.in.outcome(s) == Inputs::kSome ? args.in.grad_loss[s.index] : L{1};
-        T* const to = args.grad + s.index * args.stride[0];
-        row += Part::row(thread);
-        v += Part::column(thread);
-        SF_UNROLL
-        for (int i = 0; i < Part::kRows; ++i) {
-            if (row + i >= padded) return;
-            L x[Part::kColumns];
+                                int thread, Value&& value) {
+        const SimpleProblem& p = args.in.problem;
+        T* const to = args.grad + s.index * args.stride[0] + row * args.stride[1] + v;
+        each_quad(thread, [&](int r, int column) {
+            if (row + r >= Side::padded_rows(p)) return;
+            L x[kQuad];
             SF_UNROLL
-            for (int j = 0; j < Part::kColumns; ++j) {
-                x[j] = row + i < Side::rows(s) ? part.of[i][j] * upstream : L{0};
+            for (int j = 0; j < kQuad; ++j) {
+                x[j] = row + r < Side::rows(s) ? value(r * kTilePitch + column + j) : L{0};
             }
-            store_some<T>(x, to + (row + i) * args.stride[1] + v,
-                          args.in.problem.lattice.classes - v);
-        }
+            store_some<T>(x, to + r * args.stride[1] + column, p.lattice.classes - v - column);
+        });
     }
 };
 

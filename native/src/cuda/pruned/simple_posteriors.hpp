@@ -53,25 +53,18 @@ struct SimpleFindPosteriors {
         SimplePosteriors<L> to;
     };
 
-    static Grid grid(const SimpleProblem& p) {
-        return flat_grid(p.lattice.batch * p.lattice.frames * p.positions());
-    }
+    static Grid grid(const SimpleProblem& p) { return flat_grid(p.lattice.rows()); }
 
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
-        const SimpleProblem& p = args.problem;
-        each_flat(block, p.lattice.batch * p.lattice.frames * p.positions(), [&](int64_t first) {
-            block.each([&](int thread) {
-                const SimpleCell cell(p, first + thread);
-                if (cell.inside && has_paths(args.likelihood[cell.sequence.index])) {
-                    save(args, cell);
-                }
-            });
+        each_flat(block, args.problem.lattice.rows(), [&](int64_t i) {
+            const TableCell cell = TableCell::of(args.problem.lattice, i);
+            if (cell.inside() && has_paths(args.likelihood[cell.sequence.index])) save(args, cell);
         });
     }
 
   private:
-    static SF_DEVICE void save(const Args& args, const SimpleCell& cell) {
+    static SF_DEVICE void save(const Args& args, const TableCell& cell) {
         const SimpleProblem& p = args.problem;
         const int64_t b = cell.sequence.index;
         const RnntArcs<L> of = posteriors(args, cell, args.likelihood[b].value);
@@ -80,19 +73,20 @@ struct SimpleFindPosteriors {
         args.to.label[at] = of.label;
         if (args.to.weight != nullptr) {
             const L z = SimpleKept<const L>{args.saved, nullptr, nullptr, nullptr}.normalisers(
-                cell.sequence)[cell.at];
+                cell.sequence)[cell.cell];
             const L share = static_cast<L>(p.joint_scale) * (of.blank + of.label);
             args.to.weight[at] = share == 0 ? 0 : z < 0 ? -share : share / z;
         }
     }
 
-    static SF_DEVICE RnntArcs<L> posteriors(const Args& args, const SimpleCell& cell,
+    static SF_DEVICE RnntArcs<L> posteriors(const Args& args, const TableCell& cell,
                                             const Probability<L>& likelihood) {
         const RnntSequence& s = cell.sequence;
         const int64_t t = cell.t, u = cell.u, after = s.begin(t + 1 + s.skew * u) + u;
-        const RnntArcs<L> arcs = weighed(args.problem.lattice, s, t, u,
-                                         saved_at(args.problem.lattice, s, args.saved, cell.at, u));
-        Probability<L> alpha = args.alpha[s.first_cell + cell.at];
+        const RnntArcs<L> arcs =
+            weighed(args.problem.lattice, s, t, u,
+                    saved_at(args.problem.lattice, s, args.saved, cell.cell, u));
+        Probability<L> alpha = args.alpha[s.first_cell + cell.cell];
         alpha.mantissa *= 1 / likelihood.mantissa;
         const bool last = t == s.frames - 1;
         // Where an arc leads; beyond the last frame there is only the end.
@@ -145,12 +139,10 @@ struct SimpleSumPositions {
 
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
-        const int64_t frames = args.problem.lattice.frames;
-        each_flat(block, args.problem.lattice.batch * frames, [&](int64_t first) {
-            block.each([&](int thread) {
-                const Place at = place_of(first + thread, frames);
-                if (at.b < args.problem.lattice.batch) sum(args, at.b, at.i, first + thread);
-            });
+        const RnntProblem& p = args.problem.lattice;
+        each_flat(block, p.batch * p.frames, [&](int64_t i) {
+            const Place at = place_of(i, p.frames);
+            sum(args, at.b, at.i, i);
         });
     }
 

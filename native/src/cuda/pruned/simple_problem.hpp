@@ -11,6 +11,7 @@
 
 #include "cpu/problem.hpp"
 #include "cpu/pruned/simple_options.hpp"
+#include "cuda/flat.hpp"
 #include "cuda/rows.hpp"
 #include "cuda/transducer/rnnt_problem.hpp"
 
@@ -109,31 +110,6 @@ SF_DEVICE const T* lm_row(const SimpleProblem& p, const T* lm, int64_t b, int64_
 template <class L>
 SF_DEVICE L log_ratio(L x, L normaliser) {
     return log_prob(x, L{0}, normaliser);
-}
-
-// How many threads of a flat grid a block has.
-constexpr int kFlatThreads = 256;
-
-inline Grid flat_grid(int64_t items) {
-    return {(items + kFlatThreads - 1) / kFlatThreads, 1, kFlatThreads, 0};
-}
-
-// Calls body(first) for what a block of a flat grid has at once.
-template <class Block, class Body>
-SF_DEVICE void each_flat(const Block& block, int64_t items, Body&& body) {
-    for (int64_t first = block.x() * kFlatThreads; first < items;
-         first += block.count_x() * kFlatThreads) {
-        body(first);
-    }
-}
-
-// Element i of an array [batch, count].
-struct Place {
-    int64_t b, i;
-};
-SF_DEVICE Place place_of(int64_t item, int64_t count) {
-    const int64_t b = divided(item, count);
-    return {b, item - b * count};
 }
 
 }  // namespace cuda

@@ -122,12 +122,10 @@ struct SimpleUnigram {
 
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
-        const int64_t classes = args.problem.lattice.classes;
-        each_flat(block, args.problem.lattice.batch * classes, [&](int64_t first) {
-            block.each([&](int thread) {
-                const Place at = place_of(first + thread, classes);
-                if (at.b < args.problem.lattice.batch) save(args, at.b, at.i);
-            });
+        const RnntProblem& p = args.problem.lattice;
+        each_flat(block, p.batch * p.classes, [&](int64_t i) {
+            const Place at = place_of(i, p.classes);
+            save(args, at.b, at.i);
         });
     }
 

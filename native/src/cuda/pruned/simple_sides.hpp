@@ -64,18 +64,16 @@ struct SimpleGradientInputs {
     }
 };
 
-// Takes a value from the element of class `symbol`, if it is one of those from v on.
-template <class L, int N>
-SF_DEVICE void take(L (&from)[N], int64_t v, int64_t symbol, L value) {
-    SF_UNROLL
-    for (int j = 0; j < N; ++j) from[j] = v + j == symbol ? from[j] - value : from[j];
+// Takes a value from the element of class `symbol` of a line of kTile classes from v on.
+template <class L>
+SF_DEVICE void take(L* line, int64_t v, int64_t symbol, L value) {
+    if (symbol >= v && symbol < v + kTile) line[symbol - v] -= value;
 }
 
 // The gradient of am: rows are frames, and the product is over positions.
 template <class T>
 struct SimpleAmGradient {
     using L = LatticeType<T>;
-    using Part = TilePart<L>;
     using Inputs = SimpleGradientInputs<T>;
     using Product = PanelProduct<Panel<Weights<L>, false>, Panel<Exponentials<T>, false>>;
 
@@ -95,25 +93,24 @@ struct SimpleAmGradient {
         return in.sums.label_apart + s.index * in.problem.positions();
     }
     static SF_DEVICE void add_apart(const Inputs& in, const RnntSequence& s, int64_t t, int64_t u,
-                                    int64_t v, L (&to)[Part::kColumns]) {
+                                    int64_t v, L (&to)[kQuad]) {
         in.add_apart(s, t, u, v, to);
     }
 
-    template <class Block, class Sums>
-    static SF_DEVICE void multiply(Block& block, const Inputs& in, const RnntSequence& s, int64_t t,
-                                   int64_t v, int64_t inner, Sums& sums) {
+    template <class Block>
+    static SF_DEVICE L* multiply(Block& block, const Inputs& in, const RnntSequence& s, int64_t t,
+                                 int64_t v, int64_t inner) {
         // (Weights lie position by position: their rows are the inner index.)
-        Product::run(block, in.weights(s), in.lm_factor(s), t, v, inner, sums);
+        return Product::run(block, in.weights(s), in.lm_factor(s), t, v, inner);
     }
 
     // From the product to the gradient of a row of the tile: e is exp(am - max), x the logits.
     static SF_DEVICE void finish(const Inputs& in, const RnntSequence& s, int64_t t, int64_t v,
-                                 const L (&x)[Part::kColumns], const L (&e)[Part::kColumns],
-                                 L (&to)[Part::kColumns]) {
+                                 const L (&x)[kQuad], const L (&e)[kQuad], L (&to)[kQuad]) {
         const SimpleProblem& p = in.problem;
         const int64_t frame = s.index * p.lattice.frames + t;
         SF_UNROLL
-        for (int j = 0; j < Part::kColumns; ++j) to[j] *= e[j];
+        for (int j = 0; j < kQuad; ++j) to[j] *= e[j];
         const L arcs = in.sums.frame_arcs[frame];
         if (p.am_only_scale > 0 && arcs != 0) {
             const L factor = static_cast<L>(p.am_only_scale) * arcs;
@@ -121,28 +118,33 @@ struct SimpleAmGradient {
             const L normaliser = in.kept.am_normalisers(p, s.index)[t];
             const L* const unigram = in.kept.unigram(p, s.index) + v;
             SF_UNROLL
-            for (int j = 0; j < Part::kColumns; ++j) {
+            for (int j = 0; j < kQuad; ++j) {
                 if (v + j >= p.lattice.classes) break;
                 to[j] = fused(factor, exp(((x[j] - maximum) + unigram[j]) - normaliser), to[j]);
             }
         }
-        const L scale = static_cast<L>(1 - p.lm_only_scale);
-        take(to, v, p.lattice.blank, scale * in.sums.frame_blank[frame]);
     }
 
-    // Takes the labels' arcs: of the positions whose label is in the tile.
-    static SF_DEVICE void take_labels(const Inputs& in, const RnntSequence& s, int64_t t, int64_t v,
-                                      int64_t tile_v, Part& part) {
+    // Takes the arcs from a line of a tile. Targets are read a few at a time, before what is
+    // written.
+    static SF_DEVICE void take_arcs(const Inputs& in, const RnntSequence& s, int64_t t, int64_t v,
+                                    L* line) {
+        constexpr int at_once = 8;
         const SimpleProblem& p = in.problem;
         const L scale = static_cast<L>(1 - p.lm_only_scale);
-        for (int64_t u = 0; u < s.labels; ++u) {
-            const int64_t target = p.lattice.target(s, u);
-            if (target < tile_v || target >= tile_v + kTile) continue;
-            if (target < v || target >= v + Part::kColumns) continue;
-            const L* const label = in.posteriors.label + in.posteriors.line(p, s.index, u) + t;
+        take(line, v, p.lattice.blank, scale * in.sums.frame_blank[s.index * p.lattice.frames + t]);
+        const L* label = in.posteriors.label + in.posteriors.line(p, s.index, 0) + t;
+        for (int64_t u = 0; u < s.labels; u += at_once) {
+            int64_t targets[at_once];
             SF_UNROLL
-            for (int i = 0; i < Part::kRows; ++i) {
-                if (t + i < s.frames) take(part.of[i], v, target, scale * label[i]);
+            for (int k = 0; k < at_once; ++k) {
+                targets[k] = u + k < s.labels ? p.lattice.target(s, u + k) : -1;
+            }
+            SF_UNROLL
+            for (int k = 0; k < at_once; ++k, label += in.posteriors.pitch) {
+                if (targets[k] >= v && targets[k] < v + kTile) {
+                    take(line, v, targets[k], scale * *label);
+                }
             }
         }
     }
@@ -152,7 +154,6 @@ struct SimpleAmGradient {
 template <class T>
 struct SimpleLmGradient {
     using L = LatticeType<T>;
-    using Part = TilePart<L>;
     using Inputs = SimpleGradientInputs<T>;
     using Product = PanelProduct<Panel<Weights<L>, true>, Panel<Exponentials<T>, false>>;
 
@@ -172,47 +173,48 @@ struct SimpleLmGradient {
         return in.sums.frame_apart + s.index * in.problem.lattice.frames;
     }
     static SF_DEVICE void add_apart(const Inputs& in, const RnntSequence& s, int64_t u, int64_t t,
-                                    int64_t v, L (&to)[Part::kColumns]) {
+                                    int64_t v, L (&to)[kQuad]) {
         in.add_apart(s, t, u, v, to);
     }
 
-    template <class Block, class Sums>
-    static SF_DEVICE void multiply(Block& block, const Inputs& in, const RnntSequence& s, int64_t u,
-                                   int64_t v, int64_t inner, Sums& sums) {
-        Product::run(block, in.weights(s), in.am_factor(s), u, v, inner, sums);
+    template <class Block>
+    static SF_DEVICE L* multiply(Block& block, const Inputs& in, const RnntSequence& s, int64_t u,
+                                 int64_t v, int64_t inner) {
+        return Product::run(block, in.weights(s), in.am_factor(s), u, v, inner);
     }
 
     static SF_DEVICE void finish(const Inputs& in, const RnntSequence& s, int64_t u, int64_t v,
-                                 const L (&x)[Part::kColumns], const L (&f)[Part::kColumns],
-                                 L (&to)[Part::kColumns]) {
+                                 const L (&x)[kQuad], const L (&f)[kQuad], L (&to)[kQuad]) {
         const SimpleProblem& p = in.problem;
         const int64_t position = s.index * p.positions() + u;
         const L normaliser = in.kept.lm_normalisers(p, s.index)[u];
         const L arcs = static_cast<L>(p.lm_only_scale) * in.sums.label_arcs[position];
         const L lm_only = arcs == 0 ? 0 : arcs * exp(-normaliser);
         SF_UNROLL
-        for (int j = 0; j < Part::kColumns; ++j) to[j] = (to[j] + lm_only) * f[j];
+        for (int j = 0; j < kQuad; ++j) to[j] = (to[j] + lm_only) * f[j];
         if (p.am_only_scale > 0) add_unigram(in, s, u, v, normaliser, x, to);
-        const L scale = static_cast<L>(1 - p.am_only_scale);
-        take(to, v, p.lattice.blank, scale * in.sums.label_blank[position]);
-        if (u == s.labels) return;
-        take(to, v, p.lattice.target(s, u), scale * in.sums.label_label[position]);
     }
 
-    static SF_DEVICE void take_labels(const Inputs&, const RnntSequence&, int64_t, int64_t, int64_t,
-                                      Part&) {}
+    static SF_DEVICE void take_arcs(const Inputs& in, const RnntSequence& s, int64_t u, int64_t v,
+                                    L* line) {
+        const SimpleProblem& p = in.problem;
+        const int64_t position = s.index * p.positions() + u;
+        const L scale = static_cast<L>(1 - p.am_only_scale);
+        take(line, v, p.lattice.blank, scale * in.sums.label_blank[position]);
+        if (u == s.labels) return;
+        take(line, v, p.lattice.target(s, u), scale * in.sums.label_label[position]);
+    }
 
   private:
     static SF_DEVICE void add_unigram(const Inputs& in, const RnntSequence& s, int64_t u, int64_t v,
-                                      L normaliser, const L (&x)[Part::kColumns],
-                                      L (&to)[Part::kColumns]) {
+                                      L normaliser, const L (&x)[kQuad], L (&to)[kQuad]) {
         const SimpleProblem& p = in.problem;
         const L maximum = most(in, s, u), share = 1 / static_cast<L>(s.positions());
         const L sum = in.unigram.sums[s.index * p.positions() + u];
         const L* const unigram = in.kept.unigram(p, s.index) + v;
         const L* const gradient = in.unigram.unigram + s.index * p.lattice.classes + v;
         SF_UNROLL
-        for (int j = 0; j < Part::kColumns; ++j) {
+        for (int j = 0; j < kQuad; ++j) {
             if (v + j >= p.lattice.classes) break;
             const L log_prob = log_ratio(x[j] - maximum, normaliser);
             to[j] += share * ratio(log_prob, unigram[j]) * gradient[j] - exp(log_prob) * sum;

@@ -49,15 +49,13 @@ struct SimpleSumUnigram {
 
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
-        const int64_t classes = args.problem.lattice.classes;
-        each_flat(block, args.problem.lattice.batch * classes, [&](int64_t first) {
-            block.each([&](int thread) {
-                const Place at = place_of(first + thread, classes);
-                if (at.b >= args.problem.lattice.batch || !has_paths(args.likelihood[at.b])) return;
-                const RnntSequence s = args.problem.lattice.sequence(at.b);
-                const L sum = over_frames(args, s, at.i) - of_arcs(args, s, at.i);
-                args.to.unigram[first + thread] = static_cast<L>(args.problem.am_only_scale) * sum;
-            });
+        const RnntProblem& p = args.problem.lattice;
+        each_flat(block, p.batch * p.classes, [&](int64_t i) {
+            const Place at = place_of(i, p.classes);
+            if (!has_paths(args.likelihood[at.b])) return;
+            const RnntSequence s = p.sequence(at.b);
+            const L sum = over_frames(args, s, at.i) - of_arcs(args, s, at.i);
+            args.to.unigram[i] = static_cast<L>(args.problem.am_only_scale) * sum;
         });
     }
 

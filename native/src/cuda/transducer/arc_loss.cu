@@ -8,6 +8,7 @@
 #include "cuda/transducer/arc_loss.hpp"
 #include "cuda/transducer/arc_posteriors.hpp"
 #include "cuda/transducer/arc_tables.hpp"
+#include "cuda/transducer/band_cells.hpp"
 #include "cuda/transducer/duration_rows.hpp"
 
 namespace seqfront {
@@ -20,8 +21,9 @@ struct ArcMemory {
     using Tables = ArcTables<L, SumOfPaths<L>, kGradient>;
 
     static ArcMemory of(const RnntProblem& p, void* memory) {
-        ArcMemory made = {Workspace(memory), {}, nullptr, nullptr};
+        ArcMemory made = {Workspace(memory), {}, {}, nullptr, nullptr};
         made.tables = Tables::template of<Launcher>(p, made.workspace);
+        made.saved = LatticeColumns<L>(p, made.workspace);
         if (p.packed) made.starts = made.workspace.template take<int64_t>(p.batch);
         if (kGradient) made.columns = made.workspace.template take<L>(p.rows() * p.columns());
         return made;
@@ -29,6 +31,7 @@ struct ArcMemory {
 
     Workspace workspace;
     Tables tables;
+    LatticeColumns<L> saved;
     int64_t* starts;
     L* columns;
 };
@@ -68,30 +71,38 @@ void arc_forward(const Launcher& launcher, const Call& call, const RnntProblem& 
     using L = LatticeType<T>;
     const auto memory = ArcMemory<L, false>::of(asked, call.workspace());
     const RnntProblem p = prepared(launcher, asked, memory.starts);
-    save_arc_rows<T>(launcher, call, p, call.out<L>(1));
-    memory.tables.run(launcher, p, call.out<L>(1));
+    const L* const saved =
+        p.big_blank_count > 0
+            ? memory.saved.template save<T, true>(launcher, call, p, call.out<L>(1))
+            : memory.saved.template save<T, false>(launcher, call, p, call.out<L>(1));
+    if (p.duration_count > 0) save_durations<T>(launcher, call, p, call.out<L>(1));
+    memory.tables.run(launcher, p, saved);
     launcher.template run<ArcLoss<L>>(ArcLoss<L>::grid(p.batch),
                                       {p, memory.tables.total, call.out<L>(0)});
 }
 
 template <class T>
-void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem& asked) {
+void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem& asked,
+                  const rnnt::Inputs& at) {
     using L = LatticeType<T>;
     const auto memory = ArcMemory<L, true>::of(asked, call.workspace());
     const RnntProblem p = prepared(launcher, asked, memory.starts);
     const auto& tables = memory.tables;
-    const L* const saved = call.in<L>(rnnt::kSaved);
+    const L* const saved = memory.saved.load(launcher, p, call.in<L>(at.saved));
+    const L* const grad_loss = call.in<L>(at.grad_loss);
     tables.run(launcher, p, saved);
     launcher.template run<ArcColumns<L>>(
         CellThreads::grid(p),
         {p,
          {tables.list, saved, tables.tables[0], tables.tables[1], tables.total},
-         call.in<L>(rnnt::kGradLoss),
+         grad_loss,
          memory.columns});
 
     using Rows = RnntGradientRows<T, true>;
     typename Rows::Args rows = {};
     rows.problem = p;
+    rows.saved = saved;
+    rows.grad_loss = grad_loss;
     rows.columns = memory.columns;
     write_rnnt_rows<Rows, T>(launcher, call, rows);
     if (p.duration_count > 0) write_durations<T>(launcher, call, p, memory.columns);
@@ -105,16 +116,20 @@ int64_t arc_workspace(const RnntProblem& p, bool backward) {
 }
 
 template void arc_forward<float>(const Launcher&, const Call&, const RnntProblem&);
-template void arc_backward<float>(const Launcher&, const Call&, const RnntProblem&);
+template void arc_backward<float>(const Launcher&, const Call&, const RnntProblem&,
+                                  const rnnt::Inputs&);
 template int64_t arc_workspace<float>(const RnntProblem&, bool);
 template void arc_forward<double>(const Launcher&, const Call&, const RnntProblem&);
-template void arc_backward<double>(const Launcher&, const Call&, const RnntProblem&);
+template void arc_backward<double>(const Launcher&, const Call&, const RnntProblem&,
+                                   const rnnt::Inputs&);
 template int64_t arc_workspace<double>(const RnntProblem&, bool);
 template void arc_forward<BFloat16>(const Launcher&, const Call&, const RnntProblem&);
-template void arc_backward<BFloat16>(const Launcher&, const Call&, const RnntProblem&);
+template void arc_backward<BFloat16>(const Launcher&, const Call&, const RnntProblem&,
+                                     const rnnt::Inputs&);
 template int64_t arc_workspace<BFloat16>(const RnntProblem&, bool);
 template void arc_forward<Float16>(const Launcher&, const Call&, const RnntProblem&);
-template void arc_backward<Float16>(const Launcher&, const Call&, const RnntProblem&);
+template void arc_backward<Float16>(const Launcher&, const Call&, const RnntProblem&,
+                                    const rnnt::Inputs&);
 template int64_t arc_workspace<Float16>(const RnntProblem&, bool);
 
 }  // namespace cuda

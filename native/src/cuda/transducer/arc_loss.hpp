@@ -15,7 +15,8 @@ void arc_forward(const Launcher& launcher, const Call& call, const RnntProblem& 
 
 // The lattice both ways, the columns of the gradient, then its rows.
 template <class T>
-void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem& asked);
+void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem& asked,
+                  const rnnt::Inputs& at = {});
 
 // What they work in, in bytes.
 template <class T>

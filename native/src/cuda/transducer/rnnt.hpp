@@ -5,11 +5,13 @@
 //
 // Big blanks and star arcs have the lattice of any arcs (arc_loss.hpp).
 //
-// Each has run<T>(launcher, call) and workspace<T, Launcher>(call), in bytes.
+// Each has run<T>(launcher, call) and workspace<T, Launcher>(call), in bytes. What an op of the
+// family has of its own is its Op.
 #ifndef SEQFRONT_CUDA_TRANSDUCER_RNNT_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_RNNT_HPP_
 
 #include "cuda/transducer/arc_loss.hpp"
+#include "cuda/transducer/band_cells.hpp"
 #include "cuda/transducer/rnnt_call.hpp"
 #include "cuda/transducer/rnnt_lattice.hpp"
 #include "cuda/workspace.hpp"
@@ -24,6 +26,7 @@ struct RnntMemory {
 
     RnntMemory(const RnntProblem& p, int threads_, void* memory)
         : workspace(memory), threads(threads_) {
+        saved = LatticeColumns<L>(p, workspace);
         if (p.packed) starts = workspace.take<int64_t>(p.batch);
         if (p.labels >= threads) {
             border = workspace.take<Probability<L>>((kGradient ? 2 : 1) * Lattice::border_size(p));
@@ -42,32 +45,40 @@ struct RnntMemory {
 
     Workspace workspace;
     int threads;
+    LatticeColumns<L> saved;
     int64_t* starts = nullptr;
     Probability<L>* border = nullptr;
     Probability<L>* tables[2] = {};
     RnntLikelihood<L>* likelihood = nullptr;
 };
 
+// `rnnt` and `rnnt_packed`.
+struct RnntOp {
+    static constexpr rnnt::Inputs kInputs = {};
+    static RnntProblem problem(const Call& call) { return rnnt_problem(call, kInputs); }
+};
+
+template <class Op = RnntOp>
 class RnntForward {
   public:
     template <class T, class Launcher>
     static void run(const Launcher& launcher, const Call& call) {
         using L = LatticeType<T>;
-        const RnntProblem asked = rnnt_problem(call);
+        const RnntProblem asked = Op::problem(call);
         if (!asked.standard()) return arc_forward<T>(launcher, call, asked);
         const auto memory = Memory<L>::template of<Launcher>(asked, call.workspace());
         const RnntProblem p = prepared(launcher, asked, memory.starts);
-        save_rnnt_rows<T>(launcher, call, p, call.out<L>(1));
+        const L* const saved =
+            memory.saved.template save<T, false>(launcher, call, p, call.out<L>(1));
         using Lattice = RnntLattice<L, false>;
-        launcher.template run<Lattice>(
-            Lattice::grid(p.batch, memory.threads),
-            {p, call.out<L>(1), {}, nullptr, call.out<L>(0), memory.border});
+        launcher.template run<Lattice>(Lattice::grid(p.batch, memory.threads),
+                                       {p, saved, {}, nullptr, call.out<L>(0), memory.border});
     }
 
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
         using M = Memory<LatticeType<T>>;
-        const RnntProblem p = rnnt_problem(call);
+        const RnntProblem p = Op::problem(call);
         if (!p.standard()) return arc_workspace<T>(p, false);
         return M::template of<Launcher>(p, nullptr).workspace.bytes();
     }
@@ -77,16 +88,17 @@ class RnntForward {
     using Memory = RnntMemory<L, false>;
 };
 
+template <class Op = RnntOp>
 class RnntBackward {
   public:
     template <class T, class Launcher>
     static void run(const Launcher& launcher, const Call& call) {
         using L = LatticeType<T>;
-        const RnntProblem asked = rnnt_problem(call);
-        if (!asked.standard()) return arc_backward<T>(launcher, call, asked);
+        const RnntProblem asked = Op::problem(call);
+        if (!asked.standard()) return arc_backward<T>(launcher, call, asked, Op::kInputs);
         const auto memory = Memory<L>::template of<Launcher>(asked, call.workspace());
         const RnntProblem p = prepared(launcher, asked, memory.starts);
-        const L* const saved = call.in<L>(rnnt::kSaved);
+        const L* const saved = memory.saved.load(launcher, p, call.in<L>(Op::kInputs.saved));
 
         using Lattice = RnntLattice<L, true>;
         launcher.template run<Lattice>(Lattice::grid(p.batch, memory.threads),
@@ -100,6 +112,8 @@ class RnntBackward {
         using Rows = RnntGradientRows<T>;
         typename Rows::Args rows = {};
         rows.problem = p;
+        rows.saved = saved;
+        rows.grad_loss = call.in<L>(Op::kInputs.grad_loss);
         rows.alpha = memory.tables[0];
         rows.beta = memory.tables[1];
         rows.likelihood = memory.likelihood;
@@ -109,7 +123,7 @@ class RnntBackward {
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
         using M = Memory<LatticeType<T>>;
-        const RnntProblem p = rnnt_problem(call);
+        const RnntProblem p = Op::problem(call);
         if (!p.standard()) return arc_workspace<T>(p, true);
         return M::template of<Launcher>(p, nullptr).workspace.bytes();
     }

@@ -22,14 +22,19 @@ enum Input {
     kSaved,  // of TDT too
     kGradLoss
 };
+
+// Of an op that has other inputs between.
+struct Inputs {
+    int windows = kWindows, big_blanks = kBigBlanks, saved = kSaved, grad_loss = kGradLoss;
+};
 }  // namespace rnnt
 
-inline RnntProblem rnnt_problem(const Call& call) {
+inline RnntProblem rnnt_problem(const Call& call, const rnnt::Inputs& at = {}) {
     const TransducerOptions o(call);
     const bool packed = call.input(rnnt::kLogits).rank == 2;
     const int64_t batch = call.size(rnnt::kTargets, 0), frames = call.size(rnnt::kLogits, !packed);
     const int64_t classes = call.size(rnnt::kLogits, packed ? 1 : 3), blank = call.integer(0);
-    const bool big_blanks = call.has(rnnt::kBigBlanks);
+    const bool big_blanks = call.has(at.big_blanks);
     check_blank(call.name(), blank, classes);
     if (big_blanks) o.check_big_blanks(call.name());
     if (packed && batch == 0 && frames > 0) {
@@ -45,7 +50,7 @@ inline RnntProblem rnnt_problem(const Call& call) {
             call.in<int32_t>(rnnt::kTargets),
             call.in<int32_t>(rnnt::kFrameLengths),
             call.in<int32_t>(rnnt::kLabelLengths),
-            call.has(rnnt::kWindows) ? call.in<int32_t>(rnnt::kWindows) : nullptr,
+            call.has(at.windows) ? call.in<int32_t>(at.windows) : nullptr,
             o.normalized,
             o.hat,
             o.topology == kRegular ? 1 : 0,
@@ -57,8 +62,10 @@ inline RnntProblem rnnt_problem(const Call& call) {
             o.fastemit_scale ? 1 + o.fastemit : 1,
             o.star,
             o.star_weight,
-            big_blanks ? call.in<int32_t>(rnnt::kBigBlanks) : nullptr,
-            big_blanks ? call.size(rnnt::kBigBlanks, 0) : 0,
+            big_blanks ? call.in<int32_t>(at.big_blanks) : nullptr,
+            big_blanks ? call.size(at.big_blanks, 0) : 0,
+            nullptr,
+            0,
             nullptr,
             0};
 }
@@ -79,12 +86,7 @@ void save_rnnt_rows(const Launcher& launcher, const Call& call, const RnntProble
     using Rows = RnntSaveRows<T, kBigBlanks>;
     typename Rows::Args rows = {p, RowGroups::of(p.classes), call.in<T>(rnnt::kLogits), {}, saved};
     std::copy_n(call.input(rnnt::kLogits).stride, 3, rows.stride);
-    launcher.template run<Rows>(rows.groups.grid(p.rows()), rows);
-}
-template <class T, class Launcher>
-void save_rnnt_rows(const Launcher& launcher, const Call& call, const RnntProblem& p,
-                    LatticeType<T>* saved) {
-    save_rnnt_rows<T, false>(launcher, call, p, saved);
+    launcher.template run<Rows>(rows.groups.grid(p.stored_rows()), rows);
 }
 
 // The gradient of the logits; `from` says of what.
@@ -93,11 +95,9 @@ void write_rnnt_rows(const Launcher& launcher, const Call& call, typename Rows::
     from.groups = RowGroups::of(from.problem.classes);
     from.logits = call.in<T>(rnnt::kLogits);
     from.grad = call.out<T>(0);
-    from.saved = call.in<LatticeType<T>>(rnnt::kSaved);
-    from.grad_loss = call.in<LatticeType<T>>(rnnt::kGradLoss);
     std::copy_n(call.input(rnnt::kLogits).stride, 3, from.stride);
     std::copy_n(call.output(0).stride, 3, from.grad_stride);
-    launcher.template run<Rows>(from.groups.grid(from.problem.rows()), from);
+    launcher.template run<Rows>(from.groups.grid(from.problem.stored_rows()), from);
 }
 
 }  // namespace cuda

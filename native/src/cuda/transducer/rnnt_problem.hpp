@@ -9,6 +9,9 @@
 // taken: cell (t, u) of a sequence of T frames is element (t + skew * u) % T * positions + u of
 // each column.
 //
+// Of a band (pruned RNN-T) rows are stored for some positions of a frame, from its start on; cells
+// are those of all positions.
+//
 // Packed rows are those of one sequence after another, without padding: RnntPrepare finds where
 // each begins. Rows behind the last have no sequence, and get zeros.
 #ifndef SEQFRONT_CUDA_TRANSDUCER_RNNT_PROBLEM_HPP_
@@ -59,13 +62,19 @@ struct RnntProblem {
     int64_t big_blank_count;
     const int32_t* durations;  // [duration_count] (TDT)
     int64_t duration_count;
+    const int32_t* band_starts;  // [batch, frames] or null: all positions are stored
+    int64_t band;
 
     // Whether a blank of one frame and a label are all arcs.
     bool standard() const { return star == kNoStar && big_blank_count + duration_count == 0; }
     // Of saved.
     SF_EVERYWHERE int64_t columns() const { return kFirstExtra + big_blank_count + duration_count; }
 
+    // All cells, those of padding too; and the rows of logits.
     SF_EVERYWHERE int64_t rows() const { return packed ? frames : batch * frames * (labels + 1); }
+    SF_EVERYWHERE int64_t stored_rows() const {
+        return band_starts == nullptr ? rows() : batch * frames * band;
+    }
 
     SF_DEVICE RnntSequence sequence(int64_t b) const {
         const int64_t t = frame_lengths[b], u = label_lengths[b];
@@ -117,10 +126,19 @@ struct RnntProblem {
 struct RnntRow {
     RnntSequence sequence;
     int64_t t, u;
+    int64_t start = 0;  // the position of the first row of its frame
 
     SF_DEVICE bool inside() const { return t < sequence.frames && u <= sequence.labels; }
     SF_DEVICE int64_t cell() const { return sequence.cell(t, u); }
 };
+
+// The position of a row of a frame, the frames of all sequences counted; one beyond the last if the
+// band of the frame begins nowhere.
+SF_DEVICE int64_t position_of(const RnntProblem& p, int64_t frame, int64_t number) {
+    if (p.band_starts == nullptr) return number;
+    const int64_t start = p.band_starts[frame];
+    return start < 0 || start > p.labels ? p.labels + 1 : start + number;
+}
 
 // The row that is number i of all, those of padding too.
 SF_DEVICE RnntRow row_of(const RnntProblem& p, int64_t i) {
@@ -129,16 +147,17 @@ SF_DEVICE RnntRow row_of(const RnntProblem& p, int64_t i) {
         const int64_t row = i - s.first_cell, t = divided(row, s.positions());
         return {s, t, row - t * s.positions()};
     }
-    const int64_t width = p.labels + 1;
+    const int64_t width = p.band_starts == nullptr ? p.labels + 1 : p.band;
     const int64_t frame = divided(i, width), b = divided(frame, p.frames);
-    return {p.sequence(b), frame - b * p.frames, i - frame * width};
+    const int64_t number = i - frame * width, u = position_of(p, frame, number);
+    return {p.sequence(b), frame - b * p.frames, u, u - number};
 }
 
 // Where it lies in an array of these strides.
 SF_DEVICE int64_t offset_of(const RnntProblem& p, const RnntRow& row, const int64_t* stride) {
     const RnntSequence& s = row.sequence;
     if (p.packed) return (s.first_cell + row.t * s.positions() + row.u) * stride[0];
-    return s.index * stride[0] + row.t * stride[1] + row.u * stride[2];
+    return s.index * stride[0] + row.t * stride[1] + (row.u - row.start) * stride[2];
 }
 
 // Finds where the rows of each sequence begin, if they are packed.

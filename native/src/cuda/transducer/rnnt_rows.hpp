@@ -25,7 +25,7 @@ struct RnntSaveRows {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const RowGroups& groups = args.groups;
-        const int64_t rows = args.problem.rows();
+        const int64_t rows = args.problem.stored_rows();
         typename Block::template PerThread<Normaliser<L>> parts(block);
         typename Block::template PerThread<L> top(block), sum(block);
         groups.each_first(block, rows, [&](int64_t first) {
@@ -150,7 +150,7 @@ struct RnntGradientRows {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const RowGroups& groups = args.groups;
-        const int64_t rows = args.problem.rows();
+        const int64_t rows = args.problem.stored_rows();
         groups.each_first(block, rows, [&](int64_t first) {
             block.each([&](int thread) {
                 const int64_t i = groups.row(first, thread);
