@@ -3,6 +3,7 @@
 set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc.cu
   ${CMAKE_CURRENT_LIST_DIR}/edit/edit.cu
+  ${CMAKE_CURRENT_LIST_DIR}/search/search.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu)
 set(SEQFRONT_CUDA_HOST_SOURCES

@@ -8,7 +8,8 @@
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
     OP(edit) \
-    OP(rnnt)
+    OP(rnnt) \
+    OP(search)
 // clang-format on
 
 namespace seqfront {
