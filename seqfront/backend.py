@@ -74,6 +74,12 @@ class Backend(ComposedOps, abc.ABC):
     """Whether nothing but tensors gets into and out of the branches and bodies that a trace runs:
     no growing array, and no change of a Python object."""
 
+    native_devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    """Kinds of devices whose memory native ops read where it lies, if they have a kernel for it."""
+
+    copies_for_native: ClassVar[bool] = False
+    """Whether native ops take tensors on any device, by copies to the CPU and back."""
+
     # -- inspect and convert ----------------------------------------------------------------------
 
     @abc.abstractmethod

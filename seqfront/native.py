@@ -23,9 +23,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seqfront import errors
+
+if TYPE_CHECKING:
+    from seqfront.backend import Backend, Raw
 
 _DTYPE_CODES = {"float32": 0, "float64": 1, "bfloat16": 2, "float16": 3, "int32": 4}
 _AXIS = re.compile(r"(?:(\d+)\*)?([a-z_]\w*)(?:\+(\d+))?|(\d+)")
@@ -215,6 +218,7 @@ def lattice_dtype(dtype: str) -> str:
 
 _module: ModuleType | None = None
 _ops: dict[str, NativeOp] | None = None
+_cuda_kernels: frozenset[str] | None = None
 
 
 def library() -> ModuleType:
@@ -247,6 +251,25 @@ def ops() -> Mapping[str, NativeOp]:
                 differentiable,
             )
     return _ops
+
+
+def cuda_kernels() -> frozenset[str]:
+    """Names of the ops that have a CUDA kernel. (Kept, for a trace cannot ask the library.)"""
+    global _cuda_kernels
+    if _cuda_kernels is None:
+        _cuda_kernels = frozenset(name for name in ops() if library().has_cuda_kernel(name))
+    return _cuda_kernels
+
+
+def serves(backend: Backend, op: str, raw: Raw) -> bool:
+    """Whether the library has a kernel for an op where a raw tensor lies."""
+    kind = backend.device(raw).partition(":")[0]
+    if kind not in backend.native_devices:
+        return False
+    try:
+        return op in (ops() if kind == "cpu" else cuda_kernels())
+    except errors.NativeError:
+        return False
 
 
 def call(

@@ -54,6 +54,7 @@ class Backend(
 
     name: ClassVar[str] = "tensorflow"
     raw_types: ClassVar[tuple[type, ...]] = _raw_types()
+    copies_for_native = True
     sizes_may_be_data = True
 
     # -- graph ------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ class Backend(
         FunctionalTensor,
     )
     bodies_see_tensors_only = True
+    native_devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
 
     def native_call(
         self, op: str, inputs: Sequence[torch.Tensor | None], attributes: Mapping[str, float]

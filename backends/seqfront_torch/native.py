@@ -282,6 +282,8 @@ def register() -> None:
     for op in table.values():
         _operators[op.name] = _define_op(op)
         _look_up(op)
+    if torch.version.cuda is not None:
+        native.cuda_kernels()  # before a trace asks
     for op in table.values():
         if op.differentiable:
             backward = table[f"{op.name}_backward"]

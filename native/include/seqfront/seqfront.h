@@ -139,7 +139,7 @@ SF_API sf_status sf_call(const sf_op_spec* op, const sf_array* inputs, const dou
  * functions that is called loads it. Calls are put on a stream and return at once; they never wait
  * for the device and allocate nothing on it, so that CUDA graphs can hold them. Results are the
  * same from run to run, to the last bit. Lengths and labels are not looked at by the host: a
- * sequence of which one is out of range has a loss and a gradient of NaN. */
+ * sequence of which one is out of range has a loss and a gradient of NaN, and -1 for integers. */
 
 /* 1 if there are CUDA kernels; else 0, and sf_last_error() says why. */
 SF_API int32_t sf_has_cuda(void);

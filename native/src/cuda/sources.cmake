@@ -6,6 +6,7 @@ set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/pruned/rnnt_simple.cu
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc_align.cu
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc_posteriors.cu
+  ${CMAKE_CURRENT_LIST_DIR}/search/search.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/arc_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu

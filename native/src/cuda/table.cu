@@ -17,6 +17,7 @@
     OP(tdt) \
     OP(transducer_align) \
     OP(transducer_posteriors)
+    OP(search)
 // clang-format on
 
 namespace seqfront {

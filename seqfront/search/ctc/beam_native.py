@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seqfront import native
 from seqfront.backend import Backend, Raw, Size
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry
@@ -11,6 +12,7 @@ from seqfront.search.ctc.beam_state import CtcBeamState
 from seqfront.search.history import Said
 from seqfront.tensor import Tensor
 
+_OP = "ctc_prefix_beam"
 _SCORES = ("blank", "label", "best_blank", "best_label", "run")
 """Fields of the state that go to the op as one array, in this order."""
 
@@ -32,6 +34,11 @@ class NativeReader:
         self.beam, self.paths, self.label, self.classes = beam, paths, label, classes
         self.attributes = attributes
 
+    def serves(self, logits: Tensor) -> bool:
+        """Whether the op runs where the logits are."""
+        backend = logits.backend
+        return backend.copies_for_native or native.serves(backend, _OP, logits.raw)
+
     def __call__(
         self, state: CtcBeamState, logits: Tensor, axis: Dim, batch: tuple[Dim, ...]
     ) -> tuple[CtcBeamState, Tensor, Said]:
@@ -41,7 +48,7 @@ class NativeReader:
         labels = flattened(state.said.labels, batch, (self.paths, self.label))
         counts = cast(state.said.labels.lengths(self.label), "int32")
         results = p.native_call(
-            "ctc_prefix_beam",
+            _OP,
             (
                 flattened(logits, batch, (axis, self.classes)),
                 lengths_of(logits, axis, batch),

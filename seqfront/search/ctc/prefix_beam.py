@@ -74,7 +74,8 @@ class CtcPrefixBeam(Search[CtcBeamState]):
         logits_normalized: The logits are log-probs already. (With a temperature they are
             normalised again.)
         implementation: "native" reads all frames in one kernel; "composed" runs in operations of
-            the framework. They give the same.
+            the framework. They give the same. Default: "native" on devices that have the kernel,
+            which CPUs do.
 
     Raises:
         DimError: An argument is none of what it can be.
@@ -92,7 +93,7 @@ class CtcPrefixBeam(Search[CtcBeamState]):
         blank_skip: float | None = None,
         temperature: float = 1.0,
         logits_normalized: bool = False,
-        implementation: Implementation = "native",
+        implementation: Implementation | None = None,
     ) -> None:
         self._classes = CtcClasses(_OP, classes, blank_index)
         _check(beam, merge, token_beam, blank_skip, temperature, implementation)
@@ -104,7 +105,7 @@ class CtcPrefixBeam(Search[CtcBeamState]):
         self.logits_normalized = bool(logits_normalized)
         self._skip = None if blank_skip is None else float(np.float32(math.log(blank_skip)))
         self._fusion = Fusion(_OP, scorers, classes)
-        self.implementation: Implementation = "composed" if self._fusion else implementation
+        self.implementation: Implementation | None = "composed" if self._fusion else implementation
         tokens = max(1, min(token_beam or self._classes.size, self._classes.size - 1))
         if not self._fusion:  # each hypothesis has as many better ones, but for its own last label
             tokens = min(tokens, beam + 1)
@@ -161,7 +162,10 @@ class CtcPrefixBeam(Search[CtcBeamState]):
         before = self.initial_state(batch, like=encoded) if state is None else state
         said = without_last(before.said, self.beam_dim, self._paths, self.label_dim)
         before = before.with_said(said)
-        if self.implementation == "native":
+        by_library = self.implementation == "native" or (
+            self.implementation is None and self._native.serves(encoded)
+        )
+        if by_library:
             after, source, more = self._native(before, encoded, axis, batch)
         else:
             after, source, more = self._composed(before, self._rows(encoded), axis, batch)
@@ -233,14 +237,14 @@ def _check(
     token_beam: object,
     blank_skip: object,
     temperature: object,
-    implementation: str,
+    implementation: str | None,
 ) -> None:
     for name, value, fix in (("beam", beam, "8 is common."), ("token_beam", token_beam, "None.")):
         if (value is not None or name == "beam") and (type(value) is not int or value < 1):
             raise errors.bad_argument(_OP, name, value, "an int of at least 1", fix)
     if merge not in MERGES:
         raise errors.unknown_choice(_OP, "merge", merge, MERGES)
-    if implementation not in variants.IMPLEMENTATIONS:
+    if implementation not in (None, *variants.IMPLEMENTATIONS):
         known = variants.IMPLEMENTATIONS
         raise errors.unknown_choice(_OP, "implementation", implementation, known)
     if blank_skip is not None and not (_is_number(blank_skip) and 0 < blank_skip <= 1):

@@ -10,9 +10,8 @@ it has n-grams, not states times labels.
                         = failure_weight[state] + score(failure[state], label), if not
                         = missing[label] at a root, where it leads to the root itself
 
-The arrays are made once, with NumPy, and moved once to each device. On CPUs the native library
-reads them row by row; the composed form runs in operations of any framework, and gives the same
-bits.
+The arrays are made once, with NumPy, and moved once to each device. The native library reads them
+row by row; the composed form runs in operations of any framework, and gives the same bits.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from seqfront import align, errors
+from seqfront import align, errors, native
 from seqfront.backend import product
 from seqfront.dim import Dim
 from seqfront.native import lattice_dtype
@@ -35,7 +35,7 @@ class AutomatonScorer(Scorer):
         automaton: Over the labels of `classes`.
         classes: What is scored; static.
         start: The state of the automaton before the first label.
-        implementation: "native" (CPUs), "composed", or None: whichever the device has.
+        implementation: "native", "composed", or None: "native" on devices that have kernels.
     """
 
     def __init__(
@@ -97,11 +97,11 @@ class AutomatonScorer(Scorer):
         return AutomatonState(node, Tensor(raw, node.dims, node.lengths_table, backend=backend))
 
     def _place(self, like: Tensor, dtype: str | None = None) -> Place:
-        device = like.device
-        native = self._implementation == "native" or (
-            self._implementation is None and device == "cpu"
+        backend = like.backend
+        by_library = self._implementation == "native" or (
+            self._implementation is None and native.serves(backend, "automaton_scores", like.raw)
         )
-        return Place(like.backend, device, dtype or like.dtype, native)
+        return Place(backend, like.device, dtype or like.dtype, by_library)
 
 
 def classes_of(op: str, classes: object) -> int:

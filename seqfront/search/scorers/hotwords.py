@@ -44,8 +44,8 @@ class Hotwords(AutomatonScorer):
         streams: A dim of the hypotheses: stream i has list i. Or integers over such dims: which
             list each stream has. None: all have the same phrases. Only `initial_state` reads it: as
             streams come and go, set `hotwords.streams` before those that are new begin.
-        implementation: "native" on CPUs, "composed" in operations of the framework; None: whichever
-            the device has.
+        implementation: "native" by the library, "composed" in operations of the framework; None:
+            "native" on devices that have kernels.
 
     Raises:
         DimError: A phrase without labels, labels that are no classes, a bonus that is not finite.

@@ -58,8 +58,8 @@ class NGram(AutomatonScorer):
                 score -inf.
             start: The word before the first label; None: there is none.
             end: The word after the last label; None: ending counts nothing.
-            implementation: "native" on CPUs, "composed" in operations of the framework; None:
-                whichever the device has.
+            implementation: "native" by the library, "composed" in operations of the framework;
+                None: "native" on devices that have kernels.
 
         Raises:
             CheckpointError: The file makes no sense; names the line. Or it has not one of the

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from seqfront import errors, native
+from seqfront import native
 from seqfront.backend import Backend, Raw
 from seqfront.models.decoder.joiner import Joiner
 
@@ -31,18 +31,13 @@ class BestLabels(NamedTuple):
 
 def has_native(backend: Backend, raw: Raw, count: int) -> bool:
     """Whether the native ops serve here."""
-    if count > MOST or backend.device(raw) != "cpu":
-        return False
-    try:
-        return "top_labels" in native.ops()
-    except errors.NativeError:
-        return False
+    return count <= MOST and native.serves(backend, "top_labels", raw)
 
 
 def best_labels(backend: Backend, logits: Raw, blank: int, count: int) -> BestLabels:
     """Of logits [rows, classes], by whatever serves."""
     if has_native(backend, logits, count):
-        ranks = backend.arange(count, "int32", "cpu")
+        ranks = backend.arange(count, "int32", backend.device(logits))
         return BestLabels(*backend.native_call("top_labels", (logits, ranks), {"blank": blank}))
     return composed_best_labels(backend, logits, blank, count)
 

@@ -16,11 +16,9 @@
 
 #include "float16.hpp"
 #include "op.hpp"
+#include "search/search_inputs.hpp"
 
 namespace seqfront {
-
-// Where an op has the tables among its inputs: in this order, from `first` on.
-enum class AutomatonInput { kFirstArc, kArcLabel, kArcWeight, kFailure, kFailureWeight, kMissing };
 
 struct Arcs {
     int64_t begin, end;
@@ -72,8 +70,6 @@ class Automaton {
     }
 
   private:
-    static int at(int first, AutomatonInput input) { return first + static_cast<int>(input); }
-
     const int32_t* first_arc_;
     const int32_t* arc_label_;
     const W* arc_weight_;

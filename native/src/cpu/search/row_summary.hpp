@@ -9,12 +9,11 @@
 #include "gradient_rows.hpp"
 #include "op.hpp"
 #include "problem.hpp"
+#include "search/search_inputs.hpp"
 #include "simd/dispatch.hpp"
 #include "status.hpp"
 
 namespace seqfront {
-
-constexpr int64_t kMostRanks = 64;
 
 // The outputs of an op: a row of each for each row of logits.
 template <class L>
