@@ -49,8 +49,6 @@ def missing(what: str, device: str) -> list[str]:
         others = ("make",) if name == "ninja" else ()
         if not any(map(shutil.which, (name, *others))) and find_spec(name) is None:
             lines.append(text)
-    if sys.version_info < (3, 10):
-        lines.append(f"Python >=3.10 (this is {sys.version.split()[0]})")
     if device == "cuda":
         lines += _missing_for_cuda()
     return lines

@@ -1,3 +1,5 @@
 def test_x():
-    import seqfront, torch, seqfront_torch
+
+    import seqfront
+
     print(seqfront.__file__)
