@@ -14,75 +14,26 @@ from cases.registry import CASES
 
 from seqfront import backends
 from seqfront.testing import Case
-from seqfront.testing.run import Setting, caller, flatten, make_module
 
 torch = pytest.importorskip("torch")
 host_reads = pytest.importorskip("host_reads")
+waiting_cases = pytest.importorskip("waiting_cases")
 
 HostReadError, NoHostReads, reads = (
     host_reads.HostReadError,
     host_reads.NoHostReads,
     host_reads.reads,
 )
+prepared, reason = waiting_cases.prepared, waiting_cases.reason
 
-EXTENT = "an extent of the result is data"
-EAGER = "an eager loop or branch looks at its condition"
-ASKED = "it is what is asked for"
-SELDOM = "looks once in sixteen steps whether any hypothesis goes on"
-
-READERS: Mapping[str, str] = {
-    "pack-": EXTENT,
-    "repeat-counts": EXTENT,
-    "repeat-never": EXTENT,
-    "repeat-labels": EXTENT,
-    "repeat-full": EXTENT,
-    "rnnt-of-packed-cells": EXTENT,
-    "while-loop-": EAGER,
-    "cond-": EAGER,
-    "tensor-array-grows": EAGER,
-    "to-device": ASKED,
-    "to-backend": ASKED,
-    "ctc-feasible-or-raise": ASKED,
-    "rnnt-feasible-or-raise": ASKED,
-    "rnnt-simple-feasible-or-raise": ASKED,
-    "fused-rnnt-feasible-or-raise": ASKED,
-    "search-labels-": SELDOM,
-    "search-transducer-greedy": SELDOM,
-    "search-alignment-beam": SELDOM,
-}
-"""Cases, by the beginning of their names, that want to know values; and why."""
-
-
-def _reason(case: Case) -> str | None:
-    return next((why for start, why in READERS.items() if case.name.startswith(start)), None)
-
-
-def _on_meta(case: Case) -> Callable[[], Any]:
-    """A case and its gradient on a device without values."""
-    backend = backends.get("torch")
-    arguments = {name: x.as_dtype("float32") for name, x in case.arguments().items()}
-    model = make_module(case, backend, Setting(device="meta"))
-    raws = flatten(backend, arguments, "meta")
-    for raw in raws:
-        raw.requires_grad_(raw.is_floating_point() and not case.no_gradient)
-    function = caller(case, model, arguments)
-
-    def run() -> None:
-        tensors = [x.raw for x in function(*raws) if x.raw.requires_grad]
-        if tensors and not case.no_gradient:
-            torch.autograd.backward(tensors, [torch.ones_like(x) for x in tensors])
-
-    return run
-
-
-QUIET = [case for case in CASES if _reason(case) is None]
+QUIET = waiting_cases.QUIET
 
 
 @pytest.mark.parametrize("case", QUIET, ids=str)
 def test_no_case_waits(case: Case) -> None:
     """Neither forward nor backward. (Constants of a layer may be moved the first time.)"""
     with backends.use_backend("torch"):
-        run = _on_meta(case)
+        run = prepared(case, "meta")
         try:
             with NoHostReads():
                 run()
@@ -92,13 +43,13 @@ def test_no_case_waits(case: Case) -> None:
                 run()
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if _reason(case)], ids=str)
+@pytest.mark.parametrize("case", [case for case in CASES if reason(case)], ids=str)
 def test_the_others_do_wait(case: Case) -> None:
     """What no longer waits has no place in the table."""
 
     def run() -> None:
         with NoHostReads():
-            _on_meta(case)()
+            prepared(case, "meta")()
 
     with backends.use_backend("torch"), pytest.raises((HostReadError, RuntimeError)) as caught:
         run()

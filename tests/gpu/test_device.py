@@ -1,5 +1,0 @@
-def test_x():
-
-    import seqfront
-
-    print(seqfront.__file__)
