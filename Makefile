@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 NATIVE := build/native-tests
 JOBS ?= 2
 
-.PHONY: demo test test-all test-fast test-native sanitize lint format bench docs clean
+.PHONY: demo test test-all test-fast test-native sanitize lint format bench test-gpu bench-gpu docs clean
 
 demo: $(READY)  ## train on one framework, read with all
 	$(BIN)/python -m seqfront.recipes.digits $(ARGS)
@@ -47,6 +47,13 @@ format: $(READY)
 
 bench: $(READY) test-native  ## figures against other libraries, as ratios in one run
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)
+
+# These two run with $(PYTHON) as it is: on a bare machine with a GPU and without network.
+test-gpu:  ## what only a GPU can show
+	$(PYTHON) tests/gpu/run.py test $(ARGS)
+
+bench-gpu:  ## losses on a GPU, against other libraries and the bandwidth of its memory
+	$(PYTHON) tests/gpu/run.py bench $(ARGS)
 
 $(READY): pyproject.toml constraints.txt native/CMakeLists.txt
 	$(PYTHON) -m venv $(VENV)

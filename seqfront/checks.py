@@ -4,6 +4,10 @@ Looking at lengths, labels and indices costs nothing on the CPU, so it is always
 accelerator it would wait for all work under way: there it is done inside `with sf.debug_checks():`
 only. While a graph is traced there are no values; the native ops still refuse what they must not
 compute on when the graph runs.
+
+The same holds for values that would only save work: how many labels the longest hypothesis has, or
+whether any hypothesis goes on. On an accelerator a fixed amount of work is done instead, as in a
+graph (`values_are_cheap`).
 """
 
 from __future__ import annotations
@@ -34,3 +38,9 @@ def may_look(backend: Backend, *raws: Raw) -> bool:
     if backend.is_tracing():
         return False
     return all(backend.device(raw) == "cpu" for raw in raws) or _everywhere.get()
+
+
+def values_are_cheap(backend: Backend, *raws: Raw) -> bool:
+    """Whether it costs nothing to look at the values of raw tensors: not in a trace, and not where
+    it would wait for an accelerator."""
+    return not backend.is_tracing() and all(backend.device(raw) == "cpu" for raw in raws)

@@ -30,7 +30,7 @@ class Trainer(training.Trainer):
         self._rule = Optimizer(parameters, rule)
         return self._rule
 
-    def _run(self, arrays: Sequence[Any], last: bool, rate: float) -> dict[str, float]:
+    def _run(self, arrays: Sequence[Any], last: bool, rate: float) -> training.Losses:
         tensors = [tf.convert_to_tensor(x) for x in arrays]
         if last not in self._functions:
             signature = [tf.TensorSpec([None] * x.shape.rank, x.dtype) for x in tensors]
@@ -42,7 +42,7 @@ class Trainer(training.Trainer):
         values = self._functions[last](self._rule.factors(rate), *tensors)
         if last:
             self._rule.steps += 1
-        return {name: float(value) for name, value in values.items()}
+        return training.Losses(values)
 
     def _differentiated(self, inputs: Sequence[tf.Tensor]) -> tuple[dict[str, Any], list[Any]]:
         with tf.GradientTape() as tape:

@@ -112,6 +112,8 @@ class Inspection:
             return _from_numpy(np.asarray(value)).to(device=device, dtype=target)
         if target is None:
             target = _default_dtype(value)
+        if device not in (None, "cpu") and (made := _filled(value, target, device)) is not None:
+            return made
         if target is None:
             x = torch.tensor(value, device=device)
             kinds = {torch.int64: torch.int32, torch.float64: torch.float32}
@@ -184,6 +186,26 @@ def _default_dtype(value: Any) -> torch.dtype | None:
     if isinstance(value, int):
         return torch.int32
     return torch.float32 if isinstance(value, float) else None
+
+
+_FILLED = 16
+"""So many numbers are written one by one: faster than to wait for a device."""
+
+
+def _filled(value: Any, dtype: torch.dtype | None, device: str | None) -> torch.Tensor | None:
+    """A number, or a few in rows, written by the device itself: a copy from the host would wait
+    for all work under way, and no CUDA graph could hold it. None for anything else."""
+    if isinstance(value, (bool, int, float)):
+        return torch.full((), value, dtype=dtype or _default_dtype(value), device=device)
+    if not isinstance(value, (list, tuple)):
+        return None
+    array = np.asarray(value)
+    if array.dtype.kind not in "bif" or not 0 < array.size <= _FILLED:
+        return None
+    numbers = array.ravel().tolist()
+    dtype = dtype or _default_dtype(numbers[0])
+    made = [torch.full((), x, dtype=dtype, device=device) for x in numbers]
+    return torch.stack(made).reshape(array.shape)
 
 
 def _from_numpy(value: np.ndarray) -> torch.Tensor:

@@ -26,9 +26,9 @@ class Trainer(training.Trainer):
     def _optimizer(self, parameters: Mapping[str, Any], rule: training.Rule) -> Optimizer:
         return Optimizer(parameters, rule)
 
-    def _run(self, arrays: Sequence[Any], last: bool, rate: float) -> dict[str, float]:
+    def _run(self, arrays: Sequence[Any], last: bool, rate: float) -> training.Losses:
         raws = [p.raw for p in self.optimizer.parameters.values()]
-        values = self.losses(*(torch.from_numpy(np.ascontiguousarray(x)) for x in arrays))
+        values = self.losses(*(_sent(x, raws[0].device) for x in arrays))
         if self.pending == 0:
             for raw in raws:
                 raw.grad = None
@@ -39,7 +39,7 @@ class Trainer(training.Trainer):
             if math.isfinite(self.clip_norm):
                 grads, _ = clipping.clipped(backends.get("torch"), grads, self.clip_norm)
             self.optimizer.update(grads, rate)
-        return {name: float(value.raw.detach()) for name, value in values.items()}
+        return training.Losses({name: value.raw.detach().clone() for name, value in values.items()})
 
     def _gradients(self) -> dict[str, Any]:
         return {
@@ -63,3 +63,9 @@ class Trainer(training.Trainer):
         cpu, *cuda = [torch.from_numpy(arrays[str(i)]) for i in range(len(arrays))]
         here = len(cuda) == torch.cuda.device_count()  # else they were of another machine
         backends.get("torch").set_random_state((cpu, cuda if cuda and here else None))
+
+
+def _sent(array: Any, device: torch.device) -> torch.Tensor:
+    """A batch's array on a device; to a GPU while that still computes."""
+    x = torch.from_numpy(np.ascontiguousarray(array))
+    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)

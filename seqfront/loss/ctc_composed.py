@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from seqfront import errors
+from seqfront import checks, errors
 from seqfront.backend import Backend, Raw, Size
 from seqfront.loss import composed
 from seqfront.loss.composed.emission import log_probs
@@ -75,7 +75,7 @@ def _in_rows(backend: Backend, p: Problem) -> Raw:
     starts = backend.binary("sub", backend.cumulative("sum", p.label_lengths, 0), p.label_lengths)
     # While it is not known how many labels the longest has, all of them are as many as it may be.
     most: Size = total
-    if not backend.is_tracing():
+    if checks.values_are_cheap(backend, p.label_lengths):
         lengths = backend.to_numpy(p.label_lengths)
         most = int(lengths.max()) if len(lengths) else 0
     position = backend.arange(most, "int32", backend.device(flat))

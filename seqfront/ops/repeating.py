@@ -116,7 +116,8 @@ def _numbers(x: Tensor, axis: Dim, counts: Tensor) -> Tensor:
 def _extent(total: Tensor, out_dim: Dim) -> Size:
     """Positions of the longest sequence: data, unless the dim is static."""
     backend = total.backend
-    looks = checks.may_look(backend, total.raw) or not backend.is_tracing()
+    must_look = out_dim.size is None and not backend.is_tracing()
+    looks = must_look or checks.may_look(backend, total.raw)
     longest = backend.reduce("max", total.raw, range(len(total.dims)))
     if looks:
         found = max(int(backend.to_numpy(longest)), 0)

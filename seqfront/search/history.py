@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from seqfront import checks
 from seqfront.backend import Backend, Raw, Size, product
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry, Lengths
@@ -161,7 +162,7 @@ def _closed_up(backend: Backend, places: Raw) -> tuple[Raw, Raw, Raw]:
     lengths = backend.reduce("sum", backend.binary("sub", 1, gone), (2,))
     lengths = backend.cast(lengths, "int32")
     order = backend.sort(gone, 2)[1]
-    if not backend.is_tracing():
+    if checks.values_are_cheap(backend, lengths):
         found = backend.to_numpy(lengths)
         order = backend.slice(order, 2, 0, int(found.max()) if found.size else 0)
     places = backend.gather(places, order, 2, 2)
@@ -208,7 +209,8 @@ def a_valid_one(valid: Tensor, beam: Dim) -> Tensor:
 
 
 def parted(said: Said, count: Tensor, *, label: Dim) -> tuple[Said, Said]:
-    """The first labels of each, and the rest; both no wider than they need, but in a trace."""
+    """The first labels of each, and the rest; both no wider than they need, where
+    lengths can be looked at."""
     count = count.with_lengths(FULL)
 
     def head(x: Tensor) -> Tensor:
@@ -231,11 +233,11 @@ def only_valid(said: Said, valid: Tensor, label: Dim) -> Said:
 
 
 def trimmed(said: Said, label: Dim) -> Said:
-    """Without padding that all hypotheses have, but in a trace."""
-    backend = said.labels.backend
-    if backend.is_tracing():
+    """Without padding that all hypotheses have, where lengths can be looked at."""
+    backend, lengths = said.labels.backend, said.labels.lengths(label).raw
+    if not checks.values_are_cheap(backend, lengths):
         return said
-    found = backend.to_numpy(said.labels.lengths(label).raw)
+    found = backend.to_numpy(lengths)
     longest = int(found.max()) if found.size else 0
 
     def cut(x: Tensor) -> Tensor:

@@ -20,9 +20,9 @@ from collections.abc import Mapping, Sequence
 
 from seqfront import align, errors
 from seqfront.dim import Dim
-from seqfront.ops.control import while_loop
 from seqfront.search.hypotheses import Hypotheses
 from seqfront.search.label_beam_run import OP, Run
+from seqfront.search.looking import repeated
 from seqfront.search.scorers.language_model import class_index
 from seqfront.search.scorers.scorer import Fusion, Weighted
 from seqfront.search.unrecorded import unrecorded
@@ -85,7 +85,7 @@ class LabelBeam:
         self.min_labels = min_labels
         self.length_norm = length_norm
         self.threshold = math.inf if threshold is None else threshold
-        self.is_label = _labels(
+        self.not_labels = _not_labels(
             classes,
             {"end_index": end_index, "start_index": start_index, "blank_index": blank_index},
         )
@@ -127,7 +127,9 @@ class LabelBeam:
         run = Run(self, fusion, batch, like, max_labels)
         return unrecorded(
             like.backend,
-            lambda: run.hypotheses(while_loop(run.goes_on, run.step, run.start())),
+            lambda: run.hypotheses(
+                repeated(run.goes_on, run.step, run.start(), like=like, most=self.max_labels)
+            ),
         )
 
 
@@ -142,7 +144,6 @@ def _not_negative(name: str, value: float, fix: str) -> None:
         raise errors.bad_argument(OP, name, value, "at least 0", fix)
 
 
-def _labels(classes: Dim, others: Mapping[str, int | None]) -> list[bool]:
-    """Of each class, whether it is a label."""
-    found = [class_index(OP, name, i, classes) for name, i in others.items() if i is not None]
-    return [index not in found for index in range(classes.size or 0)]
+def _not_labels(classes: Dim, others: Mapping[str, int | None]) -> list[int]:
+    """The classes that are no labels."""
+    return [class_index(OP, name, i, classes) for name, i in others.items() if i is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from seqfront import align, dtypes, errors
+from seqfront import align, checks, dtypes, errors
 from seqfront.dim import Dim
 from seqfront.lengths import FULL
 from seqfront.nn.stateful import kept
@@ -89,8 +89,10 @@ class Run:
         self.zero = kept(create.zeros(batch, dtype=dtype, like=like))
         self.limits = self._limits(limits)
         backend = self.zero.backend
-        labels = backend.convert(search.is_label, "bool", self.zero.device)
-        self.is_label = Tensor(labels, (search.classes,), backend=backend)
+        index = positions(backend, search.classes, search.classes.size or 0, self.zero.device)
+        self.is_label = index >= 0
+        for other in search.not_labels:
+            self.is_label = self.is_label & (index != other)
         self.rise = most_rise(fusion)
 
     def start(self) -> State:
@@ -251,9 +253,9 @@ class Run:
         return nested_map(put, added, now)
 
     def _cut(self, state: State) -> Added:
-        """What steps wrote down; without those that were not taken, but in a trace."""
+        """What steps wrote down; without those that were not taken, where one can look."""
         backend = state.length.backend
-        if backend.is_tracing():
+        if not checks.values_are_cheap(backend, state.length.raw):
             return state.added
         steps = int(state.length)
 

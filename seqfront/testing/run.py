@@ -73,6 +73,8 @@ class Setting:
     parameters: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
     """Values for parameters, instead of those they start with."""
     draws: Sequence[Any] | None = None
+    device: str = "cpu"
+    """Where inputs and parameters are."""
 
 
 def run(
@@ -85,8 +87,8 @@ def run(
     replaying = contextlib.nullcontext() if how.draws is None else randomness.replay(how.draws)
     with backends.use_backend(backend), replaying:
         model = make_module(case, target, how)
-        raws = flatten(target, arguments)
-        function: Callable[..., Any] = _caller(case, model, arguments)
+        raws = flatten(target, arguments, how.device)
+        function: Callable[..., Any] = caller(case, model, arguments)
         if how.compile is not None:
             function = how.compile(function, specs(target, raws, arguments))
         if not how.gradients or case.no_gradient or not target.has_gradients:
@@ -103,21 +105,25 @@ def make_module(case: Case, backend: Backend, how: Setting) -> Module | None:
     for name, parameter in model.named_parameters().items():
         value = how.parameters.get(name, backend.to_numpy(parameter.raw))
         if parameter.trainable and value.dtype.kind == "f":
-            raw = backend.convert(np.asarray(value, how.precision))
-            parameter.owned_by({"value": backend.parameter(raw)}, "value")
+            value = np.asarray(value, how.precision)
+        elif how.device == "cpu":
+            continue
+        raw = backend.convert(value)
+        variable = backend.parameter(raw, how.device, trainable=parameter.trainable)
+        parameter.owned_by({"value": variable}, "value")
     return model
 
 
 # -- tensors as flat lists of raw ones -------------------------------------------------------------
 
 
-def flatten(backend: Backend, arguments: Mapping[str, Argument]) -> list[Raw]:
+def flatten(backend: Backend, arguments: Mapping[str, Argument], device: str = "cpu") -> list[Raw]:
     """Values and lengths of all arguments, one after another."""
     raws: list[Raw] = []
     for x in arguments.values():
         raws.append(backend.convert(x.values))
         raws += [backend.convert(entry.values) for entry in x.lengths.values()]
-    return raws
+    return [backend.to_device(raw, device) for raw in raws] if device != "cpu" else raws
 
 
 def unflatten(arguments: Mapping[str, Argument], raws: Sequence[Raw]) -> list[Tensor]:
@@ -154,9 +160,11 @@ def leaves(result: Any) -> tuple[Tensor, ...]:
     return found
 
 
-def _caller(
+def caller(
     case: Case, model: Module | None, arguments: Mapping[str, Argument]
 ) -> Callable[..., tuple[Tensor, ...]]:
+    """A case as a function of raw tensors."""
+
     def call(*raws: Raw) -> tuple[Tensor, ...]:
         tensors = unflatten(arguments, raws)
         result = case.call(*tensors) if model is None else case.call(model, *tensors)
@@ -235,8 +243,9 @@ def weighted_sum(
         output = _as_output(backend, detached)
         if not output.is_float:
             continue
-        weight = backend.convert(weights(output, coordinates), x.dtype)
-        raw = backend.where(backend.convert(output.data()), x.raw, 0.0)
+        weight = backend.convert(weights(output, coordinates), x.dtype, x.device)
+        data = backend.convert(output.data(), None, x.device)
+        raw = backend.where(data, x.raw, 0.0)
         axes = tuple(range(len(x.dims)))
         part = backend.reduce("sum", backend.binary("mul", raw, weight), axes)
         part = backend.cast(part, "float64")

@@ -29,3 +29,4 @@ from seqfront.training.schedule import warmup_cosine as warmup_cosine
 from seqfront.training.trainer import LossFunction as LossFunction
 from seqfront.training.trainer import Trainer as Trainer
 from seqfront.training.trainer import trainer as trainer
+from seqfront.training.values import Losses as Losses

@@ -97,5 +97,4 @@ class Average:
 def _copy(parameter: Parameter) -> Raw:
     """A variable of its own with the same value."""
     backend = parameter.backend
-    raw = backend.convert(np.array(parameter.numpy()), parameter.dtype, parameter.device)
-    return backend.parameter(raw, parameter.device, trainable=False)
+    return backend.parameter(parameter.raw, parameter.device, trainable=False)

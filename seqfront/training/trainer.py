@@ -21,6 +21,7 @@ from seqfront.training.average import Average
 from seqfront.training.clipping import check_limit
 from seqfront.training.optimizers import AdamW, Optimizer, Rule, package_of
 from seqfront.training.schedule import Schedule, constant
+from seqfront.training.values import Losses
 
 LossFunction: TypeAlias = Callable[..., Mapping[str, Tensor]]
 """From raw tensors of the backend to scalars by name; the one called "loss" is minimised."""
@@ -77,8 +78,12 @@ class Trainer(abc.ABC):
         """Updates so far."""
         return self.optimizer.steps
 
-    def step(self, *arrays: Any) -> dict[str, float]:
-        """One step on one batch of NumPy arrays; the values of the losses before it."""
+    def step(self, *arrays: Any) -> Losses:
+        """One step on one batch of NumPy arrays, which go to where the parameters are.
+
+        Returns:
+            The values of the losses before it, by name. On a GPU nothing waits until one is read.
+        """
         last = self.pending + 1 == self.accumulate
         values = self._run(arrays, last, self.learning_rate(self.steps))
         self.pending = 0 if last else self.pending + 1
@@ -117,7 +122,7 @@ class Trainer(abc.ABC):
         """The optimizer of the framework."""
 
     @abc.abstractmethod
-    def _run(self, arrays: Sequence[Any], last: bool, rate: float) -> dict[str, float]:
+    def _run(self, arrays: Sequence[Any], last: bool, rate: float) -> Losses:
         """Losses of a batch; its gradient is added to those that wait, and if `last`, used."""
 
     @abc.abstractmethod

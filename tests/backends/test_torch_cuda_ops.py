@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,14 +38,14 @@ def run(program: str, library: Path | str) -> str:
 CALL = """
 from seqfront import errors, native
 try:
-    native.call_cuda(native.ops()["{op}"], [], [], [], lambda count: 0, 3, 0)
+    native.call_cuda(native.ops()["rnnt"], [], [], [], lambda count: 0, 3, 0)
 except errors.NativeError as error:
     print(error)
 """
 
 
 def test_no_library() -> None:
-    text = run(CALL.format(op="rnnt"), "/nowhere/libseqfront_cuda.so")
+    text = run(CALL, "/nowhere/libseqfront_cuda.so")
     assert text == (
         "rnnt: this installation has no CUDA kernels.\n"
         "  device  cuda:3\n"
@@ -60,12 +61,16 @@ needs_kernels = pytest.mark.skipif(
 )
 
 
-@needs_kernels
-def test_an_op_without_a_kernel() -> None:
-    assert run(CALL.format(op="edit_distance"), ON_HOST) == (
+def test_an_op_without_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    op = native.ops()["edit_distance"]
+    nothing = SimpleNamespace(has_cuda_kernel=lambda name: False, cuda_missing=lambda: "")
+    monkeypatch.setattr(native, "library", lambda: nothing)
+    with pytest.raises(errors.NativeError) as caught:
+        native.call_cuda(op, [], [], [], lambda count: 0, 3, 0)
+    assert str(caught.value) == (
         "edit_distance: the op has no CUDA kernel yet.\n"
         "  device  cuda:3\n"
-        '  fix: move the tensors: sf.to_device(x, "cpu").\n'
+        '  fix: move the tensors: sf.to_device(x, "cpu").'
     )
 
 
@@ -77,7 +82,7 @@ import torch
 
 import seqfront as sf
 import seqfront_torch.native as operators
-from seqfront import errors, native
+from seqfront import native
 
 batch, time, labels, vocab = map(sf.Dim, ("batch", "time", "labels", "vocab"))
 CTC = {}
@@ -125,16 +130,25 @@ for case, pair in zip(cases, expected):
         torch.testing.assert_close(got, wanted, rtol=1e-2 if "bf" in str(case[0]) else 1e-5,
                                    atol=1e-6)
 assert sorted({*calls}) == ["ctc", "ctc_backward", "rnnt", "rnnt_backward"], calls
-try:
-    losses(torch.float32, {"star": "allow_ignore"})
-except errors.NativeError as error:
-    print(error)
 """
 
 
 @needs_kernels
 def test_losses_by_way_of_cuda() -> None:
-    assert run(LOSSES, ON_HOST) == ("rnnt: it has no CUDA kernel for star arcs yet\n")
+    assert run(LOSSES, ON_HOST) == ""
+
+
+@needs_kernels
+def test_every_op_by_way_of_cuda() -> None:
+    """What the registry asks of native ops, in every dtype: the test that also runs on GPUs."""
+    tests = ROOT / "tests" / "gpu" / "test_gpu_native_ops.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)],
+        env={**os.environ, "SEQFRONT_CUDA_LIBRARY": str(ON_HOST)},
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout.splitlines()[-1]
 
 
 @pytest.mark.skipif(

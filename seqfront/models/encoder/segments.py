@@ -69,6 +69,7 @@ class Segments:
         self.query = self.place + 1 if memory else self.place
         self.views = _views(self.sizes)
         self.key = Dim("key", len(self.views))
+        self._moved: dict[tuple[str, str], tuple[Raw, Raw]] = {}
 
     # `index` makes a constant of what a tracer (`dynamic=True`) would take for a variable
 
@@ -141,14 +142,9 @@ class Segments:
         float32 over batch..., block, turn, query and key in any order; over queries only if there
         are memories, as the queries for new memories do not see old ones.
         """
-        backend, device = x.backend, x.device
-        at, first, last = ([index(view[i]) for view in self.views] for i in range(3))
-        inside = [
-            [a <= turn <= b for a, b in zip(first, last, strict=True)]
-            for turn in range(self.group)
-        ]  # fmt: skip
-        position = Tensor(backend.convert(at, "int32", device), (self.key,), backend=backend)
-        mine = backend.convert(inside, "bool", device)
+        backend = x.backend
+        at, mine = self._seen(backend, x.device)
+        position = Tensor(at, (self.key,), backend=backend)
         start = _numbers(self.block, x) * self.span
         if self.memory:  # the queries of a segment are not alike then
             start = _sum(start, _numbers(self.query, x) * 0)
@@ -161,6 +157,22 @@ class Segments:
             places = _numbers(self.query, x) < self.length + self.right
             seen = _both(seen, _compared("or", places, frames))
         return elementwise.where(seen, 0.0, hidden)
+
+    def _seen(self, backend: Backend, device: str) -> tuple[Raw, Raw]:
+        """Where keys lie, int32 [key], and which segments see them, bool [turn, key]. For an
+        accelerator they are made once: each copy would wait for it."""
+        found = None if device == "cpu" else self._moved.get((backend.name, device))
+        if found is not None:
+            return found
+        at, first, last = ([index(view[i]) for view in self.views] for i in range(3))
+        inside = [
+            [a <= turn <= b for a, b in zip(first, last, strict=True)]
+            for turn in range(self.group)
+        ]  # fmt: skip
+        found = backend.convert(at, "int32", device), backend.convert(inside, "bool", device)
+        if device != "cpu" and not backend.is_tracing():  # else they belong to that graph
+            self._moved[backend.name, device] = found
+        return found
 
     def share(self, x: Tensor, extent: Extent) -> Tensor:
         """The weight of each place in the mean of its segment, in the dtype of `x`: [batch...,

@@ -79,7 +79,7 @@ def train(
     try:
         while trainer.steps < steps:
             stream = np.random.Generator(np.random.Philox(key=[seed, 1000 + trainer.steps]))
-            history.append(trainer.step(*data.compose(digits, LINES, stream)))
+            history.append(dict(trainer.step(*data.compose(digits, LINES, stream))))
             on_step(trainer.steps, history[-1])
             if trainer.steps % save_every == 0:
                 save(run, trainer, history)

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def main() -> int:
     return 0
 
 
-def _report(step: int, values: dict[str, float]) -> None:
+def _report(step: int, values: Mapping[str, float]) -> None:
     if step == 1 or step % 100 == 0:
         shown = "  ".join(f"{name} {value:.3f}" for name, value in values.items())
         print(f"step {step:5d}  {shown}", flush=True)

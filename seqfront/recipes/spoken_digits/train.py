@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ def train(
     backend: str,
     minutes: float,
     seed: int,
-    on_step: Callable[[int, dict[str, float]], None],
+    on_step: Callable[[int, Mapping[str, float]], None],
     clock: Callable[[], float] = time.perf_counter,
 ) -> int:
     """Train, and write the parameters; every batch is composed afresh.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqfront import native
+from seqfront import checks, native
 from seqfront.backend import Backend, Raw, Size
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry
@@ -82,7 +82,7 @@ class _Results:
         score, *parts = named
         lengths = self._named(counts, reader.paths)
         table = FULL.with_entries({reader.label: Entry(lengths.raw, lengths.dims)})
-        longest = None if p.is_tracing() else p.to_numpy(counts)
+        longest = p.to_numpy(counts) if checks.values_are_cheap(p, counts) else None
 
         def over_labels(raw: Raw) -> Tensor:
             if longest is not None:

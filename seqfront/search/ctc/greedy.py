@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from seqfront import checks
 from seqfront.backend import Backend, Raw, ScatterName, Size
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry
@@ -191,8 +192,8 @@ class _Table:
 
 
 def _cut(p: Backend, column: Raw, lengths: Raw) -> Raw:
-    """Without padding that all rows have, but in a trace."""
-    if p.is_tracing():
+    """Without padding that all rows have, where lengths can be looked at."""
+    if not checks.values_are_cheap(p, lengths):
         return column
     found = p.to_numpy(lengths)
     return p.slice(column, 1, 0, int(found.max()) if found.size else 0)

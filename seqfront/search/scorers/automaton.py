@@ -97,7 +97,7 @@ class Automaton:
 
     def final_weights(self, at: Place) -> Raw:
         """[states]: of ending in them."""
-        return self._once("final", at, lambda: (self.final,))[0]
+        return self.on_device("final", at, lambda: (self.final,))[0]
 
     def bounds(self) -> tuple[float, float]:
         """What no score, of a label or of ending, lies below or above; read off state by state."""
@@ -152,10 +152,10 @@ class Automaton:
                 self.arc_target,
             )
 
-        return self._once("tables", at, arrays)
+        return self.on_device("tables", at, arrays)
 
     def _searchable(self, at: Place) -> tuple[Raw, ...]:
-        return self._once("searchable", at, self.searchable)
+        return self.on_device("searchable", at, self.searchable)
 
     def searchable(self) -> Sequence[Any]:
         """Arcs by ascending state * classes + label, with weights and targets; at the end stands
@@ -168,8 +168,10 @@ class Automaton:
             self._searched = (keys, weights, targets.astype(np.int32))
         return self._searched
 
-    def _once(self, what: str, at: Place, arrays: Callable[[], Sequence[Any]]) -> tuple[Raw, ...]:
-        """Arrays on a device, floats in the precision wanted."""
+    def on_device(
+        self, what: str, at: Place, arrays: Callable[[], Sequence[Any]]
+    ) -> tuple[Raw, ...]:
+        """Arrays on a device, floats in the precision wanted; moved there once."""
         key = (what, at.backend.name, at.device, at.dtype)
         found = self._moved.get(key)
         if found is None:

@@ -105,7 +105,9 @@ class Hotwords(AutomatonScorer):
         if streams is None:
             return node
         backend, lists = like.backend, self._lists
-        roots = Tensor(backend.convert(self._roots, None, like.device), (lists,), backend=backend)
+        place = self._place(node, like.dtype)
+        (roots_there,) = self.automaton.on_device("roots", place, lambda: (self._roots,))
+        roots = Tensor(roots_there, (lists,), backend=backend)
         if isinstance(streams, Tensor):
             align.check(_OP, node, *streams.dims, name="the hypotheses")
             return node + gather(roots, indices=streams.labels_of(None), axis=lists)

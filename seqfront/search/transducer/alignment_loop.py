@@ -1,7 +1,8 @@
 """Steps of an alignment-synchronous search, one after another, eager or as a loop in a graph.
 
-Both do the same steps, as many as there are to do. What they write down is a list that grows, or
-in a graph a table for as many steps as there can be.
+Both do the same steps, as many as there are to do (on an accelerator up to fifteen more, which
+change nothing). What they write down is a list that grows, or in a graph a table for as many steps
+as there can be.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from seqfront.ops import create
 from seqfront.ops.control import while_loop
 from seqfront.ops.nested import nested_map
 from seqfront.search.history import Step
+from seqfront.search.looking import LOOK_EVERY, looks_seldom
 from seqfront.search.transducer.alignment_step import AlignmentStep, Running, Span
 from seqfront.tensor import Tensor
 
@@ -42,10 +44,11 @@ class AlignmentLoop:
 
     def _eager(self, now: Running, span: Span) -> tuple[Running, Step]:
         backend = now.paths.model.backend
+        every = LOOK_EVERY if looks_seldom(now.paths.model) else 1
         steps: list[Step] = []
-        while True:
+        while len(steps) < self._most(span):
             goes = self.step.goes_on(now, span)
-            if not backend.to_numpy(goes).any():
+            if len(steps) % every == 0 and not backend.to_numpy(goes).any():
                 break
             now, written = self.step(now, span, goes=goes, step=len(steps))
             steps.append(written)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from seqfront import checks
 from seqfront.backend import Raw
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry
@@ -182,7 +183,7 @@ def _trimmed(held: Tensor) -> Tensor:
     """Without padding that all streams have, where its extent can be known."""
     backend = held.backend
     lengths = held.lengths(HELD).raw
-    if not backend.is_tracing():
+    if checks.values_are_cheap(backend, lengths):
         found = backend.to_numpy(lengths)
         longest = int(found.max()) if found.size else 0
     elif backend.sizes_may_be_data:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from seqfront import checks
 from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.lengths import FULL
@@ -178,7 +179,7 @@ class _Move:
     def _complete(self, pool: Pool, ends: Raw) -> Complete:
         """The best of those that were complete and those that are now, all of them blanks."""
         backend, axis, before = self.backend, self.axis, self.now.complete
-        if not backend.is_tracing() and not backend.to_numpy(ends).any():
+        if checks.values_are_cheap(backend, ends) and not backend.to_numpy(ends).any():
             return before
         width, fusion = self.step.width, self.step.models.fusion
         blanks = Aligned(*[backend.slice(x, axis, 0, width) for x in pool.paths])
@@ -216,17 +217,19 @@ class _Move:
         beam, known = self.step.beam_dim, self.now.known
         source = self._named(chosen.source).labels_of(beam)
         moved = nested_gather(known, indices=source, axis=beam)
-        if not self.backend.is_tracing() and not self.backend.to_numpy(has_label).any():
+        backend = self.backend
+        if checks.values_are_cheap(backend, has_label) and not backend.to_numpy(has_label).any():
             return moved
         where = self._named(has_label)
         label = self._named(
-            self.backend.where(has_label, chosen.label, self.step.models.transducer.blank)
+            backend.where(has_label, chosen.label, self.step.models.transducer.blank)
         )
         longer = self.step.models.extend(known, outlook, source, label, where)
         return nested_where(where, longer, moved)
 
     def _of_those_that_go(self, after: Running) -> Running:
-        if not self.backend.is_tracing() and self.backend.to_numpy(self.goes).all():
+        backend = self.backend
+        if checks.values_are_cheap(backend, self.goes) and backend.to_numpy(self.goes).all():
             return after
         goes = Tensor(
             self.backend.squeeze(self.goes, (self.axis,)), self.dims[:-1], backend=self.backend

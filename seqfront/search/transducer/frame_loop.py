@@ -1,14 +1,15 @@
 """Frames one after another, eager or as a loop in a graph.
 
-Both run the same `FrameStep`. In a graph each frame writes down as many steps as there may be
-labels; eagerly only those that found labels, and the models are asked for no others.
+Both run the same `FrameStep`. In a graph, and on an accelerator, each frame writes down as many
+steps as there may be labels; eagerly on the CPU only those that found labels, and the models are
+asked for no others.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from seqfront import errors
+from seqfront import checks, errors
 from seqfront.backend import Raw
 from seqfront.dim import Dim
 from seqfront.nn.stateful import kept
@@ -49,7 +50,8 @@ class FrameLoop:
         Returns:
             The beam, and all steps, along `step_dim`.
         """
-        run = self._scanned if encoded.backend.is_tracing() else self._eager
+        looks = checks.values_are_cheap(encoded.backend, encoded.raw)
+        run = self._eager if looks else self._scanned
         return run(beam, encoded, axis, before)
 
     def _batch(self, encoded: Tensor, axis: Dim) -> tuple[Dim, ...]:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqfront import checks
 from seqfront.backend import Backend, Raw
 from seqfront.dim import Dim
 from seqfront.ops.nested import nested_concat, nested_gather, nested_map
@@ -189,8 +190,8 @@ class _Frame:
     def _grown(
         self, level: _Level, outlook: Outlook, limit: Raw, node: Raw
     ) -> tuple[_Level, Step] | None:
-        """The best labels after hypotheses; None, if there are none (in a trace that is not
-        known)."""
+        """The best labels after hypotheses; None, if there are none and that can be looked
+        at."""
         backend, axis, paths = self.backend, self.axis, level.paths
         score = self._score(paths.model, level.fused)
         width = self.step.models.width
@@ -204,7 +205,7 @@ class _Frame:
         better = backend.binary("gt", values, limit)
         if self.active is not None:
             better = backend.binary("and", better, backend.expand_dims(self.active, (axis,)))
-        if not backend.is_tracing() and not backend.to_numpy(better).any():
+        if checks.values_are_cheap(backend, better) and not backend.to_numpy(better).any():
             return None
         source = backend.cast(backend.binary("floor_div", at, width), "int32")
         label = backend.gather(flat(outlook.labels), at, axis, axis)
@@ -289,8 +290,8 @@ class _Frame:
         )
 
     def _all_stay(self, at: Tensor) -> bool:
-        """Whether no hypothesis moves, as at most frames; not known in a trace."""
-        if self.backend.is_tracing():
+        """Whether no hypothesis moves, as at most frames; False where nobody looks."""
+        if not checks.values_are_cheap(self.backend, at.raw):
             return False
         return bool((at.numpy(*self.dims) == np.arange(self.step.width)).all())
 

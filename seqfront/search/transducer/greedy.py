@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from seqfront import dtypes
+from seqfront import checks, dtypes
 from seqfront.dim import Dim
 from seqfront.nn.stateful import kept
 from seqfront.ops import create, elementwise
@@ -122,7 +122,7 @@ class TransducerGreedy(Streaming[GreedyState, Transcript]):
         """
         batch = self.transducer.batch_of(encoded, axis)
         backend = encoded.backend
-        loops = Loops if backend.is_tracing() else Blocks
+        loops = Blocks if checks.values_are_cheap(backend, encoded.raw) else Loops
 
         def run() -> tuple[Transcript, GreedyState]:
             before = state or self.initial_state(batch, like=encoded)

@@ -3,6 +3,10 @@
 The outer loop is over labels: it runs the prediction network once for the whole batch. The inner
 loop is over frames: each sequence goes on, at its own pace, until it has a label or no frame left.
 Both are loops of the graph, over tensors of fixed extents.
+
+On an accelerator, outside of graphs, it would wait at each turn to know whether there is another.
+So there each turn of the outer loop reads one frame, and the prediction network runs for all
+sequences, whether they have found a label or not; the loop looks every sixteenth turn.
 """
 
 from __future__ import annotations
@@ -13,12 +17,14 @@ from typing import NamedTuple, TypeAlias
 from seqfront.backend import Size
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry
+from seqfront.nn.stateful import kept
 from seqfront.ops import elementwise, reduce
 from seqfront.ops.control import while_loop
 from seqfront.ops.create import zeros
 from seqfront.ops.index import gather
 from seqfront.ops.nested import nested_where
 from seqfront.ops.positions import never_empty, positions
+from seqfront.search.looking import looks_seldom, repeated
 from seqfront.search.transducer.emission import Emission
 from seqfront.search.transducer.greedy_state import Emitted, GreedyState
 from seqfront.search.transducer.model import Prediction
@@ -77,7 +83,7 @@ class Loops:
         self.emission = emission
         self.classes = emission.transducer.classes
         self.divisor = emission.divisor(like=encoded)
-        self.lengths = encoded.lengths(axis)
+        self.lengths = kept(encoded.lengths(axis))
         self.encoded = never_empty(encoded, axis).with_lengths(FULL)
         self.axis = axis
         self.batch = tuple(batch)
@@ -89,8 +95,8 @@ class Loops:
         """The labels, and where the frames lead."""
         place, table = self._place(state), self._table(state.score)
         start = (place, table, state.prediction)
-        place, table, prediction = while_loop(
-            lambda s: self._any(s[0].at < self.lengths), self._next_label, start
+        place, table, prediction = repeated(
+            lambda s: self._any(s[0].at < self.lengths), self._next_label, start, like=state.score
         )
         lengths = Entry(table.used.raw_in(self.batch), self.batch)
         ragged = FULL.with_entries({self.label: lengths})
@@ -131,15 +137,21 @@ class Loops:
         """One label for every sequence that has one more."""
         place, table, prediction = now
         none = place._replace(found=place.at < 0)
-        place = while_loop(
-            lambda p: self._any(self._searching(p)),
-            lambda p: self._next_frame(p, prediction),
-            none,
-        )
+        place = self._next_found(none, prediction)
         transducer = self.emission.transducer
         label = elementwise.where(place.found, place.label, transducer.blank)
         after = transducer.advance(prediction, label)
         return place, self._written(table, place), nested_where(place.found, after, prediction)
+
+    def _next_found(self, place: _Place, prediction: Prediction) -> _Place:
+        """Frames until all have found a label; or one frame, where nobody looks."""
+        if looks_seldom(place.score):
+            return self._next_frame(place, prediction)
+        return while_loop(
+            lambda p: self._any(self._searching(p)),
+            lambda p: self._next_frame(p, prediction),
+            place,
+        )
 
     def _searching(self, place: _Place) -> Tensor:
         return elementwise.logical_not(place.found) & (place.at < self.lengths)
