@@ -143,6 +143,7 @@ class HostLauncher {
     HostLauncher(int, void*) {}
 
     static int threads(int most) { return std::min(most, HostDevice::current().most_threads); }
+    static int64_t bytes(int64_t most) { return std::min(most, HostDevice::current().most_bytes); }
 
     template <class Kernel>
     void run(const seqfront::cuda::Grid& grid, const typename Kernel::Args& args) const {

@@ -117,7 +117,7 @@ class Check {
         HostLauncher(0, nullptr)
             .template run<Kernel>(
                 {row_tiles_ * column_tiles_, 1, kGemmThreads,
-                 TileProduct<HostBlock, T, kA, kB>::shared_bytes()},
+                 tile_product_bytes<T, kA, kB>()},
                 {a_.operand(), b_.operand(), row_tiles_, column_tiles_, steps_, c.data(), stored});
         return c;
     }
@@ -187,7 +187,7 @@ SEQFRONT_TEST(cuda_gemm, half_precision_sums_in_float) {
 SEQFRONT_TEST(cuda_gemm, shared_memory_lets_two_blocks_in) {
     constexpr auto kDeep = Layout::kDepthLast;
     constexpr size_t kEach = (164 - 2) * 1024 / 2;  // of sm_80, less what a block has reserved
-    CHECK((TileProduct<HostBlock, float, kDeep, kDeep>::shared_bytes() <= kEach));
-    CHECK((TileProduct<HostBlock, double, kDeep, kDeep>::shared_bytes() <= kEach));
-    CHECK((TileProduct<HostBlock, BFloat16, kDeep, kDeep>::shared_bytes() <= kEach));
+    CHECK((tile_product_bytes<float, kDeep, kDeep>() <= kEach));
+    CHECK((tile_product_bytes<double, kDeep, kDeep>() <= kEach));
+    CHECK((tile_product_bytes<BFloat16, kDeep, kDeep>() <= kEach));
 }

@@ -140,6 +140,8 @@ class DeviceLauncher {
 
     // Of a kernel that could use `most`.
     static int threads(int most) { return most; }
+    // Memory that what is done in chunks takes at once.
+    static int64_t bytes(int64_t most) { return most; }
 
     template <class Kernel>
     void run(const Grid& grid, const typename Kernel::Args& args) const {
@@ -159,7 +161,8 @@ class DeviceLauncher {
     // Says that a kernel needs more. (This waits for nothing, and a graph may be recorded.)
     template <class Kernel>
     static void allow_shared(size_t bytes) {
-        check(cudaFuncSetAttribute(kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+        void (*const function)(typename Kernel::Args) = kernel<Kernel>;
+        check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                    static_cast<int>(bytes)),
               "shared memory of a CUDA kernel");
     }

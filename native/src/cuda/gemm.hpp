@@ -51,21 +51,31 @@ struct Operand {
     }
 };
 
+constexpr int kGemmStages = 4;
+
+template <class T>
+constexpr int kProductPitch = TileShape<T>::kSide + Chunk<LatticeType<T>>::kSize;
+
+// The shared memory of a product: its stages, and later the tile that `store` makes. (At most 81
+// KB, so that sm_80 too has two blocks at once.)
+template <class T, Layout kA, Layout kB>
+constexpr size_t tile_product_bytes() {
+    constexpr size_t stages =
+        kGemmStages * (OperandTile<T, kA>::kSize + OperandTile<T, kB>::kSize) * sizeof(T);
+    constexpr size_t stored = TileShape<T>::kSide * kProductPitch<T> * sizeof(LatticeType<T>);
+    return stages > stored ? stages : stored;
+}
+
 template <class Block, class T, Layout kA, Layout kB>
 class TileProduct {
   public:
     using L = LatticeType<T>;
     static constexpr int kSide = TileShape<T>::kSide;       // rows and columns of a tile
     static constexpr int kDepth = TileShape<T>::kDepth;     // of a step
-    static constexpr int kPitch = kSide + Chunk<L>::kSize;  // of the tile that `store` makes
+    static constexpr int kPitch = kProductPitch<T>;      // of the tile that `store` makes
 
     SF_DEVICE explicit TileProduct(Block& block)
         : block_(block), sums_(block), shared_(block.template shared<T>()) {}
-
-    static constexpr size_t shared_bytes() {
-        constexpr size_t stages = kStages * kStage * sizeof(T), stored = kSide * kPitch * sizeof(L);
-        return stages > stored ? stages : stored;
-    }
 
     // Calls fill(thread, step, a, b) for each thread and step, to write or copy its part of the
     // tiles; a copy it need not wait for. At the end shared memory is free again.
@@ -107,7 +117,7 @@ class TileProduct {
     }
 
   private:
-    static constexpr int kStages = 4;
+    static constexpr int kStages = kGemmStages;
     using TileA = OperandTile<T, kA>;
     using TileB = OperandTile<T, kB>;
     using Thread =
