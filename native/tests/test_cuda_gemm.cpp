@@ -21,7 +21,8 @@ struct Multiply {
     struct Args {
         Operand<T, kA> a;
         Operand<T, kB> b;
-        int64_t row_tiles, column_tiles, steps;
+        int64_t row_tiles, column_tiles;
+        int steps;
         L* c;
         bool stored;  // by way of shared memory
     };
@@ -35,7 +36,7 @@ struct Multiply {
             const int64_t row = i / args.column_tiles * side, column = i % args.column_tiles * side;
             L* const to = args.c + row * pitch + column;
             Product product(block);
-            product.run(args.steps, [&](int thread, int64_t step, T* a, T* b) {
+            product.run(args.steps, [&](int thread, int step, T* a, T* b) {
                 fill(block, args.a, thread, row, step * depth, a);
                 fill(block, args.b, thread, column, step * depth, b);
             });
@@ -102,7 +103,7 @@ class Check {
     using L = LatticeType<T>;
     static constexpr int64_t kSide = TileShape<T>::kSide, kDepth = TileShape<T>::kDepth;
 
-    Check(Random& random, int64_t row_tiles, int64_t column_tiles, int64_t steps)
+    Check(Random& random, int64_t row_tiles, int64_t column_tiles, int steps)
         : row_tiles_(row_tiles),
           column_tiles_(column_tiles),
           steps_(steps),
@@ -116,8 +117,7 @@ class Check {
         using Kernel = Multiply<T, kA, kB, kWritten>;
         HostLauncher(0, nullptr)
             .template run<Kernel>(
-                {row_tiles_ * column_tiles_, 1, kGemmThreads,
-                 tile_product_bytes<T, kA, kB>()},
+                {row_tiles_ * column_tiles_, 1, kGemmThreads, tile_product_bytes<T, kA, kB>()},
                 {a_.operand(), b_.operand(), row_tiles_, column_tiles_, steps_, c.data(), stored});
         return c;
     }
@@ -144,7 +144,8 @@ class Check {
     }
 
   private:
-    int64_t row_tiles_, column_tiles_, steps_;
+    int64_t row_tiles_, column_tiles_;
+    int steps_;
     Matrix<T, kA> a_;
     Matrix<T, kB> b_;
 };
@@ -152,7 +153,7 @@ class Check {
 template <class T, Layout kA, Layout kB>
 void check_layouts() {
     Random random(1);
-    for (const int64_t steps : {0, 1, 2, 3, 4, 9}) {
+    for (const int steps : {0, 1, 2, 3, 4, 9}) {
         const Check<T, kA, kB> check(random, steps % 2 + 1, 1 + steps / 4, steps);
         context() = std::to_string(sizeof(T)) + " bytes, " + std::to_string(steps) + " steps";
         HostDevice::current() = {ThreadOrder::kUp, 32, 2, false};

@@ -8,7 +8,7 @@
 // float (gemm_tensor.hpp), whose order is theirs.
 //
 //     TileProduct<Block, T, Layout::kDepthLast, Layout::kDepthFirst> product(block);
-//     product.run(steps, [&](int thread, int64_t step, T* a, T* b) { ... });
+//     product.run(steps, [&](int thread, int step, T* a, T* b) { ... });
 //     L* tile = product.store();      // in shared memory, row after row; or
 //     product.each_sum(thread, [&](int row, int column, L value) { ... });
 //
@@ -70,8 +70,8 @@ template <class Block, class T, Layout kA, Layout kB>
 class TileProduct {
   public:
     using L = LatticeType<T>;
-    static constexpr int kSide = TileShape<T>::kSide;       // rows and columns of a tile
-    static constexpr int kDepth = TileShape<T>::kDepth;     // of a step
+    static constexpr int kSide = TileShape<T>::kSide;    // rows and columns of a tile
+    static constexpr int kDepth = TileShape<T>::kDepth;  // of a step
     static constexpr int kPitch = kProductPitch<T>;      // of the tile that `store` makes
 
     SF_DEVICE explicit TileProduct(Block& block)
@@ -80,10 +80,10 @@ class TileProduct {
     // Calls fill(thread, step, a, b) for each thread and step, to write or copy its part of the
     // tiles; a copy it need not wait for. At the end shared memory is free again.
     template <class Fill>
-    SF_DEVICE void run(int64_t steps, Fill&& fill) {
+    SF_DEVICE void run(int steps, Fill&& fill) {
         block_.each([&](int thread) { clear(sums_[thread]); });
         for (int step = 0; step < kStages - 1; ++step) start(step, steps, fill);
-        for (int64_t step = 0; step < steps; ++step) {
+        for (int step = 0; step < steps; ++step) {
             block_.template await_copies<kStages - 2>();
             start(step + kStages - 1, steps, fill);
             block_.each([&](int thread) {
@@ -116,6 +116,19 @@ class TileProduct {
         return tile;
     }
 
+    // Calls body(row, column, sums) for what a thread has of a stored tile: arrays of neighbours,
+    // 16 bytes, those of a warp behind one another.
+    template <class Body>
+    static SF_DEVICE void each_stored(int thread, const L* tile, Body&& body) {
+        constexpr int chunk = Chunk<L>::kSize, of_row = kSide / chunk;
+        for (int i = thread; i < kSide * of_row; i += kGemmThreads) {
+            const int row = i / of_row, column = i % of_row * chunk;
+            L sums[chunk];
+            Chunk<L>::load(tile + row * kPitch + column).widen_to(sums);
+            body(row, column, sums);
+        }
+    }
+
   private:
     static constexpr int kStages = kGemmStages;
     using TileA = OperandTile<T, kA>;
@@ -137,10 +150,10 @@ class TileProduct {
         }
     }
 
-    SF_DEVICE T* stage(int64_t step) const { return shared_ + step % kStages * kStage; }
+    SF_DEVICE T* stage(int step) const { return shared_ + step % kStages * kStage; }
 
     template <class Fill>
-    SF_DEVICE void start(int64_t step, int64_t steps, Fill&& fill) {
+    SF_DEVICE void start(int step, int steps, Fill&& fill) {
         if (step < steps) {
             block_.each([&](int thread) {
                 T* const a = stage(step);

@@ -20,16 +20,22 @@ struct ScalarThread {
 
     static SF_DEVICE void multiply(int thread, const T* a, const T* b,
                                    T (&sums)[kValues][kValues]) {
-        SF_LOOP  // or all of its loads would come first, and fill the registers
-            for (int k = 0; k < TileShape<T>::kDepth; k += kChunk) {
-            T of_a[kValues][kChunk];
-            read_a(thread, a, k, of_a);
-            multiply_chunk(thread, of_a, b, k, sums);
+        SF_UNROLL
+        for (int first = 0; first < kValues; first += kRows) {
+            SF_LOOP  // or all of its loads would come first, and fill the registers
+                for (int k = 0; k < TileShape<T>::kDepth; k += kChunk) {
+                T of_a[kRows][kChunk];
+                read_a(thread, a, first, k, of_a);
+                multiply_chunk(thread, of_a, b, first, k, sums);
+            }
         }
     }
 
   private:
     static constexpr int kChunk = Chunk<T>::kSize;
+    // Rows of A that are in registers at once, with a chunk of depths each: of float not all, for
+    // two blocks of a multiprocessor leave 128 registers to a thread.
+    static constexpr int kRows = kA == Layout::kDepthLast ? 4 : kValues;
     using TileA = OperandTile<T, kA>;
     using TileB = OperandTile<T, kB>;
 
@@ -40,11 +46,11 @@ struct ScalarThread {
         return (i / kChunk * 16 + part) * kChunk + i % kChunk;
     }
 
-    static SF_DEVICE void read_a(int thread, const T* a, int k, T (&to)[kValues][kChunk]) {
+    static SF_DEVICE void read_a(int thread, const T* a, int first, int k, T (&to)[kRows][kChunk]) {
         if constexpr (kA == Layout::kDepthLast) {
             SF_UNROLL
-            for (int i = 0; i < kValues; ++i) {
-                Chunk<T>::load(a + TileA::at(row(thread, i), k)).widen_to(to[i]);
+            for (int i = 0; i < kRows; ++i) {
+                Chunk<T>::load(a + TileA::at(row(thread, first + i), k)).widen_to(to[i]);
             }
         } else {
             SF_UNROLL
@@ -57,8 +63,8 @@ struct ScalarThread {
         }
     }
 
-    static SF_DEVICE void multiply_chunk(int thread, const T (&a)[kValues][kChunk], const T* b,
-                                         int k, T (&sums)[kValues][kValues]) {
+    static SF_DEVICE void multiply_chunk(int thread, const T (&a)[kRows][kChunk], const T* b,
+                                         int first, int k, T (&sums)[kValues][kValues]) {
         if constexpr (kB == Layout::kDepthLast) {
             SF_UNROLL
             for (int j = 0; j < kValues; ++j) {
@@ -67,8 +73,9 @@ struct ScalarThread {
                 SF_UNROLL
                 for (int of = 0; of < kChunk; ++of) {
                     SF_UNROLL
-                    for (int i = 0; i < kValues; ++i) {
-                        sums[i][j] = fused(a[i][of], of_b[of], sums[i][j]);
+                    for (int i = 0; i < kRows; ++i) {
+                        T& sum = sums[first + i][j];
+                        sum = fused(a[i][of], of_b[of], sum);
                     }
                 }
             }
@@ -78,10 +85,11 @@ struct ScalarThread {
                 T line[kValues];
                 read_line<TileB>(b, column(thread, 0), k + of, line);
                 SF_UNROLL
-                for (int i = 0; i < kValues; ++i) {
+                for (int i = 0; i < kRows; ++i) {
                     SF_UNROLL
                     for (int j = 0; j < kValues; ++j) {
-                        sums[i][j] = fused(a[i][of], line[j], sums[i][j]);
+                        T& sum = sums[first + i][j];
+                        sum = fused(a[i][of], line[j], sum);
                     }
                 }
             }

@@ -9,8 +9,8 @@
 // kept. g goes through memory or the L2 cache: written once, read twice. RNN-T with batch 16, 400
 // frames, 60 labels, 640 features and 4096 classes in bfloat16 is 6 T operations, 13 to 18 ms on an
 // H100 at 400 to 500 TFLOPS; with rows left out that alignments pass by, a sixth of it. What goes
-// through memory is at most 10 GB, 3 ms, while the tensor cores work. Memory is that of a chunk, and
-// of sums in float or double of the size of the inputs.
+// through memory is at most 10 GB, 3 ms, while the tensor cores work. Memory is that of a chunk,
+// and of sums in float or double of the size of the inputs.
 //
 // No atomics: each sum belongs to one thread, in an order that depends on sizes alone.
 #ifndef SEQFRONT_CUDA_HEAD_BACKWARD_HPP_

@@ -34,7 +34,7 @@ struct TilePart {
     static SF_DEVICE int first(int thread) { return part(thread) * kWidth; }
 };
 
-// The range of class tiles of a group.
+// The range of a group's tiles.
 struct TileRange {
     int64_t begin, end;
 
@@ -65,8 +65,8 @@ struct RowNormalisers {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const HeadChunk<T>& chunk = args.chunk;
-        const TileRange range = TileRange::of(HeadSizes<T>::tiles(chunk.sizes.classes), block.y(),
-                                              args.groups);
+        const TileRange range =
+            TileRange::of(HeadSizes<T>::tiles(chunk.sizes.classes), block.y(), args.groups);
         TileProduct<Block, T, Layout::kDepthLast, Layout::kDepthLast> product(block);
         typename Block::template PerThread<Normaliser<L>> seen(block);
         for (int64_t tile = block.x(); tile < chunk.tiles(); tile += block.count_x()) {

@@ -130,8 +130,8 @@ struct GradientRows {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const HeadChunk<T>& chunk = args.chunk;
-        const TileRange range = TileRange::of(HeadSizes<T>::tiles(chunk.sizes.classes), block.y(),
-                                              args.groups);
+        const TileRange range =
+            TileRange::of(HeadSizes<T>::tiles(chunk.sizes.classes), block.y(), args.groups);
         TileProduct<Block, T, Layout::kDepthLast, Layout::kDepthLast> product(block);
         for (int64_t tile = block.x(); tile < chunk.tiles(); tile += block.count_x()) {
             for (int64_t of = range.begin; of < range.end; ++of) {
@@ -157,8 +157,7 @@ struct GradientRows {
         const bool real = row < args.chunk.rows();
         const int64_t cell = real ? args.chunk.cell(row) : 0;
         const int64_t classes = real ? args.chunk.sizes.classes - first : 0;
-        const RowGradient<L> gradient =
-            real ? args.rows.gradient(cell) : RowGradient<L>{};
+        const RowGradient<L> gradient = real ? args.rows.gradient(cell) : RowGradient<L>{};
         for (int v = 0; v < Part::kWidth; v += chunk) {
             L logits[chunk], added[chunk];
             Chunk<L>::load(x + v).widen_to(logits);
@@ -206,6 +205,7 @@ struct GradientRows {
 // hidden = rows weight.
 template <class T>
 struct HiddenGradients {
+    using L = LatticeType<T>;
     static constexpr int kMostThreads = kGemmThreads, kBlocksAtOnce = 2;
 
     struct Args {
@@ -214,7 +214,7 @@ struct HiddenGradients {
     };
 
     static Grid grid(const HeadSizes<T>& s) {
-        return {s.chunk / s.kSide * s.tiles(s.features), 1, kMostThreads,
+        return {s.chunk / s.kSide, s.tiles(s.features), kMostThreads,
                 tile_product_bytes<T, Layout::kDepthLast, Layout::kDepthFirst>()};
     }
 
@@ -225,20 +225,22 @@ struct HiddenGradients {
         const Operand<T, Layout::kDepthLast> a = {args.gradient.rows, s.padded_classes()};
         const Operand<T, Layout::kDepthFirst> b = {args.chunk.weight, s.padded_features()};
         constexpr int64_t side = Product::kSide, depth = Product::kDepth;
-        const int64_t across = s.tiles(s.features);
+        const int64_t first = block.y() * side;
         Product product(block);
-        for (int64_t i = block.x(); i < args.chunk.tiles() * across; i += block.count_x()) {
-            const int64_t row = divided(i, across) * side, first = i * side - row * across;
-            product.run((s.classes + depth - 1) / depth,
-                        [&](int thread, int64_t step, T* to_a, T* to_b) {
+        for (int64_t tile = block.x(); tile < args.chunk.tiles(); tile += block.count_x()) {
+            const int64_t row = tile * side;
+            product.run(static_cast<int>((s.classes + depth - 1) / depth),
+                        [&](int thread, int step, T* to_a, T* to_b) {
                             a.copy(block, thread, row, step * depth, to_a);
                             b.copy(block, thread, first, step * depth, to_b);
                         });
-            block.each([&](int thread) {
-                product.each_sum(thread, [&](int own, int column, LatticeType<T> sum) {
+            const L* const sums = product.store();
+            block.phase([&](int thread) {
+                Product::each_stored(thread, sums, [&](int own, int column, auto& x) {
                     if (row + own >= args.chunk.rows()) return;
-                    args.gradient.hidden[(row + own) * s.padded_features() + first + column] =
-                        sum * args.gradient.size(row + own);
+                    for (L& value : x) value *= args.gradient.size(row + own);
+                    Chunk<L>::narrowed_from(x).store(args.gradient.hidden + first + column +
+                                                     (row + own) * s.padded_features());
                 });
             });
         }
@@ -248,6 +250,7 @@ struct HiddenGradients {
 // weight_sums += rows^T hidden; of the rows of a chunk, each split has a range.
 template <class T>
 struct WeightGradients {
+    using L = LatticeType<T>;
     static constexpr int kMostThreads = kGemmThreads, kBlocksAtOnce = 2;
 
     struct Args {
@@ -282,18 +285,24 @@ struct WeightGradients {
         Product product(block);
         for (int64_t i = block.x(); i < tiles; i += block.count_x()) {
             const int64_t v = divided(i, across) * side, d = i * side - v * across;
-            product.run(steps.end - steps.begin, [&](int thread, int64_t step, T* to_a, T* to_b) {
-                a.copy(block, thread, v, (steps.begin + step) * depth, to_a);
-                b.copy(block, thread, d, (steps.begin + step) * depth, to_b);
-            });
-            LatticeType<T>* const to =
-                args.gradient.weight_sums +
-                (block.y() * s.padded_classes() + v) * s.padded_features() + d;
-            block.each([&](int thread) {
-                const LatticeType<T> scale = scaled ? args.gradient.sizes[s.chunk] : 1;
-                product.each_sum(thread, [&](int own, int column, LatticeType<T> sum) {
-                    LatticeType<T>& total = to[own * s.padded_features() + column];
-                    total = fused(sum, scale, total);
+            product.run(static_cast<int>(steps.end - steps.begin),
+                        [&](int thread, int step, T* to_a, T* to_b) {
+                            a.copy(block, thread, v, (steps.begin + step) * depth, to_a);
+                            b.copy(block, thread, d, (steps.begin + step) * depth, to_b);
+                        });
+            L* const to = args.gradient.weight_sums +
+                          (block.y() * s.padded_classes() + v) * s.padded_features() + d;
+            const L* const sums = product.store();
+            block.phase([&](int thread) {
+                const L scale = scaled ? args.gradient.sizes[s.chunk] : L{1};
+                Product::each_stored(thread, sums, [&](int own, int column, auto& x) {
+                    L* const at = to + own * s.padded_features() + column;
+                    L total[Chunk<L>::kSize];
+                    Chunk<L>::load(at).widen_to(total);
+                    for (int i = 0; i < Chunk<L>::kSize; ++i) {
+                        total[i] = fused(x[i], scale, total[i]);
+                    }
+                    Chunk<L>::narrowed_from(total).store(at);
                 });
             });
         }

@@ -35,7 +35,8 @@ struct HeadSizes {
     // With as many rows as have `bytes`, at `row_bytes` each.
     HeadSizes with_chunk(int64_t bytes, int64_t row_bytes) const {
         HeadSizes sizes = *this;
-        const int64_t fitting = std::max<int64_t>(1, bytes / std::max<int64_t>(1, row_bytes) / kSide);
+        const int64_t fitting =
+            std::max<int64_t>(1, bytes / std::max<int64_t>(1, row_bytes) / kSide);
         sizes.chunk = std::min(fitting, std::max<int64_t>(1, tiles(cells))) * kSide;
         return sizes;
     }
@@ -114,8 +115,8 @@ struct HeadChunk {
         const Operand<T, Layout::kDepthLast> a = {hidden, sizes.padded_features()};
         const Operand<T, Layout::kDepthLast> b = {weight, sizes.padded_features()};
         constexpr int64_t depth = Product::kDepth;
-        product.run((sizes.features + depth - 1) / depth,
-                    [&](int thread, int64_t step, T* to_a, T* to_b) {
+        product.run(static_cast<int>((sizes.features + depth - 1) / depth),
+                    [&](int thread, int step, T* to_a, T* to_b) {
                         a.copy(block, thread, row, step * depth, to_a);
                         b.copy(block, thread, first, step * depth, to_b);
                     });

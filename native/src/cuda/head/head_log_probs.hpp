@@ -81,8 +81,8 @@ class LogProbsForward {
         L* const out = call.out<L>(log_probs::kLogProbs);
         of.prepare(launcher, head.layer, call.out<int32_t>(log_probs::kTokens));
         using Cleared = ClearLogProbs<L>;
-        launcher.template run<Cleared>(
-            {(of.problem.cells() + 7) / 8, 1, Cleared::kMostThreads, 0}, {of.problem, out});
+        launcher.template run<Cleared>({(of.problem.cells() + 7) / 8, 1, Cleared::kMostThreads, 0},
+                                       {of.problem, out});
         head.run(launcher, LogProbsForwardRows<T>{of.problem, of.hidden(), out,
                                                   call.out<L>(log_probs::kSavedNormaliser)});
     }

@@ -2,8 +2,8 @@
 // classes are those of the blank and of the labels of the sequence, the tokens 0, 1 ..
 //
 // Which tokens have their class in a part of a tile is known before: TokenChains makes, for each
-// sequence and part, a chain of them in their order. So a thread looks at no other tokens, and where
-// a label occurs more than once it adds up their gradients itself, in one order.
+// sequence and part, a chain of them in their order. So a thread looks at no other tokens, and
+// where a label occurs more than once it adds up their gradients itself, in one order.
 //
 // A sequence with a length or a label out of range has log-probs of NaN, and tokens of 0.
 #ifndef SEQFRONT_CUDA_HEAD_LOG_PROBS_ROWS_HPP_

@@ -169,14 +169,13 @@ class JointBackward {
                             const JointBackwardMemory<T>& memory) {
         using L = LatticeType<T>;
         using Lattice = RnntLattice<L, true>;
-        launcher.template run<Lattice>(
-            Lattice::grid(of.problem.batch, memory.lattice.threads),
-            {of.problem,
-             of.call.template in<L>(joint::kSaved),
-             {memory.lattice.tables[0], memory.lattice.tables[1]},
-             memory.lattice.likelihood,
-             nullptr,
-             memory.lattice.border});
+        launcher.template run<Lattice>(Lattice::grid(of.problem.batch, memory.lattice.threads),
+                                       {of.problem,
+                                        of.call.template in<L>(joint::kSaved),
+                                        {memory.lattice.tables[0], memory.lattice.tables[1]},
+                                        memory.lattice.likelihood,
+                                        nullptr,
+                                        memory.lattice.border});
     }
 
     template <class T, class Launcher>

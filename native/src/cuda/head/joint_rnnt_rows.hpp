@@ -114,8 +114,7 @@ struct JointBackwardRows {
     }
     SF_DEVICE RowGradient<L> gradient(int64_t cell) const {
         const RnntRow row = row_of(lattice.problem, cell);
-        const L normaliser =
-            lattice.saved[row.sequence.first_cell * kFirstExtra + row.cell()];
+        const L normaliser = lattice.saved[row.sequence.first_cell * kFirstExtra + row.cell()];
         const L scale = columns[cell].scale, factor = clamps() ? upstream(row) : L{1};
         const L limit = clamps() ? static_cast<L>(lattice.problem.clamp) : infinity<L>();
         return {normaliser, scale, limit, factor, absolute(scale * factor)};
@@ -133,9 +132,7 @@ struct JointBackwardRows {
 
   private:
     SF_DEVICE bool clamps() const { return lattice.problem.clamp > 0; }
-    SF_DEVICE L upstream(const RnntRow& row) const {
-        return lattice.grad_loss[row.sequence.index];
-    }
+    SF_DEVICE L upstream(const RnntRow& row) const { return lattice.grad_loss[row.sequence.index]; }
 };
 
 }  // namespace cuda
