@@ -5,7 +5,9 @@ set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/head/head_log_probs.cu
   ${CMAKE_CURRENT_LIST_DIR}/head/joint_rnnt.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
-  ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu)
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/arc_loss.cu
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/tdt.cu)
 set(SEQFRONT_CUDA_HOST_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/ctc/ctc_problem.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/head/joint_options.cpp

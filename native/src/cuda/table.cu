@@ -9,7 +9,8 @@
     OP(ctc) \
     OP(head_log_probs) \
     OP(joint_rnnt) \
-    OP(rnnt)
+    OP(rnnt) \
+    OP(tdt)
 // clang-format on
 
 namespace seqfront {

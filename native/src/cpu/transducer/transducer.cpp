@@ -51,9 +51,7 @@ TransducerProblem::TransducerProblem(const Call& call, Storage storage_, const T
 }
 
 void TransducerProblem::check_options(const char* op) const {
-    if (options.hat && big_blanks != nullptr) {
-        invalid("%s: hat has one blank, so it cannot go with big_blanks", op);
-    }
+    if (big_blanks != nullptr) options.check_big_blanks(op);
     if (storage == Storage::kBand && options.topology == kConstrained) {
         invalid(
             "%s: topology is 2 (constrained), needed 0 or 1: the blank after a label may lie "
@@ -114,9 +112,7 @@ void TransducerProblem::check_durations(const char* op) const {
                     op, i, durations[i], least);
         }
     }
-    if (duration_count == 0 || durations[duration_count - 1] == 0) {
-        invalid("%s: durations has none above 0, so no path gets to the last frame", op);
-    }
+    if (duration_count == 0 || durations[duration_count - 1] == 0) no_duration_above_0(op);
 }
 
 void TransducerProblem::pack(const Call& call) {

@@ -48,4 +48,12 @@ TransducerOptions::TransducerOptions(const Call& call)
     }
 }
 
+void TransducerOptions::check_big_blanks(const char* op) const {
+    if (hat) invalid("%s: hat has one blank, so it cannot go with big_blanks", op);
+}
+
+void no_duration_above_0(const char* op) {
+    invalid("%s: durations has none above 0, so no path gets to the last frame", op);
+}
+
 }  // namespace seqfront

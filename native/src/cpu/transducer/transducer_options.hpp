@@ -25,11 +25,16 @@ enum Column : int { kRow, kBlankColumn, kLabelColumn, kFirstExtra };
 struct TransducerOptions {
     // Throws InvalidArgument for what makes no sense.
     explicit TransducerOptions(const Call& call);
+    // Of a call with big blanks.
+    void check_big_blanks(const char* op) const;
 
     bool normalized, hat, fastemit_scale;
     int64_t topology, star;
     double fastemit, clamp, delay_penalty, sigma, star_weight;
 };
+
+// The durations of a TDT call have none that leads to the next frame.
+[[noreturn]] void no_duration_above_0(const char* op);
 
 }  // namespace seqfront
 

@@ -4,27 +4,25 @@
 //     JointBackward    the lattice both ways, then the rows that alignments pass through
 //
 // See head_forward.hpp and head_backward.hpp for the rows, which take nearly all of the time, and
-// rnnt_lattice.hpp. Of a cell the workspace has 16 bytes forward, and 60 backward (96 in double).
+// rnnt_lattice.hpp. Of a cell the workspace has 16 bytes forward, and 44 backward (72 in double).
 #ifndef SEQFRONT_CUDA_HEAD_JOINT_RNNT_HPP_
 #define SEQFRONT_CUDA_HEAD_JOINT_RNNT_HPP_
 
 #include "cpu/head/joint_options.hpp"
 #include "cuda/head/head_backward.hpp"
 #include "cuda/head/joint_inputs.hpp"
+#include "cuda/head/joint_lattice.hpp"
 #include "cuda/head/joint_rnnt_rows.hpp"
-#include "cuda/transducer/rnnt.hpp"
 
 namespace seqfront {
 namespace cuda {
 
 inline RnntProblem joint_problem(const Call& call) {
     const TransducerOptions o(call);
-    const char* const what = o.star != kNoStar             ? "star arcs"
-                             : call.has(joint::kBigBlanks) ? "big blanks"
-                                                           : nullptr;
-    if (what != nullptr) invalid("%s: it has no CUDA kernel for %s yet", call.name(), what);
     const int64_t classes = call.size(joint::kWeight, 0), blank = call.integer(joint::kBlank);
+    const bool big_blanks = call.has(joint::kBigBlanks);
     check_blank(call.name(), blank, classes);
+    if (big_blanks) o.check_big_blanks(call.name());
     return {call.size(joint::kTargets, 0),
             call.size(joint::kSource, 1),
             call.size(joint::kTargets, 1),
@@ -44,7 +42,13 @@ inline RnntProblem joint_problem(const Call& call) {
             o.clamp,
             o.delay_penalty,
             o.sigma,
-            o.fastemit_scale ? 1 + o.fastemit : 1};
+            o.fastemit_scale ? 1 + o.fastemit : 1,
+            o.star,
+            o.star_weight,
+            big_blanks ? call.in<int32_t>(joint::kBigBlanks) : nullptr,
+            big_blanks ? call.size(joint::kBigBlanks, 0) : 0,
+            nullptr,
+            0};
 }
 
 template <class T>
@@ -74,80 +78,49 @@ struct JointCall {
     JointInputs<T> inputs;
 };
 
-template <class T>
-struct JointForwardMemory {
-    using Lattice = RnntMemory<LatticeType<T>, false>;
-
-    template <class Launcher>
-    static JointForwardMemory of(const JointCall<T>& call, void* memory) {
-        auto lattice = Lattice::template of<Launcher>(call.problem, memory);
-        const HeadForward<T> head(call.sizes(), Launcher::bytes(kForwardBytes), lattice.workspace);
-        return {lattice, head};
-    }
-
-    Lattice lattice;
-    HeadForward<T> head;
-};
-
 class JointForward {
   public:
     template <class T, class Launcher>
     static void run(const Launcher& launcher, const Call& call) {
         using L = LatticeType<T>;
         const JointCall<T> of(call);
-        const auto memory = JointForwardMemory<T>::template of<Launcher>(of, call.workspace());
+        Workspace workspace(call.workspace());
+        const Memory<T> memory(of, workspace);
         L* const saved = call.out<L>(1);
         of.pad(launcher, memory.head.layer);
         memory.head.run(launcher, JointForwardRows<T>{of.problem, of.inputs, saved});
-        using Lattice = RnntLattice<L, false>;
-        launcher.template run<Lattice>(
-            Lattice::grid(of.problem.batch, memory.lattice.threads),
-            {of.problem, saved, {}, nullptr, call.out<L>(0), memory.lattice.border});
+        memory.lattice.losses(launcher, saved, call.out<L>(0));
     }
 
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
-        return JointForwardMemory<T>::template of<Launcher>(JointCall<T>(call), nullptr)
-            .lattice.workspace.bytes();
-    }
-};
-
-template <class T>
-struct JointBackwardMemory {
-    using L = LatticeType<T>;
-    using Lattice = RnntMemory<L, true>;
-
-    template <class Launcher>
-    static JointBackwardMemory of(const JointCall<T>& call, void* memory) {
-        auto lattice = Lattice::template of<Launcher>(call.problem, memory);
-        const HeadBackward<T> head(call.sizes(), Launcher::bytes(kBackwardBytes),
-                                   lattice.workspace);
-        auto* const columns = lattice.workspace.template take<JointColumns<L>>(call.problem.rows());
-        JointBackwardMemory made = {lattice, head, columns, nullptr, nullptr};
-        if constexpr (std::is_same_v<T, L>) {
-            made.source = call.call.template out<T>(joint::kGradSource);
-            made.prediction = call.call.template out<T>(joint::kGradPrediction);
-        } else {
-            made.source = made.lattice.workspace.template take<L>(call.source_size());
-            made.prediction = made.lattice.workspace.template take<L>(call.prediction_size());
-        }
-        return made;
+        Workspace workspace(nullptr);
+        Memory<T>(JointCall<T>(call), workspace);
+        return workspace.bytes();
     }
 
-    Lattice lattice;
-    HeadBackward<T> head;
-    JointColumns<L>* columns;
-    L* source;      // sums
-    L* prediction;  // sums
+  private:
+    template <class T>
+    struct Memory {
+        Memory(const JointCall<T>& of, Workspace& workspace)
+            : lattice(of.problem, workspace),
+              head(of.sizes(), Launcher::bytes(kForwardBytes), workspace) {}
+
+        JointLattice<LatticeType<T>, false> lattice;
+        HeadForward<T> head;
+    };
 };
 
 class JointBackward {
   public:
     template <class T, class Launcher>
     static void run(const Launcher& launcher, const Call& call) {
+        using L = LatticeType<T>;
         const JointCall<T> of(call);
-        const auto memory = JointBackwardMemory<T>::template of<Launcher>(of, call.workspace());
-        run_lattice(launcher, of, memory);
+        Workspace workspace(call.workspace());
+        const Memory<T> memory(of, workspace);
+        memory.lattice.columns(launcher, call.in<L>(joint::kSaved), call.in<L>(joint::kGradLoss),
+                               memory.columns);
         of.pad(launcher, memory.head.layer);
         run_rows(launcher, of, memory);
         narrow(launcher, memory.source, call.out<T>(joint::kGradSource), of.source_size());
@@ -159,36 +132,44 @@ class JointBackward {
 
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
-        return JointBackwardMemory<T>::template of<Launcher>(JointCall<T>(call), nullptr)
-            .lattice.workspace.bytes();
+        Workspace workspace(nullptr);
+        Memory<T>(JointCall<T>(call), workspace);
+        return workspace.bytes();
     }
 
   private:
-    template <class T, class Launcher>
-    static void run_lattice(const Launcher& launcher, const JointCall<T>& of,
-                            const JointBackwardMemory<T>& memory) {
+    template <class T>
+    struct Memory {
         using L = LatticeType<T>;
-        using Lattice = RnntLattice<L, true>;
-        launcher.template run<Lattice>(Lattice::grid(of.problem.batch, memory.lattice.threads),
-                                       {of.problem,
-                                        of.call.template in<L>(joint::kSaved),
-                                        {memory.lattice.tables[0], memory.lattice.tables[1]},
-                                        memory.lattice.likelihood,
-                                        nullptr,
-                                        memory.lattice.border});
-    }
+
+        Memory(const JointCall<T>& of, Workspace& workspace)
+            : lattice(of.problem, workspace),
+              head(of.sizes(), Launcher::bytes(kBackwardBytes), workspace),
+              columns(workspace.take<L>(of.problem.rows() * of.problem.columns())) {
+            if constexpr (std::is_same_v<T, L>) {
+                source = of.call.template out<T>(joint::kGradSource);
+                prediction = of.call.template out<T>(joint::kGradPrediction);
+            } else {
+                source = workspace.take<L>(of.source_size());
+                prediction = workspace.take<L>(of.prediction_size());
+            }
+        }
+
+        JointLattice<L, true> lattice;
+        HeadBackward<T> head;
+        L* columns;
+        L* source;      // sums
+        L* prediction;  // sums
+    };
 
     template <class T, class Launcher>
     static void run_rows(const Launcher& launcher, const JointCall<T>& of,
-                         const JointBackwardMemory<T>& memory) {
+                         const Memory<T>& memory) {
         using L = LatticeType<T>;
-        JointBackwardRows<T> rows = {{}, of.inputs, of.options.epsilon, memory.columns};
-        rows.lattice.problem = of.problem;
-        rows.lattice.saved = of.call.template in<L>(joint::kSaved);
-        rows.lattice.alpha = memory.lattice.tables[0];
-        rows.lattice.beta = memory.lattice.tables[1];
-        rows.lattice.likelihood = memory.lattice.likelihood;
-        rows.lattice.grad_loss = of.call.template in<L>(joint::kGradLoss);
+        const JointBackwardRows<T> rows = {
+            of.problem,         of.inputs,
+            of.options.epsilon, of.call.template in<L>(joint::kSaved),
+            memory.columns,     of.call.template in<L>(joint::kGradLoss)};
         clear(launcher, memory.source, of.source_size());
         clear(launcher, memory.prediction, of.prediction_size());
         memory.head.run(launcher, rows, [&](const HeadChunk<T>& chunk, const L* gradient) {

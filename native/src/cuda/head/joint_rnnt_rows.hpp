@@ -1,12 +1,12 @@
 // The joint network of RNN-T on a GPU: what its rows are. A cell is a position of a frame, dense:
-// (batch * frames + frame) * (labels + 1) + position; its classes are the blank and the next label.
-// What is saved is as in rnnt_rows.hpp.
+// (batch * frames + frame) * (labels + 1) + position; its classes are the blank, the next label and
+// the big blanks. What is saved is as in rnnt_rows.hpp, and so are the columns of the gradient.
 #ifndef SEQFRONT_CUDA_HEAD_JOINT_RNNT_ROWS_HPP_
 #define SEQFRONT_CUDA_HEAD_JOINT_RNNT_ROWS_HPP_
 
 #include "cuda/head/activation.hpp"
 #include "cuda/head/head_gradient.hpp"
-#include "cuda/transducer/rnnt_rows.hpp"
+#include "cuda/transducer/rnnt_problem.hpp"
 
 namespace seqfront {
 namespace cuda {
@@ -37,6 +37,31 @@ struct JointInputs {
     }
 };
 
+// The columns of a cell, in `saved` or in the gradient.
+template <class L>
+struct JointColumns {
+    L* first;
+    int64_t cells;
+
+    static SF_DEVICE JointColumns of(const RnntProblem& p, const RnntRow& row, L* all) {
+        const RnntSequence& s = row.sequence;
+        return {all + s.first_cell * p.columns() + row.cell(), s.cells()};
+    }
+    SF_DEVICE L& operator[](int64_t column) const { return first[column * cells]; }
+};
+
+// Calls body(column, class) for the classes of a cell from `first` to before `last`.
+template <class Body>
+SF_DEVICE void each_class(const RnntProblem& p, const RnntRow& row, int64_t first, int64_t last,
+                          Body&& body) {
+    const auto visit = [&](int64_t column, int64_t v) {
+        if (v >= first && v < last && v < p.classes) body(column, v);
+    };
+    visit(kBlankColumn, p.blank);
+    if (row.u < row.sequence.labels) visit(kLabelColumn, p.target(row.sequence, row.u));
+    for (int64_t k = 0; k < p.big_blank_count; ++k) visit(kFirstExtra + k, p.big_blanks[2 * k]);
+}
+
 template <class T>
 struct JointForwardRows {
     using Element = T;
@@ -53,86 +78,74 @@ struct JointForwardRows {
     template <class Logit>
     SF_DEVICE void take(int64_t cell, int64_t first, int64_t last, Logit&& logit) const {
         const RnntRow row = row_of(problem, cell);
-        const int64_t cells = row.sequence.cells(), blank = problem.blank;
-        L* const out = columns(row);
-        if (blank >= first && blank < last) out[kBlankColumn * cells] = logit(blank);
-        if (row.u == row.sequence.labels) return;
-        const int64_t target = problem.target(row.sequence, row.u);
-        const bool here = target >= first && target < last && problem.is_label(target);
-        if (here) out[kLabelColumn * cells] = logit(target);
+        const auto columns = JointColumns<L>::of(problem, row, saved);
+        each_class(problem, row, first, last,
+                   [&](int64_t column, int64_t v) { columns[column] = logit(v); });
     }
     SF_DEVICE void finish(int64_t cell, int lane, L top, L log_sum) const {
         if (lane > 0) return;
         const RnntRow row = row_of(problem, cell);
-        const int64_t cells = row.sequence.cells();
-        L* const out = columns(row);
-        out[kRow * cells] = top + log_sum;
-        out[kBlankColumn * cells] = log_prob(out[kBlankColumn * cells], top, log_sum);
-        L& label = out[kLabelColumn * cells];
-        if (row.u == row.sequence.labels) {
-            label = -infinity<L>();
-        } else {
-            const bool known = problem.is_label(problem.target(row.sequence, row.u));
-            label = known ? log_prob(label, top, log_sum) : not_a_number<L>();
+        const auto columns = JointColumns<L>::of(problem, row, saved);
+        columns[kRow] = top + log_sum;
+        columns[kBlankColumn] = log_prob(columns[kBlankColumn], top, log_sum);
+        columns[kLabelColumn] = label(row, columns, top, log_sum);
+        for (int64_t k = 0; k < problem.big_blank_count; ++k) {
+            const int64_t v = problem.big_blanks[2 * k];
+            L& value = columns[kFirstExtra + k];
+            const bool is_class = v >= 0 && v < problem.classes;
+            value = is_class ? log_prob(value, top, log_sum) : not_a_number<L>();
         }
     }
 
   private:
-    SF_DEVICE L* columns(const RnntRow& row) const {
-        return saved + row.sequence.first_cell * kFirstExtra + row.cell();
+    SF_DEVICE L label(const RnntRow& row, const JointColumns<L>& columns, L top, L log_sum) const {
+        if (row.u == row.sequence.labels) return -infinity<L>();
+        const int64_t target = problem.target(row.sequence, row.u);
+        const bool known = problem.is_label(target) && !problem.is_big_blank(target);
+        return known ? log_prob(columns[kLabelColumn], top, log_sum) : not_a_number<L>();
     }
-};
-
-// The gradient of a row, but for the softmax.
-template <class L>
-struct JointColumns {
-    L scale, blank, label;
 };
 
 template <class T>
 struct JointBackwardRows {
     using Element = T;
     using L = LatticeType<T>;
-    using Gradient = RnntGradientRows<L>;
 
-    typename Gradient::Args lattice;  // without its logits
+    RnntProblem problem;
     JointInputs<T> inputs;
     double epsilon;
-    JointColumns<L>* columns;  // [cells]
+    const L* saved;
+    const L* columns;    // of the gradient
+    const L* grad_loss;  // [batch]
 
     SF_DEVICE bool enter(int64_t cell) const {
-        const RnntRow row = row_of(lattice.problem, cell);
+        const RnntRow row = row_of(problem, cell);
         if (!row.inside()) return false;
-        const RnntRowGradient<L> of = Gradient::gradient_of(lattice, row);
-        if (of.zero || of.scale == 0) return false;
-        columns[cell] = {of.scale, of.blank, of.label};
+        const L scale = absolute(JointColumns<const L>::of(problem, row, columns)[kRow]);
         const L one = clamps() ? L{1} : absolute(upstream(row));
-        return !(absolute(of.scale) < static_cast<L>(epsilon) * one);
+        return scale != 0 && !(scale < static_cast<L>(epsilon) * one);
     }
     SF_DEVICE JointRow<T> hidden(int64_t cell) const {
-        return inputs.row(lattice.problem, row_of(lattice.problem, cell));
+        return inputs.row(problem, row_of(problem, cell));
     }
     SF_DEVICE RowGradient<L> gradient(int64_t cell) const {
-        const RnntRow row = row_of(lattice.problem, cell);
-        const L normaliser = lattice.saved[row.sequence.first_cell * kFirstExtra + row.cell()];
-        const L scale = columns[cell].scale, factor = clamps() ? upstream(row) : L{1};
-        const L limit = clamps() ? static_cast<L>(lattice.problem.clamp) : infinity<L>();
+        const RnntRow row = row_of(problem, cell);
+        const L normaliser = JointColumns<const L>::of(problem, row, saved)[kRow];
+        const L scale = JointColumns<const L>::of(problem, row, columns)[kRow];
+        const L limit = clamps() ? static_cast<L>(problem.clamp) : infinity<L>();
+        const L factor = clamps() ? upstream(row) : L{1};
         return {normaliser, scale, limit, factor, absolute(scale * factor)};
     }
     SF_DEVICE void change(int64_t cell, int64_t first, int64_t last, L* x) const {
-        const RnntProblem& p = lattice.problem;
-        const RnntRow row = row_of(p, cell);
-        if (row.u < row.sequence.labels) {
-            const int64_t target = p.target(row.sequence, row.u);
-            const bool here = target >= first && target < last && p.is_label(target);
-            if (here) x[target - first] = columns[cell].label;
-        }
-        if (p.blank >= first && p.blank < last) x[p.blank - first] = columns[cell].blank;
+        const RnntRow row = row_of(problem, cell);
+        const auto of = JointColumns<const L>::of(problem, row, columns);
+        each_class(problem, row, first, last,
+                   [&](int64_t column, int64_t v) { x[v - first] = of[column]; });
     }
 
   private:
-    SF_DEVICE bool clamps() const { return lattice.problem.clamp > 0; }
-    SF_DEVICE L upstream(const RnntRow& row) const { return lattice.grad_loss[row.sequence.index]; }
+    SF_DEVICE bool clamps() const { return problem.clamp > 0; }
+    SF_DEVICE L upstream(const RnntRow& row) const { return grad_loss[row.sequence.index]; }
 };
 
 }  // namespace cuda

@@ -3,72 +3,19 @@
 //     RnntForward     the rows, then the lattice from its start
 //     RnntBackward    the lattice both ways, then the rows of the gradient
 //
+// Big blanks and star arcs have the lattice of any arcs (arc_loss.hpp).
+//
 // Each has run<T>(launcher, call) and workspace<T, Launcher>(call), in bytes.
 #ifndef SEQFRONT_CUDA_TRANSDUCER_RNNT_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_RNNT_HPP_
 
-#include <algorithm>
-
-#include "cpu/problem.hpp"
-#include "cpu/status.hpp"
+#include "cuda/transducer/arc_loss.hpp"
+#include "cuda/transducer/rnnt_call.hpp"
 #include "cuda/transducer/rnnt_lattice.hpp"
-#include "cuda/transducer/rnnt_rows.hpp"
 #include "cuda/workspace.hpp"
 
 namespace seqfront {
 namespace cuda {
-
-namespace rnnt {
-enum Input {
-    kLogits,
-    kTargets,
-    kFrameLengths,
-    kLabelLengths,
-    kWindows,
-    kBigBlanks,
-    kSaved,
-    kGradLoss
-};
-}  // namespace rnnt
-
-inline void check_rnnt_kernel(const Call& call, const TransducerOptions& o) {
-    const char* const what = o.star != kNoStar            ? "star arcs"
-                             : call.has(rnnt::kBigBlanks) ? "big blanks"
-                                                          : nullptr;
-    if (what != nullptr) invalid("%s: it has no CUDA kernel for %s yet", call.name(), what);
-}
-
-inline RnntProblem rnnt_problem(const Call& call) {
-    const TransducerOptions o(call);
-    check_rnnt_kernel(call, o);
-    const bool packed = call.input(rnnt::kLogits).rank == 2;
-    const int64_t batch = call.size(rnnt::kTargets, 0), frames = call.size(rnnt::kLogits, !packed);
-    const int64_t classes = call.size(rnnt::kLogits, packed ? 1 : 3), blank = call.integer(0);
-    check_blank(call.name(), blank, classes);
-    if (packed && batch == 0 && frames > 0) {
-        invalid("%s: logits has rows, but there are no sequences", call.name());
-    }
-    return {batch,
-            frames,
-            call.size(rnnt::kTargets, 1),
-            classes,
-            blank,
-            packed,
-            nullptr,
-            call.in<int32_t>(rnnt::kTargets),
-            call.in<int32_t>(rnnt::kFrameLengths),
-            call.in<int32_t>(rnnt::kLabelLengths),
-            call.has(rnnt::kWindows) ? call.in<int32_t>(rnnt::kWindows) : nullptr,
-            o.normalized,
-            o.hat,
-            o.topology == kRegular ? 1 : 0,
-            o.topology == kConstrained,
-            o.fastemit,
-            o.clamp,
-            o.delay_penalty,
-            o.sigma,
-            o.fastemit_scale ? 1 + o.fastemit : 1};
-}
 
 // What both halves have in their workspace.
 template <class L, bool kGradient>
@@ -93,15 +40,6 @@ struct RnntMemory {
         return RnntMemory(p, block_threads<Lattice, Launcher>(p.labels + 1), memory);
     }
 
-    // The problem, with what has to be found out first.
-    template <class Launcher>
-    RnntProblem prepared(const Launcher& launcher, RnntProblem p) const {
-        if (!p.packed) return p;
-        launcher.template run<RnntPrepare>(RnntPrepare::grid(p.batch), {p, starts});
-        p.starts = starts;
-        return p;
-    }
-
     Workspace workspace;
     int threads;
     int64_t* starts = nullptr;
@@ -116,15 +54,10 @@ class RnntForward {
     static void run(const Launcher& launcher, const Call& call) {
         using L = LatticeType<T>;
         const RnntProblem asked = rnnt_problem(call);
+        if (!asked.standard()) return arc_forward<T>(launcher, call, asked);
         const auto memory = Memory<L>::template of<Launcher>(asked, call.workspace());
-        const RnntProblem p = memory.prepared(launcher, asked);
-
-        using Rows = RnntSaveRows<T>;
-        typename Rows::Args rows = {
-            p, RowGroups::of(p.classes), call.in<T>(rnnt::kLogits), {}, call.out<L>(1)};
-        std::copy_n(call.input(rnnt::kLogits).stride, 3, rows.stride);
-        launcher.template run<Rows>(rows.groups.grid(p.rows()), rows);
-
+        const RnntProblem p = prepared(launcher, asked, memory.starts);
+        save_rnnt_rows<T>(launcher, call, p, call.out<L>(1));
         using Lattice = RnntLattice<L, false>;
         launcher.template run<Lattice>(
             Lattice::grid(p.batch, memory.threads),
@@ -134,7 +67,9 @@ class RnntForward {
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
         using M = Memory<LatticeType<T>>;
-        return M::template of<Launcher>(rnnt_problem(call), nullptr).workspace.bytes();
+        const RnntProblem p = rnnt_problem(call);
+        if (!p.standard()) return arc_workspace<T>(p, false);
+        return M::template of<Launcher>(p, nullptr).workspace.bytes();
     }
 
   private:
@@ -148,8 +83,9 @@ class RnntBackward {
     static void run(const Launcher& launcher, const Call& call) {
         using L = LatticeType<T>;
         const RnntProblem asked = rnnt_problem(call);
+        if (!asked.standard()) return arc_backward<T>(launcher, call, asked);
         const auto memory = Memory<L>::template of<Launcher>(asked, call.workspace());
-        const RnntProblem p = memory.prepared(launcher, asked);
+        const RnntProblem p = prepared(launcher, asked, memory.starts);
         const L* const saved = call.in<L>(rnnt::kSaved);
 
         using Lattice = RnntLattice<L, true>;
@@ -162,26 +98,20 @@ class RnntBackward {
                                         memory.border});
 
         using Rows = RnntGradientRows<T>;
-        typename Rows::Args rows = {p,
-                                    RowGroups::of(p.classes),
-                                    call.in<T>(rnnt::kLogits),
-                                    call.out<T>(0),
-                                    {},
-                                    {},
-                                    saved,
-                                    memory.tables[0],
-                                    memory.tables[1],
-                                    memory.likelihood,
-                                    call.in<L>(rnnt::kGradLoss)};
-        std::copy_n(call.input(rnnt::kLogits).stride, 3, rows.stride);
-        std::copy_n(call.output(0).stride, 3, rows.grad_stride);
-        launcher.template run<Rows>(rows.groups.grid(p.rows()), rows);
+        typename Rows::Args rows = {};
+        rows.problem = p;
+        rows.alpha = memory.tables[0];
+        rows.beta = memory.tables[1];
+        rows.likelihood = memory.likelihood;
+        write_rnnt_rows<Rows, T>(launcher, call, rows);
     }
 
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
         using M = Memory<LatticeType<T>>;
-        return M::template of<Launcher>(rnnt_problem(call), nullptr).workspace.bytes();
+        const RnntProblem p = rnnt_problem(call);
+        if (!p.standard()) return arc_workspace<T>(p, true);
+        return M::template of<Launcher>(p, nullptr).workspace.bytes();
     }
 
   private:

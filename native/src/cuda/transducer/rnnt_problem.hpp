@@ -53,6 +53,17 @@ struct RnntProblem {
     bool pays_next_blank;  // a label pays the blank after it, too (the constrained topology)
     double fastemit, clamp, delay_penalty, sigma;
     double loss_factor;
+    int64_t star;  // see Star
+    double star_weight;
+    const int32_t* big_blanks;  // [big_blank_count, 2]: class, duration
+    int64_t big_blank_count;
+    const int32_t* durations;  // [duration_count] (TDT)
+    int64_t duration_count;
+
+    // Whether a blank of one frame and a label are all arcs.
+    bool standard() const { return star == kNoStar && big_blank_count + duration_count == 0; }
+    // Of saved.
+    SF_EVERYWHERE int64_t columns() const { return kFirstExtra + big_blank_count + duration_count; }
 
     SF_EVERYWHERE int64_t rows() const { return packed ? frames : batch * frames * (labels + 1); }
 
@@ -90,6 +101,11 @@ struct RnntProblem {
     }
     SF_DEVICE bool is_label(int64_t target) const {
         return target >= 0 && target < classes && target != blank;
+    }
+    SF_DEVICE bool is_big_blank(int64_t target) const {
+        bool is = false;
+        for (int64_t i = 0; i < big_blank_count; ++i) is |= target == big_blanks[2 * i];
+        return is;
     }
 
     static SF_DEVICE int64_t within(int64_t value, int64_t limit) {
@@ -183,6 +199,19 @@ SF_DEVICE L blank_log_prob(const RnntProblem& p, L saved) {
     return p.hat ? log_sigmoid(saved) : saved;
 }
 
+// What a label gets for frame t. The difference of frames to the middle is exact, the product
+// rounded once.
+template <class L>
+SF_DEVICE L label_delay(const RnntProblem& p, const RnntSequence& s, int64_t t) {
+    return static_cast<L>(p.delay_penalty) * (static_cast<L>(s.frames - 1 - 2 * t) / 2);
+}
+// Whether label u may be emitted at frame t.
+SF_DEVICE bool in_window(const RnntProblem& p, const RnntSequence& s, int64_t t, int64_t u) {
+    if (p.windows == nullptr) return true;
+    const int32_t* const window = p.windows + (s.index * p.labels + u) * 2;
+    return t >= window[0] && t <= window[1];
+}
+
 // What the arcs of cell (t, u) weigh. With HAT, labels have what the blank leaves.
 template <class L>
 SF_DEVICE RnntArcs<L> weighed(const RnntProblem& p, const RnntSequence& s, int64_t t, int64_t u,
@@ -191,13 +220,9 @@ SF_DEVICE RnntArcs<L> weighed(const RnntProblem& p, const RnntSequence& s, int64
     RnntArcs<L> arcs = {blank_log_prob(p, saved.blank) - sigma, saved.label - sigma};
     if (p.hat) arcs.label += log_sigmoid(-saved.blank);
     if (u == s.labels) return arcs;
-    // The difference of frames to the middle is exact, the product rounded once.
-    arcs.label += static_cast<L>(p.delay_penalty) * (static_cast<L>(s.frames - 1 - 2 * t) / 2);
+    arcs.label += label_delay<L>(p, s, t);
     if (p.pays_next_blank) arcs.label += blank_log_prob(p, saved.next_blank) - sigma;
-    if (p.windows != nullptr) {
-        const int32_t* const window = p.windows + (s.index * p.labels + u) * 2;
-        if (t < window[0] || t > window[1]) arcs.label += -infinity<L>();
-    }
+    if (!in_window(p, s, t, u)) arcs.label += -infinity<L>();
     return arcs;
 }
 

@@ -9,7 +9,7 @@ namespace seqfront {
 namespace cuda {
 
 // Reads the logits once: saves of each row its normaliser, and the log-probs that its arcs take.
-template <class T>
+template <class T, bool kBigBlanks = false>
 struct RnntSaveRows {
     using L = LatticeType<T>;
     static constexpr int kMostThreads = kRowThreads;
@@ -44,8 +44,11 @@ struct RnntSaveRows {
             block.sum(sum, groups.wide);
             block.each([&](int thread) {
                 const int64_t i = groups.row(first, thread);
-                if (i < rows && groups.lane(thread) == 0) {
-                    save(args, i, top[thread], log(sum[thread]));
+                if (i >= rows) return;
+                const L log_sum = log(sum[thread]);
+                if (groups.lane(thread) == 0) save(args, i, top[thread], log_sum);
+                if constexpr (kBigBlanks) {
+                    save_big_blanks(args, i, groups.lane(thread), top[thread], log_sum);
                 }
             });
         });
@@ -76,7 +79,7 @@ struct RnntSaveRows {
         const int64_t cells = s.cells();
         const T* const x = args.logits + offset_of(p, row, args.stride);
         const L blank = widened(x[p.blank]);
-        L* const out = args.saved + s.first_cell * kFirstExtra + row.cell();
+        L* const out = args.saved + s.first_cell * p.columns() + row.cell();
         out[kRow * cells] = top + log_sum;
         out[kBlankColumn * cells] =
             p.hat ? blank_logit(blank, top + log_sum) : log_prob(blank, top, log_sum);
@@ -87,8 +90,26 @@ struct RnntSaveRows {
                              L log_sum) {
         if (row.u == row.sequence.labels) return -infinity<L>();
         const int64_t target = p.target(row.sequence, row.u);
+        if (kBigBlanks && p.is_big_blank(target)) return not_a_number<L>();
         return p.is_label(target) ? log_prob(L{widened(x[target])}, top, log_sum)
                                   : not_a_number<L>();
+    }
+
+    // With a lane for each.
+    static SF_DEVICE void save_big_blanks(const Args& args, int64_t i, int lane, L top, L log_sum) {
+        const RnntProblem& p = args.problem;
+        const RnntRow row = row_of(p, i);
+        if (!row.inside()) return;
+        if (p.normalized) top = log_sum = 0;
+        const RnntSequence& s = row.sequence;
+        const T* const x = args.logits + offset_of(p, row, args.stride);
+        L* const out = args.saved + s.first_cell * p.columns() + row.cell();
+        for (int64_t k = lane; k < p.big_blank_count; k += args.groups.lanes()) {
+            const int64_t v = p.big_blanks[2 * k];
+            const bool is_class = v >= 0 && v < p.classes;
+            out[(kFirstExtra + k) * s.cells()] =
+                is_class ? log_prob(L{widened(x[v])}, top, log_sum) : not_a_number<L>();
+        }
     }
 
     // The logit, if the row is valid: a sigmoid would hide +inf, and what the labels have.
@@ -105,8 +126,9 @@ struct RnntRowGradient {
     L scale, blank, label;
 };
 
-// Writes the gradient of the logits, perhaps over them.
-template <class T>
+// Writes the gradient of the logits, perhaps over them. With kColumns, what its rows are made of
+// has been computed (ArcColumns); without, it is the posteriors of the two arcs of a cell.
+template <class T, bool kColumns = false>
 struct RnntGradientRows {
     using L = LatticeType<T>;
     static constexpr int kMostThreads = kRowThreads;
@@ -122,6 +144,7 @@ struct RnntGradientRows {
         const Probability<L>* beta;
         const RnntLikelihood<L>* likelihood;  // [batch]
         const L* grad_loss;                   // [batch]
+        const L* columns = nullptr;           // with kColumns, in place of the three before
     };
 
     template <class Block>
@@ -132,6 +155,12 @@ struct RnntGradientRows {
             block.each([&](int thread) {
                 const int64_t i = groups.row(first, thread);
                 if (i < rows) write(args, row_of(args.problem, i), groups.lane(thread));
+            });
+            if (!kColumns || args.problem.big_blank_count == 0) return;
+            block.phase([](int) {});
+            block.each([&](int thread) {
+                const int64_t i = groups.row(first, thread);
+                if (i < rows) write_big_blanks(args, row_of(args.problem, i), groups.lane(thread));
             });
         });
     }
@@ -157,7 +186,8 @@ struct RnntGradientRows {
         T* const to = args.grad + offset_of(p, row, args.grad_stride);
         const RowPart<T> part = {args.logits + offset_of(p, row, args.stride), p.classes, lane,
                                  args.groups.lanes()};
-        const RnntRowGradient<L> gradient = gradient_of(args, row);
+        const RnntRowGradient<L> gradient =
+            kColumns ? of_columns(args, row) : gradient_of(args, row);
         if (gradient.zero) return part.clear(to);
         const int64_t target =
             row.u < row.sequence.labels ? p.target(row.sequence, row.u) : p.blank;
@@ -169,7 +199,7 @@ struct RnntGradientRows {
             });
             return;
         }
-        const L normaliser = args.saved[row.sequence.first_cell * kFirstExtra + row.cell()];
+        const L normaliser = args.saved[row.sequence.first_cell * p.columns() + row.cell()];
         const L limit = p.clamp > 0 ? static_cast<L>(p.clamp) : infinity<L>();
         const L factor = p.clamp > 0 ? args.grad_loss[row.sequence.index] : L{1};
         part.change(to, [&](auto& x, int64_t first) {
@@ -180,6 +210,29 @@ struct RnntGradientRows {
             replace(x, first, target, label);
             replace(x, first, p.blank, gradient.blank);
         });
+    }
+
+    // Over what others of the row's threads wrote.
+    static SF_DEVICE void write_big_blanks(const Args& args, const RnntRow& row, int lane) {
+        const RnntProblem& p = args.problem;
+        if (!row.inside()) return;
+        const RnntSequence& s = row.sequence;
+        T* const to = args.grad + offset_of(p, row, args.grad_stride);
+        const L* const columns = args.columns + s.first_cell * p.columns() + row.cell();
+        for (int64_t k = lane; k < p.big_blank_count; k += args.groups.lanes()) {
+            const int64_t v = p.big_blanks[2 * k];
+            if (v < 0 || v >= p.classes) continue;
+            to[v] = narrowed<T>(columns[(kFirstExtra + k) * s.cells()]);
+        }
+    }
+
+    static SF_DEVICE RnntRowGradient<L> of_columns(const Args& args, const RnntRow& row) {
+        if (!row.inside()) return {true, 0, 0, 0};
+        const RnntSequence& s = row.sequence;
+        const L* const columns = args.columns + s.first_cell * args.problem.columns() + row.cell();
+        const L scale = columns[kRow], blank = columns[kBlankColumn * s.cells()],
+                label = columns[kLabelColumn * s.cells()];
+        return {scale == 0 && blank == 0 && label == 0, scale, blank, label};
     }
 
     // The posteriors of the two arcs that leave cell (t, u), with what FastEmit adds.
