@@ -7,6 +7,7 @@
 #define SEQFRONT_TESTS_HOST_BLOCK_HPP_
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -78,6 +79,23 @@ class HostBlock {
         return bits;
     }
 
+    // Bytes come when they are waited for, and not before.
+    void copy(void* to, const void* from) {
+        if ((reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % 16 != 0) {
+            std::abort();  // a GPU would fault
+        }
+        copies_.push_back({to, from, groups_});
+    }
+    void end_copies() { ++groups_; }
+    template <int kPending>
+    void await_copies() {
+        size_t done = 0;
+        for (; done < copies_.size() && copies_[done].group < groups_ - kPending; ++done) {
+            std::memcpy(copies_[done].to, copies_[done].from, 16);
+        }
+        copies_.erase(copies_.begin(), copies_.begin() + static_cast<std::ptrdiff_t>(done));
+    }
+
     template <class V>
     void sum(PerThread<V>& v, bool wide) {
         reduce(v, wide, V{0}, [](V a, V b) { return a + b; });
@@ -112,8 +130,16 @@ class HostBlock {
         for (int i = 0; i < threads(); ++i) v[i] = of_warp[0];
     }
 
+    struct Copy {
+        void* to;
+        const void* from;
+        int64_t group;
+    };
+
     int64_t x_, y_, count_x_;
     int phases_ = 0;
+    int64_t groups_ = 0;
+    std::vector<Copy> copies_;
     std::vector<double> shared_;
     std::vector<int> order_;
 };
@@ -124,6 +150,7 @@ class HostLauncher {
     HostLauncher(int, void*) {}
 
     static int threads(int most) { return std::min(most, HostDevice::current().most_threads); }
+    static int64_t bytes(int64_t most) { return std::min(most, HostDevice::current().most_bytes); }
 
     template <class Kernel>
     void run(const seqfront::cuda::Grid& grid, const typename Kernel::Args& args) const {

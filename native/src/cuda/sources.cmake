@@ -7,6 +7,8 @@ set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc_align.cu
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc_posteriors.cu
   ${CMAKE_CURRENT_LIST_DIR}/search/search.cu
+  ${CMAKE_CURRENT_LIST_DIR}/head/head_log_probs.cu
+  ${CMAKE_CURRENT_LIST_DIR}/head/joint_rnnt.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/arc_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu
@@ -16,6 +18,7 @@ set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/transducer/transducer_posteriors.cu)
 set(SEQFRONT_CUDA_HOST_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/ctc/ctc_problem.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/../cpu/head/joint_options.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/problem.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/pruned/simple_options.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/status.cpp

@@ -8,6 +8,8 @@
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
     OP(edit) \
+    OP(head_log_probs) \
+    OP(joint_rnnt) \
     OP(rnnt) \
     OP(rnnt_simple) \
     OP(tdt)
