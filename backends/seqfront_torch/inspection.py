@@ -123,6 +123,10 @@ class Inspection:
         x = x.detach().cpu()
         return (x.float() if x.dtype == torch.bfloat16 else x).numpy()
 
+    def version(self, x: torch.Tensor) -> tuple[int, int] | None:
+        """Changes with what autograd sees: all but what is written into `x.data`."""
+        return None if x.is_inference() else (x.data_ptr(), x._version)
+
     def cast(self, x: torch.Tensor, dtype: str) -> torch.Tensor:
         """Convert values."""
         return x.to(torch_dtype(dtype))

@@ -20,6 +20,7 @@ from seqfront.search.transducer.best_labels import (
 )
 from seqfront.search.transducer.calls import Calls
 from seqfront.search.transducer.lookahead import Look
+from seqfront.search.transducer.panels import Panels
 from seqfront.search.transducer.prefix_tree import Node, Predicted, rows_of
 
 
@@ -34,6 +35,7 @@ class Transducer:
         temperature: Divides the logits.
         count: How many labels are looked for.
         calls: To count in.
+        panels: Where weights are kept.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Transducer:
         temperature: float,
         count: int,
         calls: Calls,
+        panels: Panels,
     ) -> None:
         self.model = model
         self.backend = backend
@@ -54,10 +57,10 @@ class Transducer:
         self._frames = backend.squeeze(encoded, (0,))
         self._device = backend.device(encoded)
         self.blank = self._checked(blank)
-        self._joiner = self._own_joiner()
+        self._joiner = self._own_joiner(panels)
         self._predictor = None
         if self._joiner is not None:
-            self._predictor = array_prediction(model.model.predictor, backend)
+            self._predictor = array_prediction(model.model.predictor, backend, panels)
         self._structure: list[int] = []
 
     # -- labels to features -----------------------------------------------------------------------
@@ -149,7 +152,7 @@ class Transducer:
         logits = backend.squeeze(logits, (1, 2))
         return logits if self.temperature == 1 else backend.binary("div", logits, self.temperature)
 
-    def _own_joiner(self) -> ArrayJoiner | None:
+    def _own_joiner(self, panels: Panels) -> ArrayJoiner | None:
         """The joiner of seqfront's own transducers, if the native op can read it."""
         if not isinstance(self.model, RNNT):
             return None
@@ -164,6 +167,7 @@ class Transducer:
             joiner,
             backend,
             frames,
+            panels,
             blank=self.blank,
             count=self.count,
             temperature=self.temperature,

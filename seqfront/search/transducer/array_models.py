@@ -17,19 +17,10 @@ from seqfront.backend import Backend, Raw
 from seqfront.models.decoder.joiner import Joiner
 from seqfront.models.decoder.normalized_lstm import NormalizedLSTM
 from seqfront.models.decoder.transducer_prediction import NormalizedPrediction
-from seqfront.native import Buffer, NativeOp
 from seqfront.nn.norm import LayerNorm
 from seqfront.search.transducer.best_labels import joiner_weights
-
-
-def lies(x: Any) -> Buffer:
-    """Where the elements of a float32 or int32 array without gaps are."""
-    stride, strides = 1, [0] * x.ndim
-    for axis in range(x.ndim - 1, -1, -1):
-        strides[axis] = stride
-        stride *= x.shape[axis]
-    dtype = "float32" if x.dtype == np.float32 else "int32"
-    return Buffer(x.__array_interface__["data"][0], x.shape, tuple(strides), dtype)
+from seqfront.search.transducer.memory import Memory, call, lies
+from seqfront.search.transducer.panels import Panels, Weight
 
 
 class _Norm(NamedTuple):
@@ -44,13 +35,15 @@ class _Norm(NamedTuple):
 
 
 class _Layer(NamedTuple):
-    """Parameters, as native ops read them."""
+    """Parameters of an LSTM layer, as native ops read them."""
 
-    arrays: tuple[Any, ...]
-    """What `input` and `rest` lie in, kept alive."""
-    input: Buffer
-    rest: tuple[Buffer, ...]
+    input: Weight
+    hidden: Weight
+    norms: tuple[Memory, ...]
+    """Scale and bias of the gates' and of the cell's."""
     epsilon: float
+    arrays: tuple[Any, ...]
+    """What `norms` lie in, kept alive."""
 
 
 class ArrayPrediction:
@@ -59,33 +52,34 @@ class ArrayPrediction:
     Args:
         predictor: The network.
         backend: Of its parameters.
+        panels: Where its weights are kept.
     """
 
-    def __init__(self, predictor: NormalizedPrediction, backend: Backend) -> None:
-        ops = native.ops()
-        self._product: NativeOp = ops["few_rows"]
-        self._cell: NativeOp = ops["normalized_lstm"]
-
+    def __init__(self, predictor: NormalizedPrediction, backend: Backend, panels: Panels) -> None:
         def array(parameter: Any) -> Any:
             return np.ascontiguousarray(backend.to_numpy(parameter.raw))
 
         def norm(layer: LayerNorm) -> _Norm:
             return _Norm(array(layer.scale), array(layer.bias), layer.epsilon)
 
-        def lstm(layer: NormalizedLSTM) -> _Layer:
+        def lstm(number: int, layer: NormalizedLSTM) -> _Layer:
             gates, cell = layer.gates_norm, layer.cell_norm
-            parameters = (layer.hidden.weight, gates.scale, gates.bias, cell.scale, cell.bias)
-            arrays = (array(layer.input.weight), *map(array, parameters))
-            first, *rest = map(lies, arrays)
-            return _Layer(arrays, first, tuple(rest), gates.epsilon)
+            arrays = tuple(map(array, (gates.scale, gates.bias, cell.scale, cell.bias)))
+            return _Layer(
+                panels(backend, f"input of layer {number}", layer.input.weight.raw),
+                panels(backend, f"hidden of layer {number}", layer.hidden.weight.raw),
+                tuple(map(lies, arrays)),
+                gates.epsilon,
+                arrays,
+            )
 
         self._embedding = array(predictor.embedding.weight)
         self._first, self._last = norm(predictor.embedding_norm), norm(predictor.norm)
-        self._layers = [lstm(layer) for layer in predictor.layers]
+        self._layers = [lstm(number, layer) for number, layer in enumerate(predictor.layers)]
         self._gates: dict[int, Any] = {}
         projection = predictor.projection
         bias: Any = projection.bias
-        self._projection = array(projection.weight)
+        self._projection = panels(backend, "projection", projection.weight.raw)
         self._bias = None if bias is None else array(bias)
 
     def __call__(self, labels: Sequence[int], memory: Any) -> tuple[Any, Any]:
@@ -99,31 +93,34 @@ class ArrayPrediction:
             Features [labels, out] and the new memory.
         """
         after = np.empty_like(memory)
-        gates = self._input_gates(labels, 4 * memory.shape[2])
+        gates = self._input_gates(labels)
         for i, layer in enumerate(self._layers):
             if i > 0:
-                gates = np.empty_like(gates)
-                inputs = (lies(after[2 * i - 2]), layer.input, None)
-                native.call(self._product, inputs, (), (lies(gates),))
-            before = (lies(memory[2 * i]), lies(memory[2 * i + 1]))
-            to = (lies(after[2 * i]), lies(after[2 * i + 1]))
-            native.call(self._cell, (lies(gates), *before, *layer.rest), (layer.epsilon,), to)
-        y = np.empty((len(labels), self._projection.shape[1]), np.float32)
-        bias = None if self._bias is None else lies(self._bias)
-        last = (lies(after[-2]), lies(self._projection), bias)
-        native.call(self._product, last, (), (lies(y),))
-        return self._last(y), after
+                gates = _product(after[2 * i - 2], layer.input)
+            parts = (gates, memory[2 * i], memory[2 * i + 1])
+            call(
+                "normalized_lstm",
+                (*map(lies, parts), layer.hidden.lies, *layer.norms),
+                (layer.epsilon, layer.hidden.panels),
+                (lies(after[2 * i]), lies(after[2 * i + 1])),
+            )
+        return self._last(_product(after[-2], self._projection, self._bias)), after
 
-    def _input_gates(self, labels: Sequence[int], width: int) -> Any:
+    def _input_gates(self, labels: Sequence[int]) -> Any:
         """What the first layer makes of the embeddings, which is kept: labels come again."""
         new = [label for label in dict.fromkeys(labels) if label not in self._gates]
         if new:
-            x = self._first(self._embedding[new])
-            gates = np.empty((len(new), width), np.float32)
-            inputs = (lies(x), self._layers[0].input, None)
-            native.call(self._product, inputs, (), (lies(gates),))
+            gates = _product(self._first(self._embedding[new]), self._layers[0].input)
             self._gates.update(zip(new, gates, strict=True))
         return np.stack([self._gates[label] for label in labels])
+
+
+def _product(x: Any, weight: Weight, bias: Any = None) -> Any:
+    """x [rows, in] weight + bias."""
+    y = np.empty((len(x), weight.lies[2][1]), np.float32)
+    added = None if bias is None else lies(bias)
+    call("few_rows", (lies(x), weight.lies, added), (weight.panels,), (lies(y),))
+    return y
 
 
 class ArrayJoiner:
@@ -133,6 +130,7 @@ class ArrayJoiner:
         joiner: The joiner.
         backend: Of its parameters and of the frames.
         frames: [frames, joint].
+        panels: Where its weight is kept.
         blank: Class of the blank.
         count: How many of the best labels are wanted.
         temperature: Divides the logits.
@@ -143,21 +141,20 @@ class ArrayJoiner:
         joiner: Joiner,
         backend: Backend,
         frames: Raw,
+        panels: Panels,
         *,
         blank: int,
         count: int,
         temperature: float,
     ) -> None:
-        self._op: NativeOp = native.ops()["joint_top_labels"]
         weight, bias = joiner_weights(joiner)
-        arrays = [None if x is None else backend.to_numpy(x) for x in (frames, weight, bias)]
+        arrays = [None if x is None else backend.to_numpy(x) for x in (frames, bias)]
         self._arrays = [None if x is None else np.ascontiguousarray(x) for x in arrays]
-        self._source, self._weight, self._bias = [
-            None if x is None else lies(x) for x in self._arrays
-        ]
+        self._source, self._bias = [None if x is None else lies(x) for x in self._arrays]
+        self._weight = panels(backend, "joiner", weight)
         self._ranks = np.arange(count, dtype=np.int32)
         activation = (None, "tanh", "relu").index(joiner.activation)
-        self._options = (blank, activation, temperature)
+        self._options = (blank, activation, temperature, self._weight.panels)
 
     def __call__(
         self, frames: Sequence[int], features: Any, places: Sequence[int]
@@ -171,13 +168,15 @@ class ArrayJoiner:
             np.empty((pairs, count), np.float32),
             np.empty((pairs, count), np.int32),
         )
-        inputs = (self._source, lies(features), self._weight, self._bias)
+        inputs = (self._source, lies(features), self._weight.lies, self._bias)
         rest = (lies(indices[0]), lies(indices[1]), lies(self._ranks))
-        native.call(self._op, (*inputs, *rest), self._options, [lies(x) for x in found])
+        call("joint_top_labels", (*inputs, *rest), self._options, [lies(x) for x in found])
         return found
 
 
-def array_prediction(predictor: object, backend: Backend) -> ArrayPrediction | None:
+def array_prediction(
+    predictor: object, backend: Backend, panels: Panels
+) -> ArrayPrediction | None:
     """The network on arrays; None if it is another one, or elsewhere."""
     if type(predictor) is not NormalizedPrediction or predictor.training:
         return None
@@ -190,4 +189,4 @@ def array_prediction(predictor: object, backend: Backend) -> ArrayPrediction | N
         native.ops()
     except errors.NativeError:
         return None
-    return ArrayPrediction(predictor, backend)
+    return ArrayPrediction(predictor, backend, panels)
