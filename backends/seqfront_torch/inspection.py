@@ -194,7 +194,7 @@ def _from_numpy(value: np.ndarray) -> torch.Tensor:
     """Sharing memory, unless the array is read-only or runs backwards."""
     if torch.compiler.is_compiling():  # arrays are tensors to Dynamo, and have none of what follows
         return torch.from_numpy(value)
-    if value.dtype.name == "bfloat16":
+    if value.dtype.kind == "V" and value.dtype.name == "bfloat16":  # (names take long to make)
         return _from_numpy(value.view(np.uint16)).view(torch.bfloat16)
     if not value.flags.writeable or any(stride < 0 for stride in value.strides):
         value = value.copy()

@@ -188,9 +188,10 @@ def _end(ended: dict[Node, _Path], path: _Path, blank: float) -> None:
     score, best = path.score + blank, path.best + blank
     other = ended.get(path.node)
     if other is None:
-        ended[path.node] = path._replace(score=score, best=best)
+        ended[path.node] = _Path(score, path.node, best, path.frames)
         return
     high, low = max(score, other.score), min(score, other.score)
     total = high if low == -math.inf else high + math.log1p(math.exp(low - high))
-    first = other if other.best >= best else path._replace(best=best)
-    ended[path.node] = first._replace(score=total)
+    if other.best >= best:
+        best, path = other.best, other
+    ended[path.node] = _Path(total, path.node, best, path.frames)

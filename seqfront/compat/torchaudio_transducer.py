@@ -55,6 +55,7 @@ class Transducer:
         self.count = count
         self.calls = calls
         self._frames = backend.squeeze(encoded, (0,))
+        self._joint = backend.static_shape(encoded)[2] or 0
         self._device = backend.device(encoded)
         self.blank = self._checked(blank)
         self._joiner = self._own_joiner(panels)
@@ -99,12 +100,13 @@ class Transducer:
 
     def shown(self, known: Predicted, row: int) -> tuple[Raw, list[list[Raw]]]:
         """Of one label sequence: features [1, joint], and the state, each part [1, ...]."""
-        parts = known.parts
+        backend, parts = self.backend, known.parts
         if parts is None:
-            arrays = (known.features[row : row + 1], *known.memory[:, row : row + 1])
-            parts = [self.backend.convert(x.copy(), None, self._device) for x in arrays]
-            return parts[0], self._nested(parts[1:])
-        parts = [self.backend.slice(part, 0, row, row + 1) for part in parts]
+            arrays = (known.features[row : row + 1], known.memory[:, row])
+            features, memory = [backend.convert(x.copy(), None, self._device) for x in arrays]
+            state = backend.split(memory, [1] * len(known.memory), 0)
+            return features, self._nested(state)
+        parts = [backend.slice(part, 0, row, row + 1) for part in parts]
         return parts[0], self._nested(parts[1:])
 
     def _nested(self, parts: Sequence[Raw]) -> list[list[Raw]]:
@@ -129,7 +131,9 @@ class Transducer:
         self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
     ) -> BestLabels:
         joiner = cast("ArrayJoiner", self._joiner)
-        features = np.stack([node.known.features[node.row] for node in nodes])
+        features = np.empty((len(nodes), self._joint), np.float32)
+        for place, node in enumerate(nodes):
+            features[place] = node.known.features[node.row]
         return BestLabels(*joiner(frames, features, places))
 
     def _asked(

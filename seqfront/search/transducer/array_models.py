@@ -29,8 +29,9 @@ class _Norm(NamedTuple):
     epsilon: float
 
     def __call__(self, x: Any) -> Any:
-        x = x - x.mean(1, keepdims=True)
-        variance = np.square(x).mean(1, keepdims=True)
+        count = x.shape[1]  # (shorter ways than `mean`, which takes longer than these sums)
+        x = x - np.add.reduce(x, 1, keepdims=True) / count
+        variance = np.add.reduce(x * x, 1, keepdims=True) / count
         return x / np.sqrt(variance + self.epsilon) * self.scale + self.bias
 
 
