@@ -19,7 +19,7 @@ from seqfront.search.transducer.best_labels import (
     joiner_weights,
 )
 from seqfront.search.transducer.calls import Calls
-from seqfront.search.transducer.lookahead import Look
+from seqfront.search.transducer.lookahead import Looks
 from seqfront.search.transducer.panels import Panels
 from seqfront.search.transducer.prefix_tree import Node, Predicted, rows_of
 
@@ -55,7 +55,6 @@ class Transducer:
         self.count = count
         self.calls = calls
         self._frames = backend.squeeze(encoded, (0,))
-        self._joint = backend.static_shape(encoded)[2] or 0
         self._device = backend.device(encoded)
         self.blank = self._checked(blank)
         self._joiner = self._own_joiner(panels)
@@ -72,8 +71,8 @@ class Transducer:
         parents = [parent for _, parent in wanted if parent is not None]
         labels = [node.label if parent else self.blank for node, parent in wanted]
         if parents and self._predictor is not None:
-            memory = np.stack([node.known.memory[:, node.row] for node in parents], 1)
-            known = Predicted(None, *self._predictor(labels, memory))
+            memories = [node.known.memory[:, node.row] for node in parents]
+            known = Predicted(None, *self._predictor(labels, memories))
         else:
             known = self._asked_predictor(labels, parents)
         for row, (node, _) in enumerate(wanted):
@@ -120,20 +119,19 @@ class Transducer:
 
     def looks(
         self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
-    ) -> Sequence[Look]:
+    ) -> Looks:
         """After the label sequences nodes[places] at these frames."""
         self.calls.count_joiner(len(frames))
         ask = self._asked if self._joiner is None else self._fused
         blank, log_probs, labels = ask(frames, nodes, places)
-        return list(zip(blank.tolist(), log_probs.tolist(), labels.tolist(), strict=True))
+        flat = log_probs.reshape(-1).tolist(), labels.reshape(-1).tolist()
+        return Looks(blank.tolist(), *flat, log_probs.shape[1])
 
     def _fused(
         self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
     ) -> BestLabels:
         joiner = cast("ArrayJoiner", self._joiner)
-        features = np.empty((len(nodes), self._joint), np.float32)
-        for place, node in enumerate(nodes):
-            features[place] = node.known.features[node.row]
+        features = [node.known.features[node.row] for node in nodes]
         return BestLabels(*joiner(frames, features, places))
 
     def _asked(

@@ -19,7 +19,7 @@ from seqfront.models.decoder.normalized_lstm import NormalizedLSTM
 from seqfront.models.decoder.transducer_prediction import NormalizedPrediction
 from seqfront.nn.norm import LayerNorm
 from seqfront.search.transducer.best_labels import joiner_weights
-from seqfront.search.transducer.memory import Memory, call, lies
+from seqfront.search.transducer.memory import Memory, Step, call, lies
 from seqfront.search.transducer.panels import Panels, Weight
 
 
@@ -45,6 +45,21 @@ class _Layer(NamedTuple):
     epsilon: float
     arrays: tuple[Any, ...]
     """What `norms` lie in, kept alive."""
+
+
+class _Plan(NamedTuple):
+    """A step of the prediction network on so many rows: the same memory, whenever it is taken."""
+
+    gates: Any
+    """Of the first layer, from the labels: [rows, 4 features]."""
+    before: Any
+    """Hidden and cell of each layer: [2 layers, rows, features]."""
+    after: Any
+    features: Any
+    """Before they are normalised: [rows, out]."""
+    others: tuple[Any, ...]
+    """What else the steps work in, kept alive."""
+    steps: tuple[Step, ...]
 
 
 class ArrayPrediction:
@@ -82,46 +97,75 @@ class ArrayPrediction:
         bias: Any = projection.bias
         self._projection = panels(backend, "projection", projection.weight.raw)
         self._bias = None if bias is None else array(bias)
+        self._plans: dict[int, _Plan] = {}
 
-    def __call__(self, labels: Sequence[int], memory: Any) -> tuple[Any, Any]:
+    def __call__(self, labels: Sequence[int], memories: Sequence[Any]) -> tuple[Any, Any]:
         """One step.
 
         Args:
             labels: In range.
-            memory: float32 [2 layers, labels, features]: hidden and cell of each layer.
+            memories: For each label float32 [2 layers, features]: hidden and cell of each layer.
 
         Returns:
-            Features [labels, out] and the new memory.
+            Features [labels, out] and the new memory [2 layers, labels, features].
         """
-        after = np.empty_like(memory)
-        gates = self._input_gates(labels)
+        plan = self._plans.get(len(labels))
+        if plan is None:
+            plan = self._plans[len(labels)] = self._plan(len(labels))
+        self._project(labels)
+        for row, (label, memory) in enumerate(zip(labels, memories, strict=True)):
+            plan.gates[row] = self._gates[label]
+            plan.before[:, row] = memory
+        for step in plan.steps:
+            call(*step)
+        return self._last(plan.features), plan.after.copy()
+
+    def _plan(self, rows: int) -> _Plan:
+        """A step of so many rows."""
+        width = self._layers[0].input.lies[2][1]
+        gates, inner = np.empty((2, rows, width), np.float32)
+        before, after = np.empty((2, 2 * len(self._layers), rows, width // 4), np.float32)
+        features = np.empty((rows, self._projection.lies[2][1]), np.float32)
+        steps: list[Step] = []
+        source = gates
         for i, layer in enumerate(self._layers):
             if i > 0:
-                gates = _product(after[2 * i - 2], layer.input)
-            parts = (gates, memory[2 * i], memory[2 * i + 1])
-            call(
-                "normalized_lstm",
-                (*map(lies, parts), layer.hidden.lies, *layer.norms),
-                (layer.epsilon, layer.hidden.panels),
-                (lies(after[2 * i]), lies(after[2 * i + 1])),
-            )
-        return self._last(_product(after[-2], self._projection, self._bias)), after
+                source = inner
+                steps.append(_product(after[2 * i - 2], layer.input, None, source))
+            parts = (source, before[2 * i], before[2 * i + 1])
+            inputs = (*map(lies, parts), layer.hidden.lies, *layer.norms)
+            attributes = (layer.epsilon, layer.hidden.panels)
+            outputs = (lies(after[2 * i]), lies(after[2 * i + 1]))
+            steps.append(("normalized_lstm", inputs, attributes, outputs))
+        steps.append(_product(after[-2], self._projection, self._bias, features))
+        return _Plan(gates, before, after, features, (inner,), tuple(steps))
 
-    def _input_gates(self, labels: Sequence[int]) -> Any:
+    def _project(self, labels: Sequence[int]) -> None:
         """What the first layer makes of the embeddings, which is kept: labels come again."""
         new = [label for label in dict.fromkeys(labels) if label not in self._gates]
         if new:
-            gates = _product(self._first(self._embedding[new]), self._layers[0].input)
+            weight = self._layers[0].input
+            gates = np.empty((len(new), weight.lies[2][1]), np.float32)
+            x = self._first(self._embedding[new])
+            call(*_product(x, weight, None, gates))
             self._gates.update(zip(new, gates, strict=True))
-        return np.stack([self._gates[label] for label in labels])
 
 
-def _product(x: Any, weight: Weight, bias: Any = None) -> Any:
-    """x [rows, in] weight + bias."""
-    y = np.empty((len(x), weight.lies[2][1]), np.float32)
+def _product(x: Any, weight: Weight, bias: Any, to: Any) -> Step:
+    """to = x [rows, in] weight + bias."""
     added = None if bias is None else lies(bias)
-    call("few_rows", (lies(x), weight.lies, added), (weight.panels,), (lies(y),))
-    return y
+    return "few_rows", (lies(x), weight.lies, added), (weight.panels,), (lies(to),)
+
+
+class _JoinerPlan(NamedTuple):
+    """A call for so many pairs, of so many sequences: the same memory, whenever it is made."""
+
+    indices: Any
+    """[2, pairs]: frames, and rows of the features."""
+    features: Any
+    """[sequences, joint]."""
+    found: tuple[Any, Any, Any]
+    step: Step
 
 
 class ArrayJoiner:
@@ -156,14 +200,28 @@ class ArrayJoiner:
         self._ranks = np.arange(count, dtype=np.int32)
         activation = (None, "tanh", "relu").index(joiner.activation)
         self._options = (blank, activation, temperature, self._weight.panels)
+        self._plans: dict[tuple[int, int], _JoinerPlan] = {}
 
     def __call__(
-        self, frames: Sequence[int], features: Any, places: Sequence[int]
+        self, frames: Sequence[int], features: Sequence[Any], places: Sequence[int]
     ) -> tuple[Any, Any, Any]:
-        """Of pairs of a frame and a row of `features` [sequences, joint]: log-probabilities of the
-        blank [pairs] and of the best labels [pairs, count], and these labels."""
-        indices = np.array((frames, places), np.int32)
-        pairs, count = len(frames), len(self._ranks)
+        """Of pairs of a frame and one of `features`, each [joint]: log-probabilities of the blank
+        [pairs] and of the best labels [pairs, count], and these labels; all until the next call."""
+        sizes = len(frames), len(features)
+        plan = self._plans.get(sizes)
+        if plan is None:
+            plan = self._plans[sizes] = self._plan(*sizes)
+        plan.indices[0], plan.indices[1] = frames, places
+        for row, one in enumerate(features):
+            plan.features[row] = one
+        call(*plan.step)
+        return plan.found
+
+    def _plan(self, pairs: int, nodes: int) -> _JoinerPlan:
+        """So many pairs, of so many sequences."""
+        count = len(self._ranks)
+        indices = np.empty((2, pairs), np.int32)
+        features = np.empty((nodes, self._weight.lies[2][0]), np.float32)
         found = (
             np.empty(pairs, np.float32),
             np.empty((pairs, count), np.float32),
@@ -171,8 +229,8 @@ class ArrayJoiner:
         )
         inputs = (self._source, lies(features), self._weight.lies, self._bias)
         rest = (lies(indices[0]), lies(indices[1]), lies(self._ranks))
-        call("joint_top_labels", (*inputs, *rest), self._options, [lies(x) for x in found])
-        return found
+        step = "joint_top_labels", (*inputs, *rest), self._options, tuple(map(lies, found))
+        return _JoinerPlan(indices, features, found, step)
 
 
 def array_prediction(

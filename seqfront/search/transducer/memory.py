@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -12,6 +11,11 @@ from seqfront import native
 
 Memory: TypeAlias = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 """Where an array is: address, dtype as the library counts them, extents, strides in elements."""
+
+Step: TypeAlias = tuple[
+    str, tuple[Memory | None, ...], tuple[float, ...], tuple[Memory, ...]
+]
+"""An op on memory that stays where it is: name, inputs, attributes, outputs."""
 
 _CODES = {np.dtype(np.float32): 0, np.dtype(np.int32): 4}
 
@@ -34,9 +38,9 @@ def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def call(
     op: str,
-    inputs: Sequence[Memory | None],
-    attributes: Sequence[float],
-    outputs: Sequence[Memory],
+    inputs: tuple[Memory | None, ...],
+    attributes: tuple[float, ...],
+    outputs: tuple[Memory, ...],
 ) -> None:
     """Run an op of the native library on arrays whose sizes fit."""
     native.library().call(op, inputs, attributes, outputs)
