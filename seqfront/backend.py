@@ -25,7 +25,7 @@ What every primitive keeps to:
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from seqfront.composed import ComposedOps
@@ -114,6 +114,11 @@ class Backend(ComposedOps, abc.ABC):
     @abc.abstractmethod
     def to_device(self, x: Raw, device: str) -> Raw:
         """Copy to a device, if it is not there."""
+
+    def version(self, x: Raw) -> Hashable:
+        """Equal as long as the values of this tensor are the same: whether what was made of them
+        is still good. None if the framework does not tell."""
+        return None
 
     # -- create -----------------------------------------------------------------------------------
 

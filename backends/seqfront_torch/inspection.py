@@ -125,6 +125,10 @@ class Inspection:
         x = x.detach().cpu()
         return (x.float() if x.dtype == torch.bfloat16 else x).numpy()
 
+    def version(self, x: torch.Tensor) -> tuple[int, int] | None:
+        """Changes with what autograd sees: all but what is written into `x.data`."""
+        return None if x.is_inference() else (x.data_ptr(), x._version)
+
     def cast(self, x: torch.Tensor, dtype: str) -> torch.Tensor:
         """Convert values."""
         return x.to(torch_dtype(dtype))
@@ -212,7 +216,7 @@ def _from_numpy(value: np.ndarray) -> torch.Tensor:
     """Sharing memory, unless the array is read-only or runs backwards."""
     if torch.compiler.is_compiling():  # arrays are tensors to Dynamo, and have none of what follows
         return torch.from_numpy(value)
-    if value.dtype.name == "bfloat16":
+    if value.dtype.kind == "V" and value.dtype.name == "bfloat16":  # (names take long to make)
         return _from_numpy(value.view(np.uint16)).view(torch.bfloat16)
     if not value.flags.writeable or any(stride < 0 for stride in value.strides):
         value = value.copy()

@@ -94,7 +94,7 @@ def _is_watched() -> bool:
 
 
 def _in_panels(weight: torch.Tensor) -> _Product | None:
-    """Columns in groups, one group after another, for `panel_linear` of the native library."""
+    """Columns in groups, one group after another, for `few_rows` of the native library."""
     try:
         call = native.library().call
     except errors.NativeError:
@@ -112,7 +112,7 @@ def _in_panels(weight: torch.Tensor) -> _Product | None:
             None if bias is None else (bias.data_ptr(), _FLOAT32, bias.shape, bias.stride()),
         )
         output = (y.data_ptr(), _FLOAT32, (rows, width), strides)
-        call("panel_linear", inputs, (), (output,), torch.get_num_threads())
+        call("few_rows", inputs, (True,), (output,), torch.get_num_threads())
         return y
 
     return product

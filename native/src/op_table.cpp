@@ -17,7 +17,6 @@
     OP(joint_top_labels) \
     OP(normalized_lstm) \
     OP(optimal_completion) \
-    OP(panel_linear) \
     OP(rnnt) \
     OP(rnnt_align) \
     OP(rnnt_packed) \

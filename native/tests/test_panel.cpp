@@ -1,19 +1,10 @@
 // A few rows times a matrix in panels, against the plain sums: any sizes, each instruction set, the
 // same bits for any number of threads.
-#include "op_call.hpp"
-#include "simd/kernels.hpp"
+#include "panels.hpp"
 
 using namespace testing;
 
 namespace {
-
-constexpr int64_t kColumns = seqfront::kPanelColumns;
-
-// Where element (k, j) of a matrix [depth, outputs] lies.
-int64_t place(int64_t k, int64_t j, int64_t depth, int64_t outputs) {
-    const int64_t first = j / kColumns * kColumns;
-    return first * depth + k * std::min(kColumns, outputs - first) + (j - first);
-}
 
 struct Problem {
     Tensor x, weight, bias;
@@ -30,7 +21,8 @@ struct Problem {
 // What the op makes of it, in `y`.
 void run(Problem& p, Tensor& y, bool with_bias, int32_t threads) {
     const int64_t depth = p.x.shape()[1], outputs = p.bias.shape()[0];
-    OpCall call("panel_linear", p.x.dtype());
+    OpCall call("few_rows", p.x.dtype());
+    call.attribute("panels", 1);
     call.input("x", array_of(p.x));
     call.input("weight", row_major(p.weight.data(), p.x.dtype(), {depth, outputs}));
     if (with_bias) call.input("bias", array_of(p.bias));
@@ -51,7 +43,7 @@ void check(sf_dtype dtype, int64_t rows, int64_t depth, int64_t outputs, bool wi
             double sum = with_bias ? p.bias.get({j}) : 0, size = std::fabs(sum) + 1;
             for (int64_t k = 0; k < depth; ++k) {
                 const double term =
-                    p.x.get({i, k}) * p.weight.get({0, place(k, j, depth, outputs)});
+                    p.x.get({i, k}) * p.weight.get({0, panel_place(k, j, depth, outputs)});
                 sum += term;
                 size += std::fabs(term);
             }

@@ -2,7 +2,7 @@
 // steps of layers over few rows.
 #include <algorithm>
 
-#include "op_call.hpp"
+#include "panels.hpp"
 
 using namespace testing;
 
@@ -103,6 +103,7 @@ struct Joint {
           source(normal_tensor(random, dtype, {5, kFeatures})),
           prediction(normal_tensor(random, dtype, {3, kFeatures})),
           weight(normal_tensor(random, dtype, {kFeatures, classes})),
+          weight_in_panels(in_panels(weight)),
           bias(normal_tensor(random, dtype, {classes})) {
         for (int64_t i = 0; i < pairs; ++i) {
             frames.push_back(random.below(5));
@@ -110,15 +111,17 @@ struct Joint {
         }
     }
 
-    OpCall call(int activation, double temperature) {
+    OpCall call(int activation, double temperature, bool panels = false) {
         OpCall call("joint_top_labels", dtype);
         call.input("source", array_of(source)).input("prediction", array_of(prediction));
-        call.input("weight", array_of(weight));
+        Tensor& laid_out = panels ? weight_in_panels : weight;
+        call.input("weight", row_major(laid_out.data(), dtype, {kFeatures, classes}));
         if (biased) call.input("bias", array_of(bias));
         call.input("frame_index", array_of(frames, {pairs}));
         call.input("node_index", array_of(nodes, {pairs}));
         call.input("ranks", array_of(kFirst, {kRanks}));
         call.attribute("blank", 1).attribute("activation", activation);
+        call.attribute("panels", panels);
         return call.attribute("temperature", temperature);
     }
 
@@ -142,7 +145,7 @@ struct Joint {
     sf_dtype dtype;
     int64_t pairs, classes;
     bool biased;
-    Tensor source, prediction, weight, bias;
+    Tensor source, prediction, weight, weight_in_panels, bias;
     std::vector<int32_t> frames, nodes;
 };
 
@@ -237,7 +240,7 @@ SEQFRONT_TEST(search, best_labels_of_a_joint_network) {
                     context() = isa + " pairs " + std::to_string(pairs) + " classes " +
                                 std::to_string(classes);
                     Joint joint(dtype, pairs, classes, pairs != 13);
-                    OpCall call = joint.call(activation, temperature);
+                    OpCall call = joint.call(activation, temperature, classes == 71);
                     CHECK(call.run(2) == SF_OK);
                     for (int64_t i = 0; i < pairs; ++i) {
                         check_row(call, i, joint.logits(i, activation, temperature), 1,
@@ -251,17 +254,19 @@ SEQFRONT_TEST(search, best_labels_of_a_joint_network) {
 
 // Whoever is asked about at the same time.
 SEQFRONT_TEST(search, pairs_do_not_depend_on_others_and_threads) {
-    Joint joint(SF_FLOAT32, 37, 3000, true);
-    OpCall all = joint.call(1, 1);
-    CHECK(all.run(1) == SF_OK);
-    OpCall threaded = joint.call(1, 1);
-    CHECK(threaded.run(3) == SF_OK);
-    CHECK(all_values(all, "log_probs", 37 * kRanks) ==
-          all_values(threaded, "log_probs", 37 * kRanks));
-    joint.pairs = 1;
-    OpCall first = joint.call(1, 1);
-    CHECK(first.run(1) == SF_OK);
-    CHECK(all_values(first, "log_probs", kRanks) == all_values(all, "log_probs", kRanks));
+    for (const bool panels : {false, true}) {
+        Joint joint(SF_FLOAT32, 37, 3000, true);
+        OpCall all = joint.call(1, 1, panels);
+        CHECK(all.run(1) == SF_OK);
+        OpCall threaded = joint.call(1, 1, panels);
+        CHECK(threaded.run(3) == SF_OK);
+        CHECK(all_values(all, "log_probs", 37 * kRanks) ==
+              all_values(threaded, "log_probs", 37 * kRanks));
+        joint.pairs = 1;
+        OpCall first = joint.call(1, 1, panels);
+        CHECK(first.run(1) == SF_OK);
+        CHECK(all_values(first, "log_probs", kRanks) == all_values(all, "log_probs", kRanks));
+    }
 }
 
 SEQFRONT_TEST(search, products_of_few_rows) {
@@ -282,13 +287,14 @@ SEQFRONT_TEST(search, products_of_few_rows) {
     }
 }
 
-SEQFRONT_TEST(search, a_step_of_a_normalized_lstm) {
+void check_normalized_lstm(bool panels) {
     constexpr int64_t rows = 3, units = 21;
     Random random(3);
     Tensor gates = normal_tensor(random, SF_FLOAT32, {rows, 4 * units});
     Tensor hidden = normal_tensor(random, SF_FLOAT32, {rows, units});
     Tensor cell = normal_tensor(random, SF_FLOAT32, {rows, units});
-    Tensor weight = normal_tensor(random, SF_FLOAT32, {units, 4 * units});
+    const Tensor weight = normal_tensor(random, SF_FLOAT32, {units, 4 * units});
+    Tensor laid_out = panels ? in_panels(weight) : weight;
     Tensor gates_scale = normal_tensor(random, SF_FLOAT32, {4 * units});
     Tensor gates_bias = normal_tensor(random, SF_FLOAT32, {4 * units});
     Tensor cell_scale = normal_tensor(random, SF_FLOAT32, {units});
@@ -296,11 +302,12 @@ SEQFRONT_TEST(search, a_step_of_a_normalized_lstm) {
     Tensor next_hidden(SF_FLOAT32, {rows, units}), next_cell(SF_FLOAT32, {rows, units});
     OpCall call("normalized_lstm", SF_FLOAT32);
     call.input("gates", array_of(gates)).input("hidden", array_of(hidden));
-    call.input("cell", array_of(cell)).input("hidden_weight", array_of(weight));
+    call.input("cell", array_of(cell));
+    call.input("hidden_weight", row_major(laid_out.data(), SF_FLOAT32, {units, 4 * units}));
     call.input("gates_scale", array_of(gates_scale)).input("gates_bias", array_of(gates_bias));
     call.input("cell_scale", array_of(cell_scale)).input("cell_bias", array_of(cell_bias));
     call.output("next_hidden", array_of(next_hidden)).output("next_cell", array_of(next_cell));
-    CHECK(call.attribute("epsilon", 0.25).run(2) == SF_OK);
+    CHECK(call.attribute("epsilon", 0.25).attribute("panels", panels).run(2) == SF_OK);
     for (int64_t row = 0; row < rows; ++row) {
         std::vector<double> x;
         for (int64_t g = 0; g < 4 * units; ++g) {
@@ -324,6 +331,10 @@ SEQFRONT_TEST(search, a_step_of_a_normalized_lstm) {
             CHECK_CLOSE(next_hidden.get({row, k}), sigmoid(gate(3, k)) * std::tanh(value), 1e-5);
         }
     }
+}
+
+SEQFRONT_TEST(search, a_step_of_a_normalized_lstm) {
+    for (const bool panels : {false, true}) check_normalized_lstm(panels);
 }
 
 SEQFRONT_TEST(search, what_is_out_of_range_is_refused) {

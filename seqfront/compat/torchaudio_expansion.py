@@ -57,6 +57,21 @@ class _Path(NamedTuple):
     """The last frame, and the others: (frame, (frame, ...)); empty at the start."""
 
 
+class _Shown:
+    """What users see of a label sequence, made once."""
+
+    __slots__ = ("alignment", "features", "frames", "key", "state", "tokens")
+
+    def __init__(self, tokens: list[int], features: Raw, state: list[list[Raw]]) -> None:
+        self.tokens = tokens
+        self.key = str(tokens)
+        self.features = features
+        self.state = state
+        self.frames: tuple[Any, ...] | None = None
+        """Of the path that was shown last; `alignment` lists them."""
+        self.alignment: list[int] = []
+
+
 class Expansion:
     """A search over the frames of one utterance.
 
@@ -105,8 +120,8 @@ class Expansion:
         grown, level = self.beam, 0
         while grown:
             looks = ahead([path.node for path in grown], frame)
-            for path, look in zip(grown, looks, strict=True):
-                _end(ended, path, look[0])
+            for path, (look, pair) in zip(grown, looks, strict=True):
+                _end(ended, path, look.blank[pair])
             if level == self.most:
                 break
             level += 1
@@ -119,28 +134,28 @@ class Expansion:
         """What hypotheses with a label more have to be better than."""
         if len(ended) < self.width:
             return -math.inf
-        return heapq.nlargest(self.width, [path.score for path in ended.values()])[-1]
+        return sorted([path.score for path in ended.values()])[-self.width]
 
     def _grown(
         self, paths: Sequence[_Path], looks: Sequence[Look], limit: float, frame: int
     ) -> list[_Path]:
-        found: list[tuple[float, int, int, int]] = []
-        for place, (path, look) in enumerate(zip(paths, looks, strict=True)):
-            for rank, log_prob in enumerate(look[1]):
+        found: list[tuple[float, int, int, float]] = []
+        for place, (path, (look, pair)) in enumerate(zip(paths, looks, strict=True)):
+            for at in range(pair * look.count, (pair + 1) * look.count):
+                log_prob = look.log_probs[at]
                 score = path.score + log_prob
                 if not score > limit:
                     break
-                found.append((-score, place, look[2][rank], rank))
+                found.append((-score, place, look.labels[at], log_prob))
         found.sort()
         grown: list[_Path] = []
         new: list[tuple[Node, Node | None]] = []
-        for negative, place, label, rank in found[: self.width]:
+        for negative, place, label, log_prob in found[: self.width]:
             path = paths[place]
             node = self.tree.child(path.node, label)
             if node.known is None:
                 new.append((node, path.node))
-            best = path.best + looks[place][1][rank]
-            grown.append(_Path(-negative, node, best, (frame, path.frames)))
+            grown.append(_Path(-negative, node, path.best + log_prob, (frame, path.frames)))
         if new:
             self.transducer.predict(new)
         return grown
@@ -152,16 +167,21 @@ class Expansion:
 
     def hypothesis(self, path: _Path) -> Hypothesis:
         """What users see of it."""
-        node = path.node
-        if node.shown is None:
-            tokens = [*self.stem, *node.labels()]
-            known: Predicted = node.known
-            node.shown = (tokens, *self.transducer.shown(known, node.row), str(tokens))
-        tokens, features, state, key = node.shown
-        frames = _listed(path.frames, len(tokens))
+        shown = path.node.shown or self._shown(path.node)
+        if shown.frames is not path.frames:
+            shown.frames = path.frames
+            shown.alignment = _listed(path.frames, len(shown.tokens))
+        tokens, alignment = list(shown.tokens), list(shown.alignment)
+        blank = self.transducer.blank
         return Hypothesis(
-            list(tokens), features, state, path.score, frames, self.transducer.blank, key
+            tokens, shown.features, shown.state, path.score, alignment, blank, shown.key
         )
+
+    def _shown(self, node: Node) -> _Shown:
+        known: Predicted = node.known
+        tokens = [*self.stem, *node.labels()]
+        node.shown = _Shown(tokens, *self.transducer.shown(known, node.row))
+        return node.shown
 
 
 def _common(sequences: Sequence[list[int]]) -> list[int]:
@@ -188,9 +208,10 @@ def _end(ended: dict[Node, _Path], path: _Path, blank: float) -> None:
     score, best = path.score + blank, path.best + blank
     other = ended.get(path.node)
     if other is None:
-        ended[path.node] = path._replace(score=score, best=best)
+        ended[path.node] = _Path(score, path.node, best, path.frames)
         return
     high, low = max(score, other.score), min(score, other.score)
     total = high if low == -math.inf else high + math.log1p(math.exp(low - high))
-    first = other if other.best >= best else path._replace(best=best)
-    ended[path.node] = first._replace(score=total)
+    if other.best >= best:
+        best, path = other.best, other
+    ended[path.node] = _Path(total, path.node, best, path.frames)

@@ -10,6 +10,7 @@ from seqfront.compat.torchaudio_expansion import Expansion, Hypothesis, Key
 from seqfront.compat.torchaudio_transducer import Transducer
 from seqfront.search.transducer.calls import Calls
 from seqfront.search.transducer.lookahead import Lookahead
+from seqfront.search.transducer.panels import Panels
 
 _OP = "RNNTBeamSearch"
 
@@ -71,6 +72,7 @@ class RNNTBeamSearch:
         self.hypo_sort_key = hypo_sort_key
         self.step_max_tokens = step_max_tokens
         self.calls = Calls()
+        self._panels = Panels()
 
     def __call__(self, input: Raw, length: Raw, beam_width: int) -> list[Hypothesis]:
         """As `forward`."""
@@ -144,7 +146,14 @@ class RNNTBeamSearch:
     ) -> list[Hypothesis]:
         frames = min(int(backend.to_numpy(lengths)[0]), int(backend.shape(encoded)[1]))
         transducer = Transducer(
-            self.model, backend, encoded, self.blank, self.temperature, beam_width, self.calls
+            self.model,
+            backend,
+            encoded,
+            self.blank,
+            self.temperature,
+            beam_width,
+            self.calls,
+            self._panels,
         )
         run = Expansion(
             transducer, beam_width, self.step_max_tokens, self.hypo_sort_key, hypothesis

@@ -19,7 +19,8 @@ from seqfront.search.transducer.best_labels import (
     joiner_weights,
 )
 from seqfront.search.transducer.calls import Calls
-from seqfront.search.transducer.lookahead import Look
+from seqfront.search.transducer.lookahead import Looks
+from seqfront.search.transducer.panels import Panels
 from seqfront.search.transducer.prefix_tree import Node, Predicted, rows_of
 
 
@@ -34,6 +35,7 @@ class Transducer:
         temperature: Divides the logits.
         count: How many labels are looked for.
         calls: To count in.
+        panels: Where weights are kept.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Transducer:
         temperature: float,
         count: int,
         calls: Calls,
+        panels: Panels,
     ) -> None:
         self.model = model
         self.backend = backend
@@ -54,10 +57,10 @@ class Transducer:
         self._frames = backend.squeeze(encoded, (0,))
         self._device = backend.device(encoded)
         self.blank = self._checked(blank)
-        self._joiner = self._own_joiner()
+        self._joiner = self._own_joiner(panels)
         self._predictor = None
         if self._joiner is not None:
-            self._predictor = array_prediction(model.model.predictor, backend)
+            self._predictor = array_prediction(model.model.predictor, backend, panels)
         self._structure: list[int] = []
 
     # -- labels to features -----------------------------------------------------------------------
@@ -68,8 +71,8 @@ class Transducer:
         parents = [parent for _, parent in wanted if parent is not None]
         labels = [node.label if parent else self.blank for node, parent in wanted]
         if parents and self._predictor is not None:
-            memory = np.stack([node.known.memory[:, node.row] for node in parents], 1)
-            known = Predicted(None, *self._predictor(labels, memory))
+            memories = [node.known.memory[:, node.row] for node in parents]
+            known = Predicted(None, *self._predictor(labels, memories))
         else:
             known = self._asked_predictor(labels, parents)
         for row, (node, _) in enumerate(wanted):
@@ -96,12 +99,13 @@ class Transducer:
 
     def shown(self, known: Predicted, row: int) -> tuple[Raw, list[list[Raw]]]:
         """Of one label sequence: features [1, joint], and the state, each part [1, ...]."""
-        parts = known.parts
+        backend, parts = self.backend, known.parts
         if parts is None:
-            arrays = (known.features[row : row + 1], *known.memory[:, row : row + 1])
-            parts = [self.backend.convert(x.copy(), None, self._device) for x in arrays]
-            return parts[0], self._nested(parts[1:])
-        parts = [self.backend.slice(part, 0, row, row + 1) for part in parts]
+            arrays = (known.features[row : row + 1], known.memory[:, row])
+            features, memory = [backend.convert(x.copy(), None, self._device) for x in arrays]
+            state = backend.split(memory, [1] * len(known.memory), 0)
+            return features, self._nested(state)
+        parts = [backend.slice(part, 0, row, row + 1) for part in parts]
         return parts[0], self._nested(parts[1:])
 
     def _nested(self, parts: Sequence[Raw]) -> list[list[Raw]]:
@@ -115,18 +119,19 @@ class Transducer:
 
     def looks(
         self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
-    ) -> Sequence[Look]:
+    ) -> Looks:
         """After the label sequences nodes[places] at these frames."""
         self.calls.count_joiner(len(frames))
         ask = self._asked if self._joiner is None else self._fused
         blank, log_probs, labels = ask(frames, nodes, places)
-        return list(zip(blank.tolist(), log_probs.tolist(), labels.tolist(), strict=True))
+        flat = log_probs.reshape(-1).tolist(), labels.reshape(-1).tolist()
+        return Looks(blank.tolist(), *flat, log_probs.shape[1])
 
     def _fused(
         self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
     ) -> BestLabels:
         joiner = cast("ArrayJoiner", self._joiner)
-        features = np.stack([node.known.features[node.row] for node in nodes])
+        features = [node.known.features[node.row] for node in nodes]
         return BestLabels(*joiner(frames, features, places))
 
     def _asked(
@@ -149,7 +154,7 @@ class Transducer:
         logits = backend.squeeze(logits, (1, 2))
         return logits if self.temperature == 1 else backend.binary("div", logits, self.temperature)
 
-    def _own_joiner(self) -> ArrayJoiner | None:
+    def _own_joiner(self, panels: Panels) -> ArrayJoiner | None:
         """The joiner of seqfront's own transducers, if the native op can read it."""
         if not isinstance(self.model, RNNT):
             return None
@@ -164,6 +169,7 @@ class Transducer:
             joiner,
             backend,
             frames,
+            panels,
             blank=self.blank,
             count=self.count,
             temperature=self.temperature,

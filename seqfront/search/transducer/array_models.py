@@ -17,19 +17,10 @@ from seqfront.backend import Backend, Raw
 from seqfront.models.decoder.joiner import Joiner
 from seqfront.models.decoder.normalized_lstm import NormalizedLSTM
 from seqfront.models.decoder.transducer_prediction import NormalizedPrediction
-from seqfront.native import Buffer, NativeOp
 from seqfront.nn.norm import LayerNorm
 from seqfront.search.transducer.best_labels import joiner_weights
-
-
-def lies(x: Any) -> Buffer:
-    """Where the elements of a float32 or int32 array without gaps are."""
-    stride, strides = 1, [0] * x.ndim
-    for axis in range(x.ndim - 1, -1, -1):
-        strides[axis] = stride
-        stride *= x.shape[axis]
-    dtype = "float32" if x.dtype == np.float32 else "int32"
-    return Buffer(x.__array_interface__["data"][0], x.shape, tuple(strides), dtype)
+from seqfront.search.transducer.memory import Memory, Step, call, lies
+from seqfront.search.transducer.panels import Panels, Weight
 
 
 class _Norm(NamedTuple):
@@ -38,19 +29,37 @@ class _Norm(NamedTuple):
     epsilon: float
 
     def __call__(self, x: Any) -> Any:
-        x = x - x.mean(1, keepdims=True)
-        variance = np.square(x).mean(1, keepdims=True)
+        count = x.shape[1]  # (shorter ways than `mean`, which takes longer than these sums)
+        x = x - np.add.reduce(x, 1, keepdims=True) / count
+        variance = np.add.reduce(x * x, 1, keepdims=True) / count
         return x / np.sqrt(variance + self.epsilon) * self.scale + self.bias
 
 
 class _Layer(NamedTuple):
-    """Parameters, as native ops read them."""
+    """Parameters of an LSTM layer, as native ops read them."""
 
-    arrays: tuple[Any, ...]
-    """What `input` and `rest` lie in, kept alive."""
-    input: Buffer
-    rest: tuple[Buffer, ...]
+    input: Weight
+    hidden: Weight
+    norms: tuple[Memory, ...]
+    """Scale and bias of the gates' and of the cell's."""
     epsilon: float
+    arrays: tuple[Any, ...]
+    """What `norms` lie in, kept alive."""
+
+
+class _Plan(NamedTuple):
+    """A step of the prediction network on so many rows: the same memory, whenever it is taken."""
+
+    gates: Any
+    """Of the first layer, from the labels: [rows, 4 features]."""
+    before: Any
+    """Hidden and cell of each layer: [2 layers, rows, features]."""
+    after: Any
+    features: Any
+    """Before they are normalised: [rows, out]."""
+    others: tuple[Any, ...]
+    """What else the steps work in, kept alive."""
+    steps: tuple[Step, ...]
 
 
 class ArrayPrediction:
@@ -59,71 +68,104 @@ class ArrayPrediction:
     Args:
         predictor: The network.
         backend: Of its parameters.
+        panels: Where its weights are kept.
     """
 
-    def __init__(self, predictor: NormalizedPrediction, backend: Backend) -> None:
-        ops = native.ops()
-        self._product: NativeOp = ops["few_rows"]
-        self._cell: NativeOp = ops["normalized_lstm"]
-
+    def __init__(self, predictor: NormalizedPrediction, backend: Backend, panels: Panels) -> None:
         def array(parameter: Any) -> Any:
             return np.ascontiguousarray(backend.to_numpy(parameter.raw))
 
         def norm(layer: LayerNorm) -> _Norm:
             return _Norm(array(layer.scale), array(layer.bias), layer.epsilon)
 
-        def lstm(layer: NormalizedLSTM) -> _Layer:
+        def lstm(number: int, layer: NormalizedLSTM) -> _Layer:
             gates, cell = layer.gates_norm, layer.cell_norm
-            parameters = (layer.hidden.weight, gates.scale, gates.bias, cell.scale, cell.bias)
-            arrays = (array(layer.input.weight), *map(array, parameters))
-            first, *rest = map(lies, arrays)
-            return _Layer(arrays, first, tuple(rest), gates.epsilon)
+            arrays = tuple(map(array, (gates.scale, gates.bias, cell.scale, cell.bias)))
+            return _Layer(
+                panels(backend, f"input of layer {number}", layer.input.weight.raw),
+                panels(backend, f"hidden of layer {number}", layer.hidden.weight.raw),
+                tuple(map(lies, arrays)),
+                gates.epsilon,
+                arrays,
+            )
 
         self._embedding = array(predictor.embedding.weight)
         self._first, self._last = norm(predictor.embedding_norm), norm(predictor.norm)
-        self._layers = [lstm(layer) for layer in predictor.layers]
+        self._layers = [lstm(number, layer) for number, layer in enumerate(predictor.layers)]
         self._gates: dict[int, Any] = {}
         projection = predictor.projection
         bias: Any = projection.bias
-        self._projection = array(projection.weight)
+        self._projection = panels(backend, "projection", projection.weight.raw)
         self._bias = None if bias is None else array(bias)
+        self._plans: dict[int, _Plan] = {}
 
-    def __call__(self, labels: Sequence[int], memory: Any) -> tuple[Any, Any]:
+    def __call__(self, labels: Sequence[int], memories: Sequence[Any]) -> tuple[Any, Any]:
         """One step.
 
         Args:
             labels: In range.
-            memory: float32 [2 layers, labels, features]: hidden and cell of each layer.
+            memories: For each label float32 [2 layers, features]: hidden and cell of each layer.
 
         Returns:
-            Features [labels, out] and the new memory.
+            Features [labels, out] and the new memory [2 layers, labels, features].
         """
-        after = np.empty_like(memory)
-        gates = self._input_gates(labels, 4 * memory.shape[2])
+        plan = self._plans.get(len(labels))
+        if plan is None:
+            plan = self._plans[len(labels)] = self._plan(len(labels))
+        self._project(labels)
+        for row, (label, memory) in enumerate(zip(labels, memories, strict=True)):
+            plan.gates[row] = self._gates[label]
+            plan.before[:, row] = memory
+        for step in plan.steps:
+            call(*step)
+        return self._last(plan.features), plan.after.copy()
+
+    def _plan(self, rows: int) -> _Plan:
+        """A step of so many rows."""
+        width = self._layers[0].input.lies[2][1]
+        gates, inner = np.empty((2, rows, width), np.float32)
+        before, after = np.empty((2, 2 * len(self._layers), rows, width // 4), np.float32)
+        features = np.empty((rows, self._projection.lies[2][1]), np.float32)
+        steps: list[Step] = []
+        source = gates
         for i, layer in enumerate(self._layers):
             if i > 0:
-                gates = np.empty_like(gates)
-                inputs = (lies(after[2 * i - 2]), layer.input, None)
-                native.call(self._product, inputs, (), (lies(gates),))
-            before = (lies(memory[2 * i]), lies(memory[2 * i + 1]))
-            to = (lies(after[2 * i]), lies(after[2 * i + 1]))
-            native.call(self._cell, (lies(gates), *before, *layer.rest), (layer.epsilon,), to)
-        y = np.empty((len(labels), self._projection.shape[1]), np.float32)
-        bias = None if self._bias is None else lies(self._bias)
-        last = (lies(after[-2]), lies(self._projection), bias)
-        native.call(self._product, last, (), (lies(y),))
-        return self._last(y), after
+                source = inner
+                steps.append(_product(after[2 * i - 2], layer.input, None, source))
+            parts = (source, before[2 * i], before[2 * i + 1])
+            inputs = (*map(lies, parts), layer.hidden.lies, *layer.norms)
+            attributes = (layer.epsilon, layer.hidden.panels)
+            outputs = (lies(after[2 * i]), lies(after[2 * i + 1]))
+            steps.append(("normalized_lstm", inputs, attributes, outputs))
+        steps.append(_product(after[-2], self._projection, self._bias, features))
+        return _Plan(gates, before, after, features, (inner,), tuple(steps))
 
-    def _input_gates(self, labels: Sequence[int], width: int) -> Any:
+    def _project(self, labels: Sequence[int]) -> None:
         """What the first layer makes of the embeddings, which is kept: labels come again."""
         new = [label for label in dict.fromkeys(labels) if label not in self._gates]
         if new:
+            weight = self._layers[0].input
+            gates = np.empty((len(new), weight.lies[2][1]), np.float32)
             x = self._first(self._embedding[new])
-            gates = np.empty((len(new), width), np.float32)
-            inputs = (lies(x), self._layers[0].input, None)
-            native.call(self._product, inputs, (), (lies(gates),))
+            call(*_product(x, weight, None, gates))
             self._gates.update(zip(new, gates, strict=True))
-        return np.stack([self._gates[label] for label in labels])
+
+
+def _product(x: Any, weight: Weight, bias: Any, to: Any) -> Step:
+    """to = x [rows, in] weight + bias."""
+    added = None if bias is None else lies(bias)
+    return "few_rows", (lies(x), weight.lies, added), (weight.panels,), (lies(to),)
+
+
+class _JoinerPlan(NamedTuple):
+    """A call for so many pairs, of so many sequences: the same memory, whenever it is made."""
+
+    indices: Any
+    """[2, pairs]: frames, and rows of the features."""
+    features: Any
+    """[sequences, joint]."""
+    found: tuple[Any, Any, Any]
+    step: Step
 
 
 class ArrayJoiner:
@@ -133,6 +175,7 @@ class ArrayJoiner:
         joiner: The joiner.
         backend: Of its parameters and of the frames.
         frames: [frames, joint].
+        panels: Where its weight is kept.
         blank: Class of the blank.
         count: How many of the best labels are wanted.
         temperature: Divides the logits.
@@ -143,41 +186,56 @@ class ArrayJoiner:
         joiner: Joiner,
         backend: Backend,
         frames: Raw,
+        panels: Panels,
         *,
         blank: int,
         count: int,
         temperature: float,
     ) -> None:
-        self._op: NativeOp = native.ops()["joint_top_labels"]
         weight, bias = joiner_weights(joiner)
-        arrays = [None if x is None else backend.to_numpy(x) for x in (frames, weight, bias)]
+        arrays = [None if x is None else backend.to_numpy(x) for x in (frames, bias)]
         self._arrays = [None if x is None else np.ascontiguousarray(x) for x in arrays]
-        self._source, self._weight, self._bias = [
-            None if x is None else lies(x) for x in self._arrays
-        ]
+        self._source, self._bias = [None if x is None else lies(x) for x in self._arrays]
+        self._weight = panels(backend, "joiner", weight)
         self._ranks = np.arange(count, dtype=np.int32)
         activation = (None, "tanh", "relu").index(joiner.activation)
-        self._options = (blank, activation, temperature)
+        self._options = (blank, activation, temperature, self._weight.panels)
+        self._plans: dict[tuple[int, int], _JoinerPlan] = {}
 
     def __call__(
-        self, frames: Sequence[int], features: Any, places: Sequence[int]
+        self, frames: Sequence[int], features: Sequence[Any], places: Sequence[int]
     ) -> tuple[Any, Any, Any]:
-        """Of pairs of a frame and a row of `features` [sequences, joint]: log-probabilities of the
-        blank [pairs] and of the best labels [pairs, count], and these labels."""
-        indices = np.array((frames, places), np.int32)
-        pairs, count = len(frames), len(self._ranks)
+        """Of pairs of a frame and one of `features`, each [joint]: log-probabilities of the blank
+        [pairs] and of the best labels [pairs, count], and these labels; all until the next call."""
+        sizes = len(frames), len(features)
+        plan = self._plans.get(sizes)
+        if plan is None:
+            plan = self._plans[sizes] = self._plan(*sizes)
+        plan.indices[0], plan.indices[1] = frames, places
+        for row, one in enumerate(features):
+            plan.features[row] = one
+        call(*plan.step)
+        return plan.found
+
+    def _plan(self, pairs: int, nodes: int) -> _JoinerPlan:
+        """So many pairs, of so many sequences."""
+        count = len(self._ranks)
+        indices = np.empty((2, pairs), np.int32)
+        features = np.empty((nodes, self._weight.lies[2][0]), np.float32)
         found = (
             np.empty(pairs, np.float32),
             np.empty((pairs, count), np.float32),
             np.empty((pairs, count), np.int32),
         )
-        inputs = (self._source, lies(features), self._weight, self._bias)
+        inputs = (self._source, lies(features), self._weight.lies, self._bias)
         rest = (lies(indices[0]), lies(indices[1]), lies(self._ranks))
-        native.call(self._op, (*inputs, *rest), self._options, [lies(x) for x in found])
-        return found
+        step = "joint_top_labels", (*inputs, *rest), self._options, tuple(map(lies, found))
+        return _JoinerPlan(indices, features, found, step)
 
 
-def array_prediction(predictor: object, backend: Backend) -> ArrayPrediction | None:
+def array_prediction(
+    predictor: object, backend: Backend, panels: Panels
+) -> ArrayPrediction | None:
     """The network on arrays; None if it is another one, or elsewhere."""
     if type(predictor) is not NormalizedPrediction or predictor.training:
         return None
@@ -190,4 +248,4 @@ def array_prediction(predictor: object, backend: Backend) -> ArrayPrediction | N
         native.ops()
     except errors.NativeError:
         return None
-    return ArrayPrediction(predictor, backend)
+    return ArrayPrediction(predictor, backend, panels)

@@ -9,15 +9,29 @@ sequences come due together.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from seqfront.search.transducer.prefix_tree import Node
 
-Look: TypeAlias = tuple[float, list[float], list[int]]
-"""At one frame after one sequence: log-probability of the blank; those of the best labels, the best
-first; and these labels."""
 
-Evaluate: TypeAlias = Callable[[Sequence[int], Sequence[Node], Sequence[int]], Sequence[Look]]
+
+class Looks(NamedTuple):
+    """What comes next at some frames after some sequences, pair after pair. (Flat: few long lists
+    are less for Python to look after than many short ones.)"""
+
+    blank: list[float]
+    """[pairs]: log-probability of the blank."""
+    log_probs: list[float]
+    """[pairs * count]: of the best labels, the best first."""
+    labels: list[int]
+    """[pairs * count]: which these are."""
+    count: int
+
+
+Look: TypeAlias = tuple[Looks, int]
+"""At one frame after one sequence: pair number so much of these."""
+
+Evaluate: TypeAlias = Callable[[Sequence[int], Sequence[Node], Sequence[int]], Looks]
 """From pairs (frame, place among the nodes): `evaluate(frames, nodes, places)`."""
 
 LONGEST = 8
@@ -25,18 +39,14 @@ LONGEST = 8
 
 
 class Block:
-    """What comes after a sequence at the frames from `begin` to `end`."""
+    """What comes after a sequence up to the frame `end`: at frame t it is pair `offset` + t."""
 
-    __slots__ = ("begin", "end", "looks")
+    __slots__ = ("end", "looks", "offset")
 
-    def __init__(self, begin: int, end: int) -> None:
-        self.begin = begin
+    def __init__(self, end: int, offset: int) -> None:
         self.end = end
-        self.looks: list[Look] = []
-
-    def look(self, frame: int) -> Look:
-        """At one of these frames."""
-        return self.looks[frame - self.begin]
+        self.offset = offset
+        self.looks: Looks | None = None
 
 
 class Lookahead:
@@ -56,19 +66,24 @@ class Lookahead:
         new = [node for node in nodes if node.found is None or frame >= node.found.end]
         if new:
             self._extend(new, frame)
+        looks: list[Look] = []
         for node in nodes:
             node.seen = frame
-        return [node.found.look(frame) for node in nodes]
+            block = node.found
+            looks.append((block.looks, block.offset + frame))
+        return looks
 
     def _extend(self, nodes: Sequence[Node], frame: int) -> None:
         frames: list[int] = []
         places: list[int] = []
         for place, node in enumerate(nodes):
-            node.found = Block(frame, self._end(node.found, frame))
-            frames += range(frame, node.found.end)
-            places += [place] * (node.found.end - frame)
-        for place, look in zip(places, self._evaluate(frames, nodes, places), strict=True):
-            nodes[place].found.looks.append(look)
+            end = self._end(node.found, frame)
+            node.found = Block(end, len(frames) - frame)
+            frames += range(frame, end)
+            places += [place] * (end - frame)
+        looks = self._evaluate(frames, nodes, places)
+        for node in nodes:
+            node.found.looks = looks
 
     def _end(self, before: Block | None, frame: int) -> int:
         """Of the next block: one frame, for a sequence that has not lasted."""

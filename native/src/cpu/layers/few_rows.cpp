@@ -1,8 +1,7 @@
-// A linear layer over few rows: a step of a recurrent layer, or of a search.
+// A linear layer over few rows: a step of a recurrent layer, of a search, or of a stream.
 #include "layers/few_rows.hpp"
 
 #include "head/linear_head.hpp"
-#include "op.hpp"
 
 namespace seqfront {
 namespace {
@@ -17,11 +16,10 @@ void run(const Call& call) {
         using T = decltype(element);
         const bool biased = call.has(kBias);
         const Widened<T> x(call.in<T>(kX), rows * features);
-        const Widened<T> weight(call.in<T>(kWeight), features * classes);
         const Widened<T> bias(call.in<T>(kBias), biased ? classes : 0);
         const Accumulated<T> y(call.out<T>(0), rows * classes);
-        linear_rows({weight.data(), biased ? bias.data() : nullptr, features, classes}, x.data(),
-                    rows, y.data(), call.threads());
+        const FewRowsLayer<T> layer(call, kWeight, biased ? bias.data() : nullptr, call.flag(0));
+        layer.run(x.data(), rows, y.data());
         y.finish();
     });
 }
@@ -35,7 +33,7 @@ const Op& few_rows_op() {
          {"weight", "T", "features classes", 0},
          {"bias", "T", "classes", SF_OPTIONAL}},
         {{"y", "T", "rows classes", 0}},
-        {},
+        {{"panels", "bool", 0}},
         run,
         nullptr,
     };

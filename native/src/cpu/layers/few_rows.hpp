@@ -1,66 +1,111 @@
-// A linear layer over few rows, y = x W + b with W [features, classes], in parallel over columns.
+// A linear layer over few rows, y = x W + b with W [features, classes]: what a step of a recurrent
+// layer, of a search or of a stream computes. Reading W is what it costs.
+//
+// W lies in rows, as any array; or, for those who can lay it out once and use it often, in panels:
+// its columns in groups of kPanelColumns (the last may have fewer), one group [features, columns]
+// after another. Then it is read from start to end, which memory likes best.
 #ifndef SEQFRONT_CPU_FEW_ROWS_HPP_
 #define SEQFRONT_CPU_FEW_ROWS_HPP_
 
 #include <algorithm>
 
+#include "op.hpp"
 #include "problem.hpp"
 #include "simd/dispatch.hpp"
 #include "thread_pool.hpp"
+#include "widened.hpp"
 
 namespace seqfront {
 
-template <class L>
-struct LinearLayer {
-    const L* weight;  // [features, classes]
-    const L* bias;    // [classes] or null
-    int64_t features, classes;
-};
+template <class T>
+class FewRowsLayer {
+  public:
+    using L = typename RowKernelsOf<T>::Lattice;
 
-// Calls body(first, last) for ranges of columns. A thread reads a range as one: the longer, the
-// better.
-template <class L, class Body>
-void for_each_columns(const LinearLayer<L>& layer, int64_t rows, int32_t threads, Body&& body) {
-    constexpr int64_t block = 1024;
-    const int64_t blocks = (layer.classes + block - 1) / block;
-    const int64_t work = block * layer.features * std::max<int64_t>(1, rows / 8) / 4;
-    parallel_for(blocks, work, usable_threads(threads), [&](int32_t, int64_t begin, int64_t end) {
-        body(begin * block, std::min(end * block, layer.classes));
-    });
-}
+    // `bias` is null for none.
+    FewRowsLayer(const Call& call, int weight, const L* bias, bool panels)
+        : features_(call.size(weight, 0)),
+          classes_(call.size(weight, 1)),
+          panels_(panels ? call.in<T>(weight) : nullptr),
+          rows_(panels ? nullptr : call.in<T>(weight), panels ? 0 : features_ * classes_),
+          bias_(bias),
+          threads_(call.threads()) {}
 
-// y [rows, classes] += x [rows, features] W, columns [first, last).
-template <class L>
-void add_columns(const LinearLayer<L>& layer, const L* x, int64_t rows, L* y, int64_t first,
-                 int64_t last) {
-    lattice_kernels<L>(kernels()).few_rows({rows, last - first, layer.features, x, layer.features,
-                                            layer.weight + first, layer.classes, y + first,
-                                            layer.classes});
-}
+    // y [rows, classes] += x [rows, features] W. Threads share the columns.
+    void add(const L* x, int64_t rows, L* y) const {
+        const Rows spread(*this, x, rows);
+        for_each_columns(rows,
+                         [&](int64_t first, int64_t last) { add(spread, rows, y, first, last); });
+    }
 
-// y += x W.
-template <class L>
-void add_linear_rows(const LinearLayer<L>& layer, const L* x, int64_t rows, L* y, int32_t threads) {
-    for_each_columns(layer, rows, threads, [&](int64_t first, int64_t last) {
-        add_columns(layer, x, rows, y, first, last);
-    });
-}
+    // y = x W + b.
+    void run(const L* x, int64_t rows, L* y) const {
+        const Rows spread(*this, x, rows);
+        for_each_columns(rows, [&](int64_t first, int64_t last) {
+            for (int64_t row = 0; row < rows; ++row) start(y + row * classes_, first, last);
+            add(spread, rows, y, first, last);
+        });
+    }
 
-// y = x W + b.
-template <class L>
-void linear_rows(const LinearLayer<L>& layer, const L* x, int64_t rows, L* y, int32_t threads) {
-    for_each_columns(layer, rows, threads, [&](int64_t first, int64_t last) {
-        for (int64_t row = 0; row < rows; ++row) {
-            L* const to = y + row * layer.classes;
-            if (layer.bias != nullptr) {
-                std::copy(layer.bias + first, layer.bias + last, to + first);
-            } else {
-                std::fill(to + first, to + last, L{0});
+  private:
+    // x as the product reads it: with panels [features, rows].
+    struct Rows {
+        Rows(const FewRowsLayer& layer, const L* x, int64_t rows) : data(x) {
+            if (layer.panels_ == nullptr || rows < 2) return;
+            copy = allocate<L>(rows * layer.features_);
+            data = copy.get();
+            for (int64_t row = 0; row < rows; ++row) {
+                for (int64_t k = 0; k < layer.features_; ++k) {
+                    copy[k * rows + row] = x[row * layer.features_ + k];
+                }
             }
         }
-        add_columns(layer, x, rows, y, first, last);
-    });
-}
+
+        const L* data;
+        Buffer<L> copy;
+    };
+
+    // Calls body(first, last) for ranges of columns. Of rows a thread reads a range as one: the
+    // longer, the better.
+    template <class Body>
+    void for_each_columns(int64_t rows, Body&& body) const {
+        const int64_t block = panels_ != nullptr ? kPanelColumns : 1024;
+        const int64_t blocks = (classes_ + block - 1) / block;
+        const int64_t work = 1 + block * features_ * (1 + rows / 8) / 4;
+        parallel_for(blocks, work, usable_threads(threads_),
+                     [&](int32_t, int64_t begin, int64_t end) {
+                         body(begin * block, std::min(end * block, classes_));
+                     });
+    }
+
+    void start(L* row, int64_t first, int64_t last) const {
+        if (bias_ != nullptr) {
+            std::copy(bias_ + first, bias_ + last, row + first);
+        } else {
+            std::fill(row + first, row + last, L{0});
+        }
+    }
+
+    void add(const Rows& x, int64_t rows, L* y, int64_t first, int64_t last) const {
+        if (panels_ == nullptr) {
+            lattice_kernels<L>(kernels()).few_rows({rows, last - first, features_, x.data,
+                                                    features_, rows_.data() + first, classes_,
+                                                    y + first, classes_});
+            return;
+        }
+        const auto multiply = RowKernelsOf<T>::in(kernels()).multiply_panel;
+        for (int64_t at = first; at < last; at += kPanelColumns) {
+            multiply({rows, features_, std::min(kPanelColumns, last - at), x.data,
+                      panels_ + at * features_, y + at, classes_});
+        }
+    }
+
+    int64_t features_, classes_;
+    const T* panels_;  // null: in rows
+    Widened<T> rows_;
+    const L* bias_;
+    int32_t threads_;
+};
 
 }  // namespace seqfront
 

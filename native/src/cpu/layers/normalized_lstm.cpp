@@ -25,6 +25,7 @@ enum Input {
     kCellBias
 };
 enum Output { kNextHidden, kNextCell };
+enum Attribute { kEpsilon, kPanels };
 
 // The sum of value(i), in eight parts.
 template <class L, class Value>
@@ -63,7 +64,7 @@ class Step {
           units_(call.size(kHidden, 1)),
           hidden_(widened(kHidden)),
           cell_(widened(kCell)),
-          hidden_weight_(widened(kHiddenWeight)),
+          hidden_weight_(call, kHiddenWeight, nullptr, call.flag(kPanels)),
           gates_scale_(widened(kGatesScale)),
           gates_bias_(widened(kGatesBias)),
           cell_scale_(widened(kCellScale)),
@@ -78,8 +79,7 @@ class Step {
         const Accumulated<T> cell(call_.out<T>(kNextCell), rows_ * units_);
         const Widened<T> gates = widened(kGates);
         std::copy_n(gates.data(), rows_ * 4 * units_, gates_.get());
-        add_linear_rows<L>({hidden_weight_.data(), nullptr, units_, 4 * units_}, hidden_.data(),
-                           rows_, gates_.get(), call_.threads());
+        hidden_weight_.add(hidden_.data(), rows_, gates_.get());
         for (int64_t row = 0; row < rows_; ++row) {
             finish(gates_.get() + row * 4 * units_, cell_.data() + row * units_,
                    hidden.data() + row * units_, cell.data() + row * units_);
@@ -108,7 +108,7 @@ class Step {
 
     // From the gates of a row, which are used up.
     void finish(L* gates, const L* before, L* hidden, L* cell) const {
-        const double epsilon = call_.number(0);
+        const double epsilon = call_.number(kEpsilon);
         normalise(gates, 4 * units_, gates_scale_.data(), gates_bias_.data(), epsilon);
         L* const keep = gates + units_;
         L* const value = gates + 2 * units_;
@@ -125,14 +125,15 @@ class Step {
 
     const Call& call_;
     int64_t rows_, units_;
-    Widened<T> hidden_, cell_, hidden_weight_;
+    Widened<T> hidden_, cell_;
+    FewRowsLayer<T> hidden_weight_;
     Widened<T> gates_scale_, gates_bias_, cell_scale_, cell_bias_;
     Buffer<L> gates_, zeros_;
 };
 
 void run(const Call& call) {
-    if (!(call.number(0) >= 0)) {
-        invalid("%s: epsilon is %g, needed 0 or more", call.name(), call.number(0));
+    if (!(call.number(kEpsilon) >= 0)) {
+        invalid("%s: epsilon is %g, needed 0 or more", call.name(), call.number(kEpsilon));
     }
     check_element_count(call.name(), {call.size(kGates, 0), 4, call.size(kHidden, 1)});
     with_element_type(call.input(kGates).dtype,
@@ -153,7 +154,7 @@ const Op& normalized_lstm_op() {
          {"cell_scale", "T", "units", 0},
          {"cell_bias", "T", "units", 0}},
         {{"next_hidden", "T", "rows units", 0}, {"next_cell", "T", "rows units", 0}},
-        {{"epsilon", "float", 1e-5}},
+        {{"epsilon", "float", 1e-5}, {"panels", "bool", 0}},
         run,
         nullptr,
     };

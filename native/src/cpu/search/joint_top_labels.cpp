@@ -13,7 +13,7 @@ namespace {
 
 enum Input { kSource, kPrediction, kWeight, kBias, kFrameIndex, kNodeIndex, kRanks };
 enum Output { kBlankLogProbs, kLogProbs, kLabels };
-enum Attribute { kBlank, kActivation, kTemperature };
+enum Attribute { kBlank, kActivation, kTemperature, kPanels };
 
 constexpr int64_t kPairBlock = 120;  // rows of logits in memory at once
 
@@ -63,15 +63,14 @@ class Blocks {
         : p_(p),
           source_(call.in<T>(kSource), call.size(kSource, 0) * p.features),
           prediction_(call.in<T>(kPrediction), call.size(kPrediction, 0) * p.features),
-          weight_(call.in<T>(kWeight), p.features * p.classes),
           bias_(call.in<T>(kBias), call.has(kBias) ? p.classes : 0),
-          layer_{weight_.data(), call.has(kBias) ? bias_.data() : nullptr, p.features, p.classes},
+          layer_(call, kWeight, call.has(kBias) ? bias_.data() : nullptr, call.flag(kPanels)),
           hidden_(allocate<L>(std::min(p.pairs, kPairBlock) * p.features)),
           logits_(allocate<L>(std::min(p.pairs, kPairBlock) * p.classes)) {}
 
     void run(int64_t first, int64_t count, const RowSummaries<L>& to) {
         for (int64_t i = 0; i < count; ++i) join(first + i, hidden_.get() + i * p_.features);
-        linear_rows(layer_, hidden_.get(), count, logits_.get(), p_.threads);
+        layer_.run(hidden_.get(), count, logits_.get());
         parallel_for(count, 4 * p_.classes, usable_threads(p_.threads),
                      [&](int32_t, int64_t begin, int64_t end) {
                          for (int64_t i = begin; i < end; ++i) {
@@ -95,8 +94,8 @@ class Blocks {
     }
 
     const Problem& p_;
-    Widened<T> source_, prediction_, weight_, bias_;
-    LinearLayer<L> layer_;
+    Widened<T> source_, prediction_, bias_;
+    FewRowsLayer<T> layer_;
     Buffer<L> hidden_, logits_;
 };
 
@@ -129,7 +128,10 @@ const Op& joint_top_labels_op() {
         {{"blank_log_probs", "L", "pairs", 0},
          {"log_probs", "L", "pairs ranks", 0},
          {"labels", "int32", "pairs ranks", 0}},
-        {{"blank", "int", 0}, {"activation", "int", 0}, {"temperature", "float", 1}},
+        {{"blank", "int", 0},
+         {"activation", "int", 0},
+         {"temperature", "float", 1},
+         {"panels", "bool", 0}},
         run,
         nullptr,
     };

@@ -26,15 +26,15 @@ struct Likelihood {
     int32_t valid;
 };
 
-// Some columns of a matrix times a few rows: y [rows, columns] = x [rows, depth] panel [depth,
-// columns] + bias. A panel has kPanelColumns columns, or fewer if it is the last of its matrix.
+// Some columns of a matrix times a few rows: y [rows, columns] += x^T panel [depth, columns], with
+// x [depth, rows]: it is read along the depth, all rows at once. A panel has kPanelColumns columns,
+// or fewer if it is the last of its matrix.
 template <class L>
 struct PanelProduct {
     int64_t rows, depth, columns;
     const L* x;
     const void* panel;  // of one dtype
-    const L* bias;      // null: none
-    void* y;            // of the dtype of the panel; its rows are y_row apart
+    L* y;               // its rows are y_row apart
     int64_t y_row;
 };
 

@@ -5,6 +5,7 @@
 #define SEQFRONT_CPU_SIMD_PANEL_HPP_
 
 #include "simd/kernels.hpp"
+#include "simd/simd_gemm.hpp"
 #include "simd/simd_half.hpp"
 
 namespace seqfront {
@@ -18,24 +19,25 @@ template <class L>
 constexpr int kPanelTile = kVectorBytes == 64 ? 24 / kPanelVectors<L>
                                               : (kPanelVectors<L> < 12 ? 12 / kPanelVectors<L> : 1);
 
-constexpr int64_t kAheadBytes = 4096;
+// How far: fewer rows are through with it sooner, but then memory is what they wait for anyway.
+constexpr int64_t kAheadBytes = 16384;
 
-// Rows whose sums are added up in parts of kGemmDepth, as in a product of any size: so errors of
-// rounding do not grow with the depth.
+// Some rows of a whole panel. Sums are added up in parts of kGemmDepth, as in a product of any
+// size: so errors of rounding do not grow with the depth.
 template <class T, int Rows>
-SF_INLINE void add_products(const Lattice<T>* x, int64_t stride, int64_t depth, const T* panel,
+SF_INLINE void add_products(const Lattice<T>* x, int64_t rows, int64_t depth, const T* panel,
                             V<Lattice<T>> (*total)[kPanelVectors<Lattice<T>>]) {
     using L = Lattice<T>;
     constexpr int n = Simd<L>::lanes, vectors = kPanelVectors<L>;
     constexpr int64_t line = 64 / sizeof(T), ahead = kAheadBytes / sizeof(T);
     V<L> sum[Rows][vectors] = {};
-    for (int64_t k = 0; k < depth; ++k, panel += kPanelColumns) {
+    for (int64_t k = 0; k < depth; ++k, x += rows, panel += kPanelColumns) {
         V<L> w[vectors];
         for (int v = 0; v < vectors; ++v) w[v] = read(panel + v * n);
         for (int64_t at = 0; at < kPanelColumns; at += line) __builtin_prefetch(panel + ahead + at);
 #pragma GCC unroll 24
         for (int r = 0; r < Rows; ++r) {
-            const L factor = x[r * stride + k];
+            const L factor = x[r];
 #pragma GCC unroll 16
             for (int v = 0; v < vectors; ++v) sum[r][v] += factor * w[v];
         }
@@ -52,50 +54,58 @@ void multiply_whole(const PanelProduct<Lattice<T>>& p, int64_t row) {
     const T* const panel = static_cast<const T*>(p.panel);
     V<L> total[Rows][vectors] = {};
     for (int64_t k = 0; k < p.depth; k += kGemmDepth) {
-        const int64_t depth = p.depth - k < kGemmDepth ? p.depth - k : kGemmDepth;
-        add_products<T, Rows>(p.x + row * p.depth + k, p.depth, depth, panel + k * kPanelColumns,
-                              total);
+        add_products<T, Rows>(p.x + k * p.rows + row, p.rows, at_most(p.depth - k, kGemmDepth),
+                              panel + k * kPanelColumns, total);
     }
-    T* y = static_cast<T*>(p.y) + row * p.y_row;
+    L* y = p.y + row * p.y_row;
     for (int r = 0; r < Rows; ++r, y += p.y_row) {
-        for (int v = 0; v < vectors; ++v) {
-            if (p.bias != nullptr) total[r][v] += load<L>(p.bias + v * n);
-            write(y + v * n, total[r][v]);
-        }
+        for (int v = 0; v < vectors; ++v) store<L>(y + v * n, load<L>(y + v * n) + total[r][v]);
     }
 }
 
-// Columns of the last panel that are no whole vectors: one row, one vector at a time.
-template <class T>
-void multiply_rest(const PanelProduct<Lattice<T>>& p) {
+// Some rows of a vector of columns, or of a part of one.
+template <class T, int Rows>
+void multiply_vector(const PanelProduct<Lattice<T>>& p, int64_t row, int64_t column) {
     using L = Lattice<T>;
-    constexpr int64_t n = Simd<L>::lanes;
-    const T* const panel = static_cast<const T*>(p.panel);
-    for (int64_t r = 0; r < p.rows; ++r) {
-        for (int64_t j = 0; j < p.columns; j += n) {
-            const int64_t count = p.columns - j < n ? p.columns - j : n;
-            V<L> sum = p.bias == nullptr ? V<L>{} : load_part<L>(p.bias + j, count, 0);
-            for (int64_t k = 0; k < p.depth; ++k) {
-                sum += p.x[r * p.depth + k] * read_part(panel + k * p.columns + j, count);
-            }
-            write_part(static_cast<T*>(p.y) + r * p.y_row + j, sum, count);
+    const int64_t count = at_most(p.columns - column, Simd<L>::lanes);
+    const T* from = static_cast<const T*>(p.panel) + column;
+    const L* x = p.x + row;
+    V<L> total[Rows] = {};
+    for (int64_t first = 0; first < p.depth; first += kGemmDepth) {
+        const int64_t end = first + at_most(p.depth - first, kGemmDepth);
+        V<L> sum[Rows] = {};
+        for (int64_t k = first; k < end; ++k, x += p.rows, from += p.columns) {
+            const V<L> w = read_part(from, count);
+#pragma GCC unroll 24
+            for (int r = 0; r < Rows; ++r) sum[r] += x[r] * w;
         }
+        for (int r = 0; r < Rows; ++r) total[r] += sum[r];
+    }
+    L* y = p.y + row * p.y_row + column;
+    for (int r = 0; r < Rows; ++r, y += p.y_row) {
+        store_part<L>(y, load_part<L>(y, count, 0) + total[r], count);
     }
 }
 
-// Rows from `row` on: tiles as high as they go.
 template <class T, int Rows = kPanelTile<Lattice<T>>>
-void multiply_rows(const PanelProduct<Lattice<T>>& p, int64_t row) {
-    for (; p.rows - row >= Rows; row += Rows) multiply_whole<T, Rows>(p, row);
-    if constexpr (Rows > 1) multiply_rows<T, Rows - 1>(p, row);
+SF_INLINE void multiply_tile(const PanelProduct<Lattice<T>>& p, int64_t row, int64_t rows) {
+    if (rows == Rows) {
+        if (p.columns == kPanelColumns) return multiply_whole<T, Rows>(p, row);
+        for (int64_t at = 0; at < p.columns; at += Simd<Lattice<T>>::lanes) {
+            multiply_vector<T, Rows>(p, row, at);
+        }
+        return;
+    }
+    if constexpr (Rows > 1) multiply_tile<T, Rows - 1>(p, row, rows);
 }
 
 template <class T>
 void multiply_panel(const PanelProduct<Lattice<T>>& p) {
-    if (p.columns == kPanelColumns) {
-        multiply_rows<T>(p, 0);
-    } else {
-        multiply_rest<T>(p);
+    constexpr int64_t highest = kPanelTile<Lattice<T>>;
+    const int64_t tiles = (p.rows + highest - 1) / highest;
+    for (int64_t tile = 0; tile < tiles; ++tile) {  // of nearly equal height
+        const int64_t first = tile * p.rows / tiles, end = (tile + 1) * p.rows / tiles;
+        multiply_tile<T>(p, first, end - first);
     }
 }
 
