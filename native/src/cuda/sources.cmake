@@ -2,13 +2,13 @@
 # each op, and for what they take from the CPU's side.
 set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc.cu
-  ${CMAKE_CURRENT_LIST_DIR}/edit/edit.cu
-  ${CMAKE_CURRENT_LIST_DIR}/pruned/rnnt_simple.cu
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc_align.cu
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc_posteriors.cu
-  ${CMAKE_CURRENT_LIST_DIR}/search/search.cu
+  ${CMAKE_CURRENT_LIST_DIR}/edit/edit.cu
   ${CMAKE_CURRENT_LIST_DIR}/head/head_log_probs.cu
   ${CMAKE_CURRENT_LIST_DIR}/head/joint_rnnt.cu
+  ${CMAKE_CURRENT_LIST_DIR}/pruned/rnnt_simple.cu
+  ${CMAKE_CURRENT_LIST_DIR}/search/search.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/arc_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu

@@ -7,19 +7,17 @@
 // clang-format off
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
+    OP(ctc_align) \
+    OP(ctc_posteriors) \
     OP(edit) \
     OP(head_log_probs) \
     OP(joint_rnnt) \
     OP(rnnt) \
     OP(rnnt_simple) \
-    OP(tdt)
-    OP(ctc_align) \
-    OP(ctc_posteriors) \
-    OP(rnnt)
+    OP(search) \
     OP(tdt) \
     OP(transducer_align) \
     OP(transducer_posteriors)
-    OP(search)
 // clang-format on
 
 namespace seqfront {
