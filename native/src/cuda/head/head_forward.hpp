@@ -2,11 +2,11 @@
 // for. Three kernels a chunk of rows:
 //
 //     HiddenRows        makes the hidden rows
-//     RowNormalisers    a block takes 128 rows and one class tile after another: product, sum of
+//     HeadNormalisers   a block takes 128 rows and one class tile after another: product, sum of
 //                       exponentials so far, logits that are asked for; nothing else is written
 //     FinishRows        a warp for each row adds up what the blocks that share its classes found
 //
-// RowNormalisers does 2 * rows * features * classes operations, reads a tile's weight and hidden
+// HeadNormalisers does 2 * rows * features * classes operations, reads a tile's weight and hidden
 // rows from the L2 cache, and of memory only the hidden rows. RNN-T with batch 16, 400 frames, 60
 // labels, 640 features and 4096 classes in bfloat16 is 2 T operations: 4 to 6 ms on an H100, whose
 // tensor cores give mma.sync some 400 to 500 TFLOPS; in float, at 67, 35 ms. The logits would be 3
@@ -44,7 +44,7 @@ struct TileRange {
 };
 
 template <class Rows>
-struct RowNormalisers {
+struct HeadNormalisers {
     using T = typename Rows::Element;
     using L = LatticeType<T>;
     using Part = TilePart<T>;
@@ -167,7 +167,7 @@ struct HeadForward {
 
     template <class Rows, class Launcher>
     void run(const Launcher& launcher, const Rows& rows) const {
-        using Normalisers = RowNormalisers<Rows>;
+        using Normalisers = HeadNormalisers<Rows>;
         const HeadSizes<T>& sizes = layer.sizes;
         list_cells(launcher, rows, layer.list);
         layer.each_chunk([&](const HeadChunk<T>& chunk) {

@@ -125,7 +125,7 @@ struct GradientRows {
         int64_t groups;
     };
 
-    static Grid grid(const HeadSizes<T>& sizes) { return RowNormalisers<Rows>::grid(sizes); }
+    static Grid grid(const HeadSizes<T>& sizes) { return HeadNormalisers<Rows>::grid(sizes); }
 
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
