@@ -120,14 +120,18 @@ struct CtcStarts {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const CtcProblem& p = args.problem;
+        typename Block::template PerThread<int64_t> before(block);
         for (int64_t b = block.x(); b < p.batch; b += block.count_x()) {
             block.each([&](int thread) {
-                if (thread > 0) return;
-                int64_t start = 0;
-                for (int64_t i = 0; i < b; ++i) {
-                    start += CtcProblem::within(p.label_lengths[i], CtcProblem::kMost);
+                before[thread] = 0;
+                for (int64_t i = thread; i < b; i += kWarp) {
+                    before[thread] += CtcProblem::within(p.label_lengths[i], CtcProblem::kMost);
                 }
-                args.starts[b] = CtcProblem::within(start, p.target_columns);
+            });
+            block.sum(before, false);
+            block.each([&](int thread) {
+                if (thread > 0) return;
+                args.starts[b] = CtcProblem::within(before[0], p.target_columns);
             });
         }
     }
