@@ -19,8 +19,9 @@ struct CtcSequence {
 };
 
 struct CtcProblem {
-    // More than that, and what goes a few frames beyond would not be an int32.
-    static constexpr int64_t kMost = INT32_MAX - 64;
+    // Frames or labels. With more, what goes a little beyond, or the number of a state, would not
+    // be an int32.
+    static constexpr int64_t kMost = INT32_MAX / 2 - 64;
     // Elements before those of the labels in a row of scores; see CtcBlankScore.
     static constexpr int kHeader = 4;
 
