@@ -12,8 +12,8 @@
 // that occurs in a sequence, which is at most N, and N / 4 for 200 labels of 5000 classes. Of each
 // position and frame in float: scores, 4 bytes written and 8 read in the loss, 4 and 12 in the
 // gradient; there also states, 16 and 16, and posteriors, 8 and 8. So for (B, T, U, V) = (64, 1000,
-// 200, 5000) it is 3.8 GB of logits and 1.3 GB of all else; for (256, 500, 60, 128) it is 0.2 GB and
-// 0.7 GB, of which L2 keeps a part: rows of logits are read as what need not stay there.
+// 200, 5000) it is 3.8 GB of logits and 1.3 GB of all else; for (256, 500, 60, 128) it is 0.2 GB
+// and 0.7 GB, of which L2 keeps a part: rows of logits are read as what need not stay there.
 #ifndef SEQFRONT_CUDA_CTC_CTC_HPP_
 #define SEQFRONT_CUDA_CTC_CTC_HPP_
 

@@ -7,6 +7,10 @@
 //
 // A path goes back by at most a position in a frame. So a warp fetches the moves of 32 positions in
 // 32 frames at once, for a thread to walk through them in shared memory.
+//
+// Estimates, as in ctc_lattice.hpp: a step of the sweep is 55 instructions, and the way back takes
+// 70 cycles a frame and 1000 for each 32 of them. So of 1000 frames, up to 250 labels, the sweep
+// takes 0.08 ms and the way back 0.06 ms. Half a byte is written of each position and frame.
 #ifndef SEQFRONT_CUDA_CTC_CTC_BEST_HPP_
 #define SEQFRONT_CUDA_CTC_CTC_BEST_HPP_
 
@@ -202,10 +206,11 @@ struct CtcTrace {
 
     static SF_DEVICE void walk(const CtcSequence& s, int base, Shared& shared) {
         int state = shared.state;
+        const int top = shared.top;
         const int last = s.frames - 1 - base < kWarp - 1 ? s.frames - 1 - base : kWarp - 1;
         for (int i = last; i >= 0; --i) {
             shared.path[i] = state;
-            const CtcMoves::Word word = shared.words[i / kCtcAhead][shared.top - state / 2];
+            const CtcMoves::Word word = shared.words[i / kCtcAhead][top - state / 2];
             state -= CtcMoves::of(word, i % kCtcAhead, state);
         }
         shared.state = state;

@@ -2,6 +2,8 @@
 #ifndef SEQFRONT_CUDA_CTC_CTC_CALL_HPP_
 #define SEQFRONT_CUDA_CTC_CTC_CALL_HPP_
 
+#include <algorithm>
+
 #include "cpu/ctc/ctc_problem.hpp"
 #include "cuda/ctc/ctc_best.hpp"
 #include "cuda/ctc/ctc_lattice.hpp"
@@ -24,6 +26,8 @@ inline CtcProblem ctc_problem(const Call& call) {
             call.in<int32_t>(ctc::kTargets),
             call.in<int32_t>(ctc::kFrameLengths),
             call.in<int32_t>(ctc::kLabelLengths),
+            static_cast<int32_t>(std::min(call.size(ctc::kLogits, 1), CtcProblem::kMost)),
+            static_cast<int32_t>(std::min(call.size(ctc::kTargets, 1), CtcProblem::kMost)),
             call.integer(ctc::kStar),
             has_star,
             has_star && call.flag(ctc::kStarAny),
@@ -83,7 +87,7 @@ CtcProblem ctc_scored(const Launcher& launcher, const Call& call,
     using Logits = RowArray<const T, 2>;
     run_rows<CtcScores<T, kKnown>>(
         launcher, p.rows(),
-        {p, RowGroups::of(p.classes), ctc_weights<LatticeType<T>>(call),
+        {p, RowGroups::of(kKnown ? p.positions() : p.classes), ctc_weights<LatticeType<T>>(call),
          Logits::of(call.input(ctc::kLogits)), normalisers, memory.scores});
     return p;
 }

@@ -19,8 +19,9 @@ struct CtcSequence {
 };
 
 struct CtcProblem {
-    // More than that, and what goes a few frames beyond would not be an int32.
-    static constexpr int64_t kMost = INT32_MAX - 64;
+    // Frames or labels. With more, what goes a little beyond, or the number of a state, would not
+    // be an int32.
+    static constexpr int64_t kMost = INT32_MAX / 2 - 64;
     // Elements before those of the labels in a row of scores; see CtcBlankScore.
     static constexpr int kHeader = 4;
 
@@ -28,9 +29,10 @@ struct CtcProblem {
     int64_t target_rows, target_columns;  // batch rows, or 1 with all targets one after another
     const int64_t* starts;                // [batch], by CtcStarts; null: a row each
     const int32_t* targets;
-    const int32_t* frame_lengths;  // [batch]
-    const int32_t* label_lengths;  // [batch]
-    int64_t star;                  // if has_star
+    const int32_t* frame_lengths;      // [batch]
+    const int32_t* label_lengths;      // [batch]
+    int32_t most_frames, most_labels;  // that a sequence may have
+    int64_t star;                      // if has_star
     bool has_star, star_any, normalized, label_loop;
 
     SF_EVERYWHERE int64_t rows() const { return batch * frames; }
@@ -40,12 +42,12 @@ struct CtcProblem {
     SF_EVERYWHERE int64_t pitch() const { return (kHeader + positions() + 3) / 4 * 4; }
 
     SF_DEVICE CtcSequence sequence(int64_t b) const {
-        const int64_t t = frame_lengths[b], count = label_lengths[b];
-        const int64_t begin = starts == nullptr ? 0 : starts[b];
-        const int64_t seen = within(t, within(frames, kMost));
-        const int64_t used = within(count, within(target_columns - begin, kMost));
-        return {b, starts == nullptr ? b * target_columns : begin, static_cast<int32_t>(seen),
-                static_cast<int32_t>(used), seen == t && used == count};
+        const int32_t t = frame_lengths[b], count = label_lengths[b];
+        const int64_t start = starts == nullptr ? b * target_columns : starts[b];
+        int32_t left = most_labels;
+        if (starts != nullptr) left = static_cast<int32_t>(within(target_columns - start, left));
+        const int32_t seen = within(t, most_frames), used = within(count, left);
+        return {b, start, seen, used, seen == t && used == count};
     }
     // The sequence that has element i of the targets, or of which that is padding.
     SF_DEVICE int64_t sequence_of(int64_t i) const {
@@ -68,7 +70,8 @@ struct CtcProblem {
         return k > 0 && k < s.labels && (!label_loop || target(s, k) != target(s, k - 1));
     }
 
-    static SF_DEVICE int64_t within(int64_t value, int64_t limit) {
+    template <class V>
+    static SF_EVERYWHERE V within(V value, decltype(V{}) limit) {
         return value < 0 ? 0 : value > limit ? limit : value;
     }
 };
@@ -120,14 +123,18 @@ struct CtcStarts {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const CtcProblem& p = args.problem;
+        typename Block::template PerThread<int64_t> before(block);
         for (int64_t b = block.x(); b < p.batch; b += block.count_x()) {
             block.each([&](int thread) {
-                if (thread > 0) return;
-                int64_t start = 0;
-                for (int64_t i = 0; i < b; ++i) {
-                    start += CtcProblem::within(p.label_lengths[i], CtcProblem::kMost);
+                before[thread] = 0;
+                for (int64_t i = thread; i < b; i += kWarp) {
+                    before[thread] += p.label_lengths[i] > 0 ? p.label_lengths[i] : 0;
                 }
-                args.starts[b] = CtcProblem::within(start, p.target_columns);
+            });
+            block.sum(before, false);
+            block.each([&](int thread) {
+                if (thread > 0) return;
+                args.starts[b] = CtcProblem::within(before[0], p.target_columns);
             });
         }
     }
