@@ -12,8 +12,10 @@ Inputs, attributes and results are those that `seqfront.native.ops()` declares. 
 `tf.errors.InvalidArgumentError`, and `ValueError` as soon as a `tf.function` that is being traced
 knows them; so do lengths and labels that make no sense, when the op runs.
 
-The ops run on the CPU. TensorFlow places them there by itself, and copies what lies on a GPU. Under
-XLA (`jit_compile=True`), and for second derivatives, use `implementation="composed"`.
+The ops run on the CPU, with copies of what lies on a GPU: right, and never fast. Where there is a
+GPU they are placed there by name, so that neither a scope of another device nor placement that is
+not soft (`tf.config.set_soft_device_placement(False)`) stands against it. Results are on the CPU.
+Under XLA (`jit_compile=True`), and for second derivatives, use `implementation="composed"`.
 
 A gradient is written over the logits where TensorFlow knows that nobody reads them again; the
 attribute `reuse` is for frameworks that do not.
@@ -29,6 +31,7 @@ import tensorflow as tf
 
 from seqfront import errors, native
 from seqfront.native import NativeOp, library_directory
+from seqfront_tensorflow import values
 
 LIBRARY_NAME = "seqfront_tensorflow_ops.so"
 
@@ -74,10 +77,6 @@ def _outputs(
             break
     lattice = tf.float64 if element == tf.float64 else tf.float32
     dtypes = {"T": element, "L": lattice}
-    tensors = [
-        tf.zeros([0], dtypes.get(spec.type, spec.type)) if x is None else x
-        for spec, x in zip(op.inputs, inputs, strict=True)
-    ]
     used = {spec.type for spec in (*op.inputs, *op.outputs)}
     types = {name: dtype for name, dtype in dtypes.items() if name in used}
     if any(spec.type == "T" for spec in op.inputs):
@@ -85,7 +84,12 @@ def _outputs(
     if any(spec.type == "L" for spec in op.inputs):
         types.pop("L", None)
     function = getattr(_ops, f"seqfront_{op.name}")
-    outputs = function(*tensors, **types, **attributes, threads=threads)
+    with values.on_cpu():
+        tensors = [
+            tf.zeros([0], dtypes.get(spec.type, spec.type)) if x is None else x
+            for spec, x in zip(op.inputs, inputs, strict=True)
+        ]
+        outputs = function(*tensors, **types, **attributes, threads=threads)
     return tuple(outputs) if len(op.outputs) > 1 else (outputs,)
 
 

@@ -112,6 +112,11 @@ def _placement(device: str) -> str:
     return placement
 
 
+def on_cpu() -> contextlib.AbstractContextManager[Any]:
+    """Scope for what has no kernel for GPUs; nothing to do where there are none."""
+    return contextlib.nullcontext() if default_device() == "cpu" else tf.device("CPU:0")
+
+
 def on(device: str) -> contextlib.AbstractContextManager[Any]:
     """Scope for making tensors on a device; nothing to do for the default one."""
     if device == default_device():

@@ -114,7 +114,11 @@ def _run_cuda(
     outputs: Sequence[Buffer],
     device: torch.device,
 ) -> None:
-    """On the current stream, in memory of PyTorch's; nothing here waits for the GPU."""
+    """On the current stream, in memory of PyTorch's; nothing here waits for the GPU.
+
+    The workspace is freed on return, while kernels may still run: PyTorch gives it to nothing but
+    later work of the same stream, as it does with outputs that nobody keeps.
+    """
     memory: list[torch.Tensor] = []
 
     def allocate(count: int) -> int:

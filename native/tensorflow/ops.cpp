@@ -6,10 +6,10 @@
 // right pairs only: a wrong pair has no kernel and is refused as such. An optional input that is
 // left out is a tensor of shape [0].
 //
-// The ops are stateless and have CPU kernels only. On a machine with GPUs, TensorFlow places them
-// on the CPU by itself (soft placement is the default in TF 2) and copies logits in and gradients
-// out: right, never fast. TF_GetStream serves only pluggable devices, so that a CUDA kernel here
-// would have to synchronise the device on both sides of each launch.
+// The ops are stateless and have CPU kernels only. On a machine with GPUs they are placed on the
+// CPU, by name where Python calls them and else by soft placement, and TensorFlow copies logits in
+// and gradients out: right, never fast. TF_GetStream serves only pluggable devices, so that a CUDA
+// kernel here would have to synchronise the device on both sides of each launch.
 #include <cctype>
 #include <string>
 #include <utility>
