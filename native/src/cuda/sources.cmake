@@ -3,6 +3,7 @@
 set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc.cu
   ${CMAKE_CURRENT_LIST_DIR}/head/head_log_probs.cu
+  ${CMAKE_CURRENT_LIST_DIR}/head/head_products.cu
   ${CMAKE_CURRENT_LIST_DIR}/head/joint_rnnt.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/arc_loss.cu

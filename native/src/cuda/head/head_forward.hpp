@@ -23,26 +23,6 @@
 namespace seqfront {
 namespace cuda {
 
-// The part of a tile of logits that a thread has: some columns of one row.
-template <class T>
-struct TilePart {
-    static constexpr int kSide = TileShape<T>::kSide;
-    static constexpr int kParts = kGemmThreads / kSide, kWidth = kSide / kParts;
-
-    static SF_DEVICE int row(int thread) { return thread % kSide; }
-    static SF_DEVICE int part(int thread) { return thread / kSide; }
-    static SF_DEVICE int first(int thread) { return part(thread) * kWidth; }
-};
-
-// The range of a group's tiles.
-struct TileRange {
-    int64_t begin, end;
-
-    static SF_DEVICE TileRange of(int64_t tiles, int64_t group, int64_t groups) {
-        return {tiles * group / groups, tiles * (group + 1) / groups};
-    }
-};
-
 template <class Rows>
 struct RowNormalisers {
     using T = typename Rows::Element;
