@@ -118,7 +118,7 @@ struct GradientRows {
             for (int i = 0; i < chunk; ++i) {
                 logits[i] = v + i < classes ? gradient.of(logits[i] + added[i]) : L{0};
             }
-            Chunk<L>::narrowed_from(logits).store(x + v);
+            store_shared(logits, x + v);
         }
         if (real) args.rows.change(cell, first, first + Part::kWidth, x);
     }

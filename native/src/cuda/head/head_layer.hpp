@@ -3,8 +3,8 @@
 //
 // The weight is copied once into lines that are whole tiles long, with zeros behind; so are the
 // hidden rows of a chunk, narrowed to the dtype that is multiplied in. After that no product looks
-// at sizes or alignment. A chunk has up to 32 MB of hidden rows (forward) or 64 MB of gradients
-// (backward), about what an L2 cache holds, and enough tiles for all multiprocessors.
+// at sizes or alignment. A chunk has up to 32 MB of hidden rows (forward) or 96 MB of gradients
+// (backward): about twice as many tiles as multiprocessors can have at once.
 #ifndef SEQFRONT_CUDA_HEAD_LAYER_HPP_
 #define SEQFRONT_CUDA_HEAD_LAYER_HPP_
 
@@ -17,7 +17,7 @@
 namespace seqfront {
 namespace cuda {
 
-constexpr int64_t kForwardBytes = int64_t{32} << 20, kBackwardBytes = int64_t{64} << 20;
+constexpr int64_t kForwardBytes = int64_t{32} << 20, kBackwardBytes = int64_t{96} << 20;
 
 // About how many blocks keep all multiprocessors busy.
 constexpr int64_t kHeadBlocks = 528;

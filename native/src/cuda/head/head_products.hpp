@@ -32,7 +32,7 @@ struct ChunkGradient {
 template <class T>
 int64_t weight_splits(const HeadSizes<T>& s) {
     const int64_t tiles = std::max<int64_t>(1, s.tiles(s.classes) * s.tiles(s.features));
-    return std::clamp<int64_t>(kHeadBlocks / 2 / tiles, 1, s.chunk / s.kSide);
+    return std::clamp<int64_t>(kHeadBlocks / tiles, 1, s.chunk / s.kSide);
 }
 
 // If kScaled: makes the scaled hidden rows.
