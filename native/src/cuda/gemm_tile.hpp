@@ -55,6 +55,7 @@ SF_DEVICE void store_shared(const L (&x)[N], L* to) {
                  "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3])
                  : "memory");
 #else
+    if (!HostShared::current().has(to)) abort();
     memcpy(to, x, sizeof(x));
 #endif
 }
