@@ -71,6 +71,28 @@ inline void check_bits_in_all_orders(const TransducerProblem& p) {
     }
 }
 
+// Calls body(dtype, sizes) for sequences of several strips, and for ends of strips.
+template <class Body>
+void for_each_strip_size(Body&& body) {
+    bool wide = false;
+    for (const auto& [frames, labels] :
+         {std::pair<int, int>{70, 31}, {3, 32}, {90, 33}, {131, 70}, {1, 97}, {35, 64}}) {
+        for (const ThreadOrder order : kThreadOrders) {
+            for (const sf_dtype dtype : {SF_FLOAT32, SF_FLOAT64}) {
+                use_host_device({order, wide ? 64 : 32, 7, false});
+                wide = !wide;
+                context() = std::to_string(frames) + " x " + std::to_string(labels);
+                body(dtype, TransducerSizes{{frames, frames / 2, frames},
+                                            {labels, labels / 4, labels / 2},
+                                            frames,
+                                            labels,
+                                            6,
+                                            2});
+            }
+        }
+    }
+}
+
 // Some of the lengths and first targets of any kind; returns which sequences are valid still.
 inline std::vector<bool> spoil(TransducerProblem& p, Random& random) {
     constexpr int32_t kOdd[] = {-1, 5, 1 << 20, INT32_MIN, INT32_MAX};

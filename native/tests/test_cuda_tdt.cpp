@@ -37,24 +37,11 @@ SEQFRONT_TEST(cuda_tdt, is_as_on_the_cpu) {
 SEQFRONT_TEST(cuda_tdt, strips_of_positions) {
     Random random(2);
     int variant = 0;
-    for (const auto& [frames, labels] :
-         {std::pair<int, int>{70, 31}, {3, 32}, {90, 33}, {131, 70}, {1, 97}, {35, 64}}) {
-        for (const ThreadOrder order : kThreadOrders) {
-            for (const sf_dtype dtype : {SF_FLOAT32, SF_FLOAT64}) {
-                use_host_device({order, variant % 2 == 0 ? 32 : 64, 7, false});
-                const TransducerSizes sizes = {{frames, frames / 2, frames},
-                                               {labels, labels / 4, labels / 2},
-                                               frames,
-                                               labels,
-                                               5,
-                                               2};
-                context() = std::to_string(frames) + " x " + std::to_string(labels);
-                compare(TransducerProblem(Family::kTdt, dtype, sizes, 3, Tensor::kDense,
-                                          kDurations[++variant % 6]),
-                        random);
-            }
-        }
-    }
+    for_each_strip_size([&](sf_dtype dtype, const TransducerSizes& sizes) {
+        const std::vector<int32_t>& durations = kDurations[++variant % 6];
+        compare(TransducerProblem(Family::kTdt, dtype, sizes, 3, Tensor::kDense, durations),
+                random);
+    });
 }
 
 SEQFRONT_TEST(cuda_tdt, more_positions_than_a_block_has_threads) {

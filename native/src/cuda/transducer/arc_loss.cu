@@ -1,4 +1,10 @@
 // The loss of a transducer with any arcs on a GPU: which kernels a call runs, in which memory.
+//
+// Forward the logits are read once. A cell has C log-probs, 3 and one for each duration or big
+// blank: they are written and read once, and a number is written. Backward the logits are read and
+// the gradient is written once; the log-probs are read by three kernels, two numbers and C columns
+// of the gradient are written and read. In float32, with 1024 classes and five durations, that is
+// 2 % more than the logits and the gradient themselves, forward and backward.
 #include "cuda/transducer/arc_loss.hpp"
 #include "cuda/transducer/arc_posteriors.hpp"
 #include "cuda/transducer/arc_tables.hpp"
