@@ -37,6 +37,8 @@ class HostBlock {
     HostBlock(const seqfront::cuda::Grid& grid, int64_t x, int64_t y, int64_t count_x)
         : x_(x), y_(y), count_x_(count_x), shared_(grid.shared_bytes / sizeof(double) + 2) {
         std::memset(shared_.data(), 0xff, shared_.size() * sizeof(double));
+        const auto begin = reinterpret_cast<uintptr_t>(shared_.data());
+        seqfront::cuda::HostShared::current() = {begin, begin + shared_.size() * sizeof(double)};
         for (int i = 0; i < grid.threads; ++i) order_.push_back(i);
         if (HostDevice::current().order == ThreadOrder::kDown) {
             std::reverse(order_.begin(), order_.end());
@@ -84,6 +86,8 @@ class HostBlock {
         if ((reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % 16 != 0) {
             std::abort();  // a GPU would fault
         }
+        const seqfront::cuda::HostShared& shared = seqfront::cuda::HostShared::current();
+        if (!shared.has(to) || shared.has(from)) std::abort();
         copies_.push_back({to, from, groups_});
     }
     void end_copies() { ++groups_; }

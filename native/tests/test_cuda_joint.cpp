@@ -262,6 +262,17 @@ SEQFRONT_TEST(cuda_joint, cells_below_epsilon) {
     }
 }
 
+// The list of rows is made in tiles of 2048 cells.
+SEQFRONT_TEST(cuda_joint, thousands_of_cells) {
+    const JointSizes sizes = {{60, 7, 60}, {30, 30, 11}, 60, 30, 5, 2, 3};
+    JointProblem p(SF_FLOAT32, sizes, 10);
+    for (const double epsilon : {0.0, 1e-3}) {
+        p.attributes["epsilon"] = epsilon;
+        use_host_device({ThreadOrder::kMixed, 32, 2, false, 1 << 20});
+        compare(p);
+    }
+}
+
 SEQFRONT_TEST(cuda_joint, bits_do_not_depend_on_the_order_of_threads_and_blocks) {
     const JointSizes sizes = {{14, 9}, {12, 5}, 14, 12, 140, 40, 3};
     for (const sf_dtype dtype : kDtypes) {

@@ -63,6 +63,23 @@ struct Grid {
     size_t shared_bytes;
 };
 
+#if !defined(__CUDACC__)
+// The shared memory of the block that runs on the host: what a GPU stores to global memory must not
+// go there.
+struct HostShared {
+    uintptr_t begin = 0, end = 0;
+
+    static HostShared& current() {
+        static thread_local HostShared of;
+        return of;
+    }
+    bool has(const void* memory) const {
+        const auto at = reinterpret_cast<uintptr_t>(memory);
+        return at >= begin && at < end;
+    }
+};
+#endif
+
 // Threads of a block that has one for each position, as far as it may.
 template <class Kernel, class Launcher>
 int block_threads(int64_t positions) {

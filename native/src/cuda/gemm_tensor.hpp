@@ -3,7 +3,8 @@
 // along the columns.
 //
 // Tensor cores multiply exactly and add in an order of their own; on the host the sums are made
-// one after another, so that there the two differ by the rounding of a sum.
+// one after another, from the same lines of shared memory. So the two differ by the rounding of
+// sums.
 //
 // In the registers of mma, sums (2 m + h, 2 n + b) of lane l are those of row 16 m + 8 h + l / 4
 // and column 8 n + 2 (l % 4) + b. Operands come by ldmatrix: four squares of 8 x 8, the lines of
@@ -60,53 +61,43 @@ struct TensorThread {
 
     static SF_DEVICE void multiply(int thread, const T* a, const T* b,
                                    float (&sums)[kValues][kValues]) {
-#if defined(__CUDACC__)
         SF_UNROLL
         for (int k = 0; k < TileShape<T>::kDepth; k += 16) multiply_squares(thread, a, b, k, sums);
-#else
-        for (int i = 0; i < kValues; ++i) {
-            for (int j = 0; j < kValues; ++j) {
-                for (int k = 0; k < TileShape<T>::kDepth; ++k) {
-                    sums[i][j] += widened(a[TileA::at(row(thread, i), k)]) *
-                                  widened(b[TileB::at(column(thread, j), k)]);
-                }
-            }
-        }
-#endif
     }
 
   private:
     using TileA = OperandTile<T, kA>;
     using TileB = OperandTile<T, kB>;
+    static constexpr bool kLinesOfA = kA == Layout::kDepthLast,
+                          kLinesOfB = kB == Layout::kDepthLast;
 
     static SF_DEVICE int first_row(int thread) { return thread / kWarp / 4 * 64; }
     static SF_DEVICE int first_column(int thread) { return thread / kWarp % 4 * 32; }
+
+    // The line that a lane gives, of 16 rows of A: rows 0 and 8, then both at depth 8.
+    static SF_DEVICE int line_of_a(int lane, int row, int k) {
+        if (kLinesOfA) return TileA::at(row + lane % 16, k + lane / 16 * 8);
+        return TileA::at(row + lane / 8 % 2 * 8, k + lane / 16 * 8 + lane % 8);
+    }
+    // Of 16 columns of B: depths 0 and 8 of the first eight, then of the next.
+    static SF_DEVICE int line_of_b(int lane, int column, int k) {
+        if (kLinesOfB) return TileB::at(column + lane / 16 * 8 + lane % 8, k + lane / 8 % 2 * 8);
+        return TileB::at(column + lane / 16 * 8, k + lane % 16);
+    }
 
 #if defined(__CUDACC__)
     static SF_DEVICE void multiply_squares(int thread, const T* a, const T* b, int k,
                                            float (&sums)[kValues][kValues]) {
         uint32_t of_a[4][4], of_b[2][4];
-        // Squares of A: rows 0 and 8 at this depth, then at depth 8. Of B: depths 0 and 8 of the
-        // first eight columns, then of the next.
-        const int across = thread % 8 + thread / 8 % 2 * 8, beyond = thread % kWarp / 16 * 8;
-        const int eighth = thread % 8, second = thread / 8 % 2 * 8;
+        const int lane = thread % kWarp;
         SF_UNROLL
         for (int m = 0; m < 4; ++m) {
-            const int from = first_row(thread) + 16 * m;
-            if constexpr (kA == Layout::kDepthLast) {
-                load_squares<false>(a + TileA::at(from + across, k + beyond), of_a[m]);
-            } else {
-                load_squares<true>(a + TileA::at(from + second, k + eighth + beyond), of_a[m]);
-            }
+            load_squares<!kLinesOfA>(a + line_of_a(lane, first_row(thread) + 16 * m, k), of_a[m]);
         }
         SF_UNROLL
         for (int n = 0; n < 2; ++n) {
-            const int from = first_column(thread) + 16 * n;
-            if constexpr (kB == Layout::kDepthLast) {
-                load_squares<false>(b + TileB::at(from + eighth + beyond, k + second), of_b[n]);
-            } else {
-                load_squares<true>(b + TileB::at(from + beyond, k + across), of_b[n]);
-            }
+            load_squares<!kLinesOfB>(b + line_of_b(lane, first_column(thread) + 16 * n, k),
+                                     of_b[n]);
         }
         SF_UNROLL
         for (int m = 0; m < 4; ++m) {
@@ -116,6 +107,31 @@ struct TensorThread {
                 float (&low)[kValues] = sums[2 * m + 1];
                 multiply_add(T{}, of_a[m], of_b[n / 2][n % 2 * 2], of_b[n / 2][n % 2 * 2 + 1],
                              high[2 * n], high[2 * n + 1], low[2 * n], low[2 * n + 1]);
+            }
+        }
+    }
+#else
+    // The same lines, as ldmatrix and mma are defined over them.
+    static void multiply_squares(int thread, const T* a, const T* b, int k,
+                                 float (&sums)[kValues][kValues]) {
+        for (int i = 0; i < kValues; ++i) {
+            const int row = i % 2 * 8 + thread % kWarp / 4;
+            float of_a[16];
+            for (int depth = 0; depth < 16; ++depth) {
+                const int square = row / 8 + depth / 8 * 2;
+                const int line = 8 * square + (kLinesOfA ? row : depth) % 8;
+                of_a[depth] = widened(a[line_of_a(line, first_row(thread) + i / 2 * 16, k) +
+                                        (kLinesOfA ? depth : row) % 8]);
+            }
+            for (int j = 0; j < kValues; ++j) {
+                const int column = j / 2 % 2 * 8 + thread % 4 * 2 + j % 2;
+                for (int depth = 0; depth < 16; ++depth) {
+                    const int square = column / 8 * 2 + depth / 8;
+                    const int line = 8 * square + (kLinesOfB ? column : depth) % 8;
+                    const T of_b = b[line_of_b(line, first_column(thread) + j / 4 * 16, k) +
+                                     (kLinesOfB ? depth : column) % 8];
+                    sums[i][j] += of_a[depth] * widened(of_b);
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc_posteriors.cu
   ${CMAKE_CURRENT_LIST_DIR}/edit/edit.cu
   ${CMAKE_CURRENT_LIST_DIR}/head/head_log_probs.cu
+  ${CMAKE_CURRENT_LIST_DIR}/head/head_products.cu
   ${CMAKE_CURRENT_LIST_DIR}/head/joint_rnnt.cu
   ${CMAKE_CURRENT_LIST_DIR}/pruned/rnnt_simple.cu
   ${CMAKE_CURRENT_LIST_DIR}/search/search.cu

@@ -1,16 +1,16 @@
 // The last layer on a GPU, backward: which kernels run for a chunk of rows.
 //
-//     HiddenRows        makes the hidden rows
-//     GradientRows      logits, and their gradient g [rows, classes] in the dtype of the op
-//     HiddenGradients   g weight, for the op to pass on
-//     WeightGradients   g^T hidden, added to the sums of the chunks before; BiasGradients likewise
+//     HiddenRows            makes the hidden rows
+//     GradientRows          logits, and their gradient g [rows, classes] in the dtype of the op
+//     add_to_layer          g^T hidden, and the columns of g, added to the sums of chunks before
+//     multiply_by_weight    g weight, for the op to pass on
 //
 // That is 6 * rows * features * classes operations, a third of them for the logits that are not
-// kept. g goes through memory or the L2 cache: written once, read twice. RNN-T with batch 16, 400
-// frames, 60 labels, 640 features and 4096 classes in bfloat16 is 6 T operations, 13 to 18 ms on an
-// H100 at 400 to 500 TFLOPS; with rows left out that alignments pass by, a sixth of it. What goes
-// through memory is at most 10 GB, 3 ms, while the tensor cores work. Memory is that of a chunk,
-// and of sums in float or double of the size of the inputs.
+// kept. g goes through memory: written once, read twice, which is 10 GB, 3 ms, for RNN-T with batch
+// 16, 400 frames, 60 labels, 640 features and 4096 classes in bfloat16, while the tensor cores
+// work. Those are 6 T operations: by estimate (see head_forward.hpp) 15 to 18 ms on an H100, 100 in
+// float; with cells left out that alignments pass by (epsilon), in proportion to what is left. The
+// memory is that of a chunk, some 150 MB, and of sums in float or double of the size of the inputs.
 //
 // No atomics: each sum belongs to one thread, in an order that depends on sizes alone.
 #ifndef SEQFRONT_CUDA_HEAD_BACKWARD_HPP_
@@ -46,7 +46,7 @@ inline int64_t blocks_for(int64_t elements) {
     return std::min<int64_t>((elements + 255) / 256, 8 * kHeadBlocks);
 }
 
-template <class T, class Launcher>
+template <class T>
 void clear(const Launcher& launcher, T* to, int64_t count) {
     launcher.template run<Clear<T>>({blocks_for(count), 1, Clear<T>::kMostThreads, 0}, {to, count});
 }
@@ -75,81 +75,13 @@ struct Narrow {
 };
 
 // Sums that become an output: in place, if they have its type.
-template <class T, class Launcher>
+template <class T>
 void narrow(const Launcher& launcher, const LatticeType<T>* from, T* to, int64_t count) {
     if constexpr (!std::is_same_v<T, LatticeType<T>>) {
         launcher.template run<Narrow<T>>({blocks_for(count), 1, Narrow<T>::kMostThreads, 0},
                                          {from, to, count});
     }
 }
-
-// Adds what the tiles of a chunk found for the bias.
-template <class T>
-struct BiasGradients {
-    static constexpr int kMostThreads = 128;
-
-    struct Args {
-        HeadChunk<T> chunk;
-        ChunkGradient<T> gradient;
-    };
-
-    static Grid grid(const HeadSizes<T>& s) {
-        return {(s.padded_classes() + kMostThreads - 1) / kMostThreads, 1, kMostThreads, 0};
-    }
-
-    template <class Block>
-    static SF_DEVICE void run(Block& block, const Args& args) {
-        const int64_t classes = args.chunk.sizes.padded_classes();
-        const int64_t parts = args.chunk.tiles() * TilePart<T>::kParts;
-        block.each([&](int thread) {
-            for (int64_t v = block.x() * kMostThreads + thread; v < classes;
-                 v += block.count_x() * kMostThreads) {
-                LatticeType<T> sum = args.gradient.bias_sums[v];
-                for (int64_t i = 0; i < parts; ++i) {
-                    sum += args.gradient.bias_parts[i * classes + v];
-                }
-                args.gradient.bias_sums[v] = sum;
-            }
-        });
-    }
-};
-
-// The gradients of weight and bias, from their sums.
-template <class T>
-struct FinishLayer {
-    using L = LatticeType<T>;
-    static constexpr int kMostThreads = 256;
-
-    struct Args {
-        HeadSizes<T> sizes;
-        ChunkGradient<T> gradient;
-        int64_t splits;
-        T* weight;
-        T* bias;  // or null
-    };
-
-    static Grid grid(const HeadSizes<T>& s) { return {(s.classes + 7) / 8, 1, kMostThreads, 0}; }
-
-    template <class Block>
-    static SF_DEVICE void run(Block& block, const Args& args) {
-        const HeadSizes<T>& s = args.sizes;
-        const int64_t split = s.padded_classes() * s.padded_features();
-        block.each([&](int thread) {
-            const int lane = thread % kWarp;
-            for (int64_t v = block.x() * 8 + thread / kWarp; v < s.classes;
-                 v += block.count_x() * 8) {
-                const L* const sums = args.gradient.weight_sums + v * s.padded_features();
-                for (int64_t d = lane; d < s.features; d += kWarp) {
-                    L sum = 0;
-                    for (int64_t i = 0; i < args.splits; ++i) sum += sums[i * split + d];
-                    args.weight[v * s.features + d] = narrowed<T>(sum);
-                }
-                const bool last = lane == 0 && args.bias != nullptr;
-                if (last) args.bias[v] = narrowed<T>(args.gradient.bias_sums[v]);
-            }
-        });
-    }
-};
 
 // The backward half of an op. Rows has
 //     enter(cell)                   whether the row of a cell has a gradient
@@ -188,19 +120,15 @@ struct HeadBackward {
             if constexpr (ChunkGradient<T>::kScaled) scale(launcher, rows, chunk);
             launcher.template run<GradientRows<Rows>>(GradientRows<Rows>::grid(s),
                                                       {rows, chunk, gradient, s.class_groups()});
-            launcher.template run<BiasGradients<T>>(BiasGradients<T>::grid(s), {chunk, gradient});
-            launcher.template run<WeightGradients<T>>(WeightGradients<T>::grid(s),
-                                                      {chunk, gradient, splits()});
-            launcher.template run<HiddenGradients<T>>(HiddenGradients<T>::grid(s),
-                                                      {chunk, gradient});
+            add_to_layer(launcher, chunk, gradient);
+            multiply_by_weight(launcher, chunk, gradient);
             pass_on(chunk, gradient.hidden);
         });
     }
 
     template <class Launcher>
     void finish(const Launcher& launcher, T* weight, T* bias) const {
-        launcher.template run<FinishLayer<T>>(FinishLayer<T>::grid(layer.sizes),
-                                              {layer.sizes, gradient, splits(), weight, bias});
+        finish_layer(launcher, layer.sizes, gradient, weight, bias);
     }
 
     HeadLayer<T> layer;
@@ -211,18 +139,16 @@ struct HeadBackward {
         return std::max<int64_t>(s.padded_classes() * sizeof(T),
                                  s.padded_features() * (sizeof(T) + sizeof(L)));
     }
-    int64_t splits() const { return WeightGradients<T>::splits(layer.sizes); }
     int64_t weight_sums() const {
-        return splits() * layer.sizes.padded_classes() * layer.sizes.padded_features();
+        return weight_splits(layer.sizes) * layer.sizes.padded_classes() *
+               layer.sizes.padded_features();
     }
 
     template <class Rows, class Launcher>
     void scale(const Launcher& launcher, const Rows& rows, const HeadChunk<T>& chunk) const {
         using Sizes = RowSizes<Rows>;
-        using Scaled = ScaledHidden<T>;
         launcher.template run<Sizes>({1, 1, Sizes::kMostThreads, 0}, {rows, chunk, gradient});
-        launcher.template run<Scaled>({chunk.sizes.chunk / 8, 1, Scaled::kMostThreads, 0},
-                                      {chunk, gradient});
+        scale_hidden(launcher, chunk, gradient);
     }
 };
 

@@ -8,9 +8,10 @@
 //
 // HeadNormalisers does 2 * rows * features * classes operations, reads a tile's weight and hidden
 // rows from the L2 cache, and of memory only the hidden rows. RNN-T with batch 16, 400 frames, 60
-// labels, 640 features and 4096 classes in bfloat16 is 2 T operations: 4 to 6 ms on an H100, whose
-// tensor cores give mma.sync some 400 to 500 TFLOPS; in float, at 67, 35 ms. The logits would be 3
-// GB, which alone takes 2 ms to write and read.
+// labels, 640 features and 4096 classes in bfloat16 is 2 T operations. By estimate, for nothing was
+// measured yet, an H100 takes 5 ms: mma.sync has two thirds of its 989 TFLOPS, and the reads of
+// shared memory (3 KB for 64 k operations, at 128 bytes a cycle) leave some 400. In float, at 67
+// TFLOPS, it is 35 ms or more. The logits would be 3 GB, which alone takes 2 ms to write and read.
 //
 // For the exponentials the tile goes through shared memory: two threads share a row, or four, and
 // keep what they have seen of it in registers from class tile to class tile. Of the two blocks of
@@ -22,26 +23,6 @@
 
 namespace seqfront {
 namespace cuda {
-
-// The part of a tile of logits that a thread has: some columns of one row.
-template <class T>
-struct TilePart {
-    static constexpr int kSide = TileShape<T>::kSide;
-    static constexpr int kParts = kGemmThreads / kSide, kWidth = kSide / kParts;
-
-    static SF_DEVICE int row(int thread) { return thread % kSide; }
-    static SF_DEVICE int part(int thread) { return thread / kSide; }
-    static SF_DEVICE int first(int thread) { return part(thread) * kWidth; }
-};
-
-// The range of a group's tiles.
-struct TileRange {
-    int64_t begin, end;
-
-    static SF_DEVICE TileRange of(int64_t tiles, int64_t group, int64_t groups) {
-        return {tiles * group / groups, tiles * (group + 1) / groups};
-    }
-};
 
 template <class Rows>
 struct HeadNormalisers {

@@ -3,8 +3,8 @@
 //
 // The weight is copied once into lines that are whole tiles long, with zeros behind; so are the
 // hidden rows of a chunk, narrowed to the dtype that is multiplied in. After that no product looks
-// at sizes or alignment. A chunk has up to 32 MB of hidden rows (forward) or 64 MB of gradients
-// (backward), about what an L2 cache holds, and enough tiles for all multiprocessors.
+// at sizes or alignment. A chunk has up to 32 MB of hidden rows (forward) or 96 MB of gradients
+// (backward): about twice as many tiles as multiprocessors can have at once.
 #ifndef SEQFRONT_CUDA_HEAD_LAYER_HPP_
 #define SEQFRONT_CUDA_HEAD_LAYER_HPP_
 
@@ -12,11 +12,12 @@
 
 #include "cuda/gemm.hpp"
 #include "cuda/head/cell_list.hpp"
+#include "cuda/launcher.hpp"
 
 namespace seqfront {
 namespace cuda {
 
-constexpr int64_t kForwardBytes = int64_t{32} << 20, kBackwardBytes = int64_t{64} << 20;
+constexpr int64_t kForwardBytes = int64_t{32} << 20, kBackwardBytes = int64_t{96} << 20;
 
 // About how many blocks keep all multiprocessors busy.
 constexpr int64_t kHeadBlocks = 528;
@@ -50,41 +51,23 @@ struct HeadSizes {
     }
 };
 
-// The weight [classes, features] and bias, padded: the bias with zeros.
+// The part of a tile of logits that a thread has: some columns of one row.
 template <class T>
-struct PadLayer {
-    using L = LatticeType<T>;
-    static constexpr int kMostThreads = 256;
+struct TilePart {
+    static constexpr int kSide = TileShape<T>::kSide;
+    static constexpr int kParts = kGemmThreads / kSide, kWidth = kSide / kParts;
 
-    struct Args {
-        HeadSizes<T> sizes;
-        const T* weight;
-        const T* bias;  // or null
-        T* padded_weight;
-        L* padded_bias;
-    };
+    static SF_DEVICE int row(int thread) { return thread % kSide; }
+    static SF_DEVICE int part(int thread) { return thread / kSide; }
+    static SF_DEVICE int first(int thread) { return part(thread) * kWidth; }
+};
 
-    static Grid grid(const HeadSizes<T>& sizes) {
-        return {(sizes.padded_classes() + 7) / 8, 1, kMostThreads, 0};
-    }
+// The range of a group's tiles.
+struct TileRange {
+    int64_t begin, end;
 
-    template <class Block>
-    static SF_DEVICE void run(Block& block, const Args& args) {
-        const HeadSizes<T>& s = args.sizes;
-        block.each([&](int thread) {
-            const int lane = thread % kWarp;
-            for (int64_t v = block.x() * 8 + thread / kWarp; v < s.padded_classes();
-                 v += block.count_x() * 8) {
-                const bool real = v < s.classes;
-                T* const to = args.padded_weight + v * s.padded_features();
-                for (int64_t d = lane; d < s.padded_features(); d += kWarp) {
-                    to[d] = real && d < s.features ? args.weight[v * s.features + d]
-                                                   : narrowed<T>(L{0});
-                }
-                const bool biased = real && args.bias != nullptr;
-                if (lane == 0) args.padded_bias[v] = biased ? widened(args.bias[v]) : L{0};
-            }
-        });
+    static SF_DEVICE TileRange of(int64_t tiles, int64_t group, int64_t groups) {
+        return {tiles * group / groups, tiles * (group + 1) / groups};
     }
 };
 
@@ -123,6 +106,12 @@ struct HeadChunk {
     }
 };
 
+// Copies the weight [classes, features] and the bias, padded; the bias with zeros.
+// (head_products.cu)
+template <class T>
+void pad_layer(const Launcher& launcher, const HeadSizes<T>& sizes, const T* weight, const T* bias,
+               T* padded_weight, LatticeType<T>* padded_bias);
+
 // A layer in its workspace.
 template <class T>
 struct HeadLayer {
@@ -137,8 +126,7 @@ struct HeadLayer {
 
     template <class Launcher>
     void pad(const Launcher& launcher, const T* from_weight, const T* from_bias) const {
-        launcher.template run<PadLayer<T>>(PadLayer<T>::grid(sizes),
-                                           {sizes, from_weight, from_bias, weight, bias});
+        pad_layer(launcher, sizes, from_weight, from_bias, weight, bias);
     }
     // Calls body(chunk) for each chunk that there may be.
     template <class Body>

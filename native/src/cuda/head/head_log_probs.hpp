@@ -5,6 +5,7 @@
 
 #include "cpu/problem.hpp"
 #include "cuda/head/head_backward.hpp"
+#include "cuda/head/head_forward.hpp"
 #include "cuda/head/head_log_probs_rows.hpp"
 
 namespace seqfront {

@@ -10,6 +10,7 @@
 
 #include "cpu/head/joint_options.hpp"
 #include "cuda/head/head_backward.hpp"
+#include "cuda/head/head_forward.hpp"
 #include "cuda/head/joint_inputs.hpp"
 #include "cuda/head/joint_lattice.hpp"
 #include "cuda/head/joint_rnnt_rows.hpp"
