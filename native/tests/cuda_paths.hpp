@@ -3,8 +3,7 @@
 #ifndef SEQFRONT_TESTS_CUDA_PATHS_HPP_
 #define SEQFRONT_TESTS_CUDA_PATHS_HPP_
 
-#include "host_device.hpp"
-#include "transducer_problem.hpp"
+#include "cuda_transducer.hpp"
 
 namespace testing {
 
@@ -154,20 +153,18 @@ inline TransducerProblem problem_out_of_range() {
 }
 
 // Any lengths and targets, in range or not; `valid`: which sequences are.
-inline TransducerProblem problem_of_anything(Random& random, bool (&valid)[3]) {
-    constexpr int32_t kOdd[] = {-1, 5, 1 << 20, INT32_MIN, INT32_MAX};
-    const TransducerSizes sizes = {{4, 4, 4}, {3, 3, 3}, 4, 3, 5, 1};
+inline TransducerProblem problem_of_anything(Random& random, std::vector<bool>& valid) {
     use_host_device({kThreadOrders[random.below(3)], 32, 2, false});
-    TransducerProblem p(Family::kDense, SF_FLOAT32, sizes, 8);
-    p.attributes["topology"] = random.below(3);
-    for (size_t b = 0; b < 3; ++b) {
-        int32_t &t = p.sizes.frame_lengths[b], &u = p.sizes.label_lengths[b];
-        t = random.below(5) == 0 ? kOdd[random.below(5)] : random.below(5);
-        u = random.below(5) == 0 ? kOdd[random.below(5)] : random.below(4);
-        int32_t& target = p.targets[3 * b];
-        if (random.below(4) == 0) target = kOdd[random.below(5)];
-        valid[b] = t >= 0 && t <= 4 && u >= 0 && u <= 3;
-        valid[b] = valid[b] && (t == 0 || u == 0 || (target >= 0 && target < 5));
+    const TransducerSizes sizes = {{4, 4, 4}, {3, 3, 3}, 4, 3, 5, 1};
+    const bool tdt = random.below(3) == 0;
+    TransducerProblem p(tdt ? Family::kTdt : Family::kDense, SF_FLOAT32, sizes, 8, Tensor::kDense,
+                        {0, 1, 3});
+    p.attributes[tdt ? "sigma" : "topology"] = random.below(3);
+    if (!tdt && random.below(2) == 0) p.big_blanks = {4, 3};
+    valid = spoil(p, random);
+    for (size_t b = 0; b < 3 && !p.big_blanks.empty(); ++b) {
+        const bool used = p.sizes.frame_lengths[b] > 0 && p.sizes.label_lengths[b] > 0;
+        if (used && p.targets[3 * b] == 4) valid[b] = false;
     }
     return p;
 }

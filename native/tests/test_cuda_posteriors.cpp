@@ -89,10 +89,12 @@ SEQFRONT_TEST(cuda_posteriors, lengths_and_targets_out_of_range_give_nan) {
 // With the sanitizers on, this is what says that no kernel reads or writes beyond the arrays.
 SEQFRONT_TEST(cuda_posteriors, whatever_lengths_and_targets_are) {
     Random random(7);
-    bool valid[3];
+    std::vector<bool> valid;
     for (int trial = 0; trial < 100; ++trial) {
         const OpCall result = posteriors(problem_of_anything(random, valid), true);
-        for (int64_t b = 0; b < 3; ++b) CHECK(std::isnan(result.value("score", b)) == !valid[b]);
+        for (size_t b = 0; b < 3; ++b) {
+            CHECK(std::isnan(result.value("score", static_cast<int64_t>(b))) == !valid[b]);
+        }
     }
 }
 

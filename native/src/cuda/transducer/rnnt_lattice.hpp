@@ -8,6 +8,9 @@
 // before, for memory is that far away. Backwards is the same with positions and frames counted from
 // the end. More positions than threads are done in strips; what leaves one is kept, frame by frame,
 // for the next. So no block ever waits for another.
+//
+// It is written over `Paths` (paths.hpp): with the best of them it goes from the start alone, and
+// keeps one bit for each cell (best_path.hpp).
 #ifndef SEQFRONT_CUDA_TRANSDUCER_RNNT_LATTICE_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_RNNT_LATTICE_HPP_
 

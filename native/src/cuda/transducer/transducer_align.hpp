@@ -1,8 +1,12 @@
 // The best alignment of transducers on a GPU: which kernels a call runs, in which memory. The rows,
-// the lattice from its start, and the way back. The logits are read once.
+// the lattice from its start, and the way back.
 //
 //     RnntBest    with the two arcs of RNN-T: the lattice keeps one bit for each cell
 //     ArcBest     with any: it keeps the scores, and the codes of arcs are found from these
+//
+// The logits are read once, and no more is needed of them than a loss reads. Besides, in bytes of a
+// cell: 12 written and 8 read of its columns, and a bit (RNN-T); a column of 4 more for each
+// duration or big blank, read twice, 8 of its score, written and read, and a code (any arcs).
 //
 // Each op has run<T>(launcher, call) and workspace<T, Launcher>(call), in bytes.
 #ifndef SEQFRONT_CUDA_TRANSDUCER_TRANSDUCER_ALIGN_HPP_
