@@ -37,24 +37,11 @@ SEQFRONT_TEST(cuda_tdt, is_as_on_the_cpu) {
 SEQFRONT_TEST(cuda_tdt, strips_of_positions) {
     Random random(2);
     int variant = 0;
-    for (const auto& [frames, labels] :
-         {std::pair<int, int>{70, 31}, {3, 32}, {90, 33}, {131, 70}, {1, 97}, {35, 64}}) {
-        for (const ThreadOrder order : kThreadOrders) {
-            for (const sf_dtype dtype : {SF_FLOAT32, SF_FLOAT64}) {
-                use_host_device({order, variant % 2 == 0 ? 32 : 64, 7, false});
-                const TransducerSizes sizes = {{frames, frames / 2, frames},
-                                               {labels, labels / 4, labels / 2},
-                                               frames,
-                                               labels,
-                                               5,
-                                               2};
-                context() = std::to_string(frames) + " x " + std::to_string(labels);
-                compare(TransducerProblem(Family::kTdt, dtype, sizes, 3, Tensor::kDense,
-                                          kDurations[++variant % 6]),
-                        random);
-            }
-        }
-    }
+    for_each_strip_size([&](sf_dtype dtype, const TransducerSizes& sizes) {
+        const std::vector<int32_t>& durations = kDurations[++variant % 6];
+        compare(TransducerProblem(Family::kTdt, dtype, sizes, 3, Tensor::kDense, durations),
+                random);
+    });
 }
 
 SEQFRONT_TEST(cuda_tdt, more_positions_than_a_block_has_threads) {
@@ -79,18 +66,8 @@ SEQFRONT_TEST(cuda_tdt, many_durations) {
 
 SEQFRONT_TEST(cuda_tdt, bits_do_not_depend_on_the_order_of_threads_and_blocks) {
     const TransducerSizes sizes = {{40, 13, 40}, {37, 70, 0}, 40, 70, 67, 3};
-    const TransducerProblem p(Family::kTdt, SF_FLOAT32, sizes, 5, Tensor::kDense, kDurations[0]);
-    use_host_device();
-    const TransducerResult expected = run_on_cuda(p, ones(p));
-    for (const ThreadOrder order : kThreadOrders) {
-        use_host_device({order, 1024, 3, true});
-        for (const bool in_place : {false, true}) {
-            const TransducerResult result = run_on_cuda(p, ones(p), in_place);
-            CHECK(result.grad.bytes() == expected.grad.bytes());
-            CHECK(result.grad_durations.bytes() == expected.grad_durations.bytes());
-            for (int64_t b = 0; b < 3; ++b) CHECK(result.loss.get(b) == expected.loss.get(b));
-        }
-    }
+    check_bits_in_all_orders(
+        TransducerProblem(Family::kTdt, SF_FLOAT32, sizes, 5, Tensor::kDense, kDurations[0]));
 }
 
 SEQFRONT_TEST(cuda_tdt, nan_and_infinity_stay_in_their_sequence) {
@@ -152,34 +129,15 @@ SEQFRONT_TEST(cuda_tdt, durations_out_of_range_give_nan) {
 // With the sanitizers on, this is what says that no kernel reads or writes beyond the arrays.
 SEQFRONT_TEST(cuda_tdt, whatever_lengths_and_targets_are) {
     Random random(7);
-    constexpr int32_t kOdd[] = {-1, 5, 1 << 20, INT32_MIN, INT32_MAX};
     for (int trial = 0; trial < 200; ++trial) {
         use_host_device({kThreadOrders[trial % 3], trial % 4 == 0 ? 512 : 32, 2, false});
         TransducerProblem p(Family::kTdt, SF_FLOAT32, {{4, 4, 4}, {3, 3, 3}, 4, 3, 5, 1}, 8,
                             Tensor::kDense, kDurations[trial % 6]);
-        bool valid[3];
-        for (size_t b = 0; b < 3; ++b) {
-            int32_t &t = p.sizes.frame_lengths[b], &u = p.sizes.label_lengths[b];
-            t = random.below(5) == 0 ? kOdd[random.below(5)] : random.below(5);
-            u = random.below(5) == 0 ? kOdd[random.below(5)] : random.below(4);
-            int32_t& target = p.targets[3 * b];
-            if (random.below(4) == 0) target = kOdd[random.below(5)];
-            valid[b] = t >= 0 && t <= 4 && u >= 0 && u <= 3;
-            valid[b] = valid[b] && (t == 0 || u == 0 || (target >= 0 && target < 5));
+        const std::vector<bool> valid = spoil(p, random);
+        const LatticeArray loss = run_whatever_it_is(p);
+        for (int64_t b = 0; b < 3; ++b) {
+            CHECK(std::isnan(loss.get(b)) == !valid[static_cast<size_t>(b)]);
         }
-        TransducerProblem on_cuda = p;
-        on_cuda.cuda = true;
-        LatticeArray loss(SF_FLOAT32, 3, -5), upstream(SF_FLOAT32, 3, 1);
-        Tensor grad(SF_FLOAT32, p.logits.shape()), durations(SF_FLOAT32, p.duration_logits.shape());
-        OpCall forward = on_cuda.call();
-        forward.output("loss", array_of(loss, SF_FLOAT32, 3));
-        CHECK(forward.run() == SF_OK);
-        OpCall backward = forward.backward();
-        backward.input("grad_loss", array_of(upstream, SF_FLOAT32, 3))
-            .output("grad_logits", array_of(grad))
-            .output("grad_duration_logits", array_of(durations));
-        CHECK(backward.run() == SF_OK);
-        for (int64_t b = 0; b < 3; ++b) CHECK(std::isnan(loss.get(b)) == !valid[b]);
     }
 }
 

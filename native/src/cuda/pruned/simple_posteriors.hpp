@@ -42,7 +42,7 @@ SF_DEVICE bool has_paths(const RnntLikelihood<L>& likelihood) {
 
 template <class L>
 struct SimpleFindPosteriors {
-    static constexpr int kMostThreads = kFlatThreads;
+    static constexpr int kMostThreads = CellThreads::kThreads;
 
     struct Args {
         SimpleProblem problem;
@@ -53,11 +53,9 @@ struct SimpleFindPosteriors {
         SimplePosteriors<L> to;
     };
 
-    static Grid grid(const SimpleProblem& p) { return flat_grid(p.lattice.rows()); }
-
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
-        each_flat(block, args.problem.lattice.rows(), [&](int64_t i) {
+        CellThreads::each(block, args.problem.lattice, [&](int64_t i) {
             const TableCell cell = TableCell::of(args.problem.lattice, i);
             if (cell.inside() && has_paths(args.likelihood[cell.sequence.index])) save(args, cell);
         });

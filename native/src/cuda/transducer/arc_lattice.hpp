@@ -31,7 +31,6 @@ struct ArcBlock {
     int positions;  // of a strip
     int groups;     // threads that a position has
     int ring;       // steps; a power of two
-    int listed;     // arcs whose list is in shared memory
 
     int threads() const { return positions * groups; }
 };
@@ -56,9 +55,8 @@ struct ArcLattice {
         const int most = Launcher::threads(kMostThreads);
         const int positions = block_threads<ArcLattice, Launcher>(p.labels + 1);
         const int64_t arcs = ArcList::most_arcs(p), shares = (arcs + kHeld - 1) / kHeld;
-        ArcBlock shape = {positions, most / positions, 32, 0};
+        ArcBlock shape = {positions, most / positions, 32};
         if (shape.groups > shares) shape.groups = static_cast<int>(shares);
-        if (arcs <= 256) shape.listed = static_cast<int>(arcs);
         const auto row = static_cast<size_t>(positions) * sizeof(Number);
         while (shape.ring > 4 && static_cast<size_t>(shape.ring) * row > 24 * 1024) shape.ring /= 2;
         return shape;
@@ -67,9 +65,7 @@ struct ArcLattice {
     // The direction is y.
     static Grid grid(int64_t batch, const ArcBlock& shape) {
         const auto numbers = static_cast<size_t>((shape.ring + shape.groups) * shape.positions);
-        const auto listed = static_cast<size_t>(shape.listed);
-        return {batch, kBoth ? 2 : 1, shape.threads(),
-                numbers * sizeof(Number) + listed * sizeof(Arc)};
+        return {batch, kBoth ? 2 : 1, shape.threads(), numbers * sizeof(Number)};
     }
 
     template <class Block>
@@ -87,6 +83,7 @@ struct ArcLattice {
     // What a thread keeps.
     struct Lane {
         int place, group;  // its position in the strip, and which of the arcs it has
+        Arc arcs[kHeld];   // the first of these
         ArcSaved<L> ahead[kAhead][kHeld];
         Number sum;    // of what its arcs bring
         Number rides;  // sum of the cells from which free rides lead to the last of this position
@@ -111,20 +108,21 @@ struct ArcLattice {
               s_(s),
               table_(args.tables[Direction::kTable] + s.first_cell),
               lanes_(block),
-              list_(block.template shared<Arc>()),
-              ring_(reinterpret_cast<Number*>(list_ + args.shape.listed)),
+              ring_(block.template shared<Number>()),
               sums_(ring_ + args.shape.ring * args.shape.positions) {}
 
         SF_DEVICE void run() {
             const int count = *args_.list.count;
-            block_.phase([&](int thread) {
+            block_.each([&](int thread) {
                 Lane& lane = lanes_[thread];
                 lane.place = thread % args_.shape.positions;
                 lane.group = thread / args_.shape.positions;
                 lane.rides = Paths::impossible();
                 lane.wrong = !s_.in_range || count == 0;
-                for (int a = thread; a < args_.shape.listed && a < count; a += block_.threads()) {
-                    list_[a] = args_.list.arcs[a];
+                SF_UNROLL
+                for (int h = 0; h < kHeld; ++h) {
+                    const int a = lane.group + h * args_.shape.groups;
+                    if (a < count) lane.arcs[h] = args_.list.arcs[a];
                 }
             });
             const int64_t strip = args_.shape.positions;
@@ -138,9 +136,6 @@ struct ArcLattice {
 
       private:
         SF_DEVICE ArcWeights<L> weights() const { return {p_, s_, args_.saved}; }
-        SF_DEVICE const Arc& arc(int a) const {
-            return args_.shape.listed > 0 ? list_[a] : args_.list.arcs[a];
-        }
 
         // Positions first .. first + width - 1, counted in this direction, as are frames.
         SF_DEVICE void run_strip(int first, int width, int count) {
@@ -205,7 +200,7 @@ struct ArcLattice {
             SF_UNROLL
             for (int h = 0; h < kHeld; ++h) {
                 const int a = lane.group + h * args_.shape.groups;
-                if (a < count) lane.ahead[k][h] = saved(c, arc(a));
+                if (a < count) lane.ahead[k][h] = saved(c, lane.arcs[h]);
             }
         }
 
@@ -216,11 +211,12 @@ struct ArcLattice {
             SF_UNROLL
             for (int h = 0; h < kHeld; ++h) {
                 const int a = lane.group + h * args_.shape.groups;
-                if (a < count) add_arc(c, arc(a), lane.ahead[k][h], lane);
+                if (a < count) add_arc(c, lane.arcs[h], lane.ahead[k][h], lane);
             }
             for (int a = lane.group + kHeld * args_.shape.groups; a < count;
                  a += args_.shape.groups) {
-                add_arc(c, arc(a), saved(c, arc(a)), lane);
+                const Arc arc = args_.list.arcs[a];
+                add_arc(c, arc, saved(c, arc), lane);
             }
             if (lane.group > 0) sums_[lane.group * args_.shape.positions + c.place] = lane.sum;
         }
@@ -301,7 +297,6 @@ struct ArcLattice {
         const RnntSequence s_;
         Number* const table_;
         typename Block::template PerThread<Lane> lanes_;
-        Arc* const list_;     // [listed]
         Number* const ring_;  // [ring, positions]
         Number* const sums_;  // [groups, positions]; that of the first is in its lane
     };

@@ -1,4 +1,10 @@
 // The loss of a transducer with any arcs on a GPU: which kernels a call runs, in which memory.
+//
+// Forward the logits are read once. A cell has C log-probs, 3 and one for each duration or big
+// blank: they are written and read once, and a number is written. Backward the logits are read and
+// the gradient is written once; the log-probs are read by three kernels, two numbers and C columns
+// of the gradient are written and read. In float32, with 1024 classes and five durations, that is
+// 2 % more than the logits and the gradient themselves, forward and backward.
 #include "cuda/transducer/arc_loss.hpp"
 #include "cuda/transducer/arc_posteriors.hpp"
 #include "cuda/transducer/arc_tables.hpp"
@@ -52,8 +58,7 @@ struct ArcLoss {
                 if (b >= p.batch) return;
                 const AllPaths<Probability<L>> total = args.total[b];
                 const L loss = total.valid ? negative_log(total.value) : not_a_number<L>();
-                args.loss[b] =
-                    p.frame_lengths[b] == 0 ? loss : loss * static_cast<L>(p.loss_factor);
+                args.loss[b] = loss * static_cast<L>(p.loss_factor);
             });
         }
     }
@@ -66,11 +71,8 @@ void arc_forward(const Launcher& launcher, const Call& call, const RnntProblem& 
     using L = LatticeType<T>;
     const auto memory = ArcMemory<L, false>::of(asked, call.workspace());
     const RnntProblem p = prepared(launcher, asked, memory.starts);
-    const L* const saved =
-        p.big_blank_count > 0
-            ? memory.saved.template save<T, true>(launcher, call, p, call.out<L>(1))
-            : memory.saved.template save<T, false>(launcher, call, p, call.out<L>(1));
-    if (p.duration_count > 0) save_durations<T>(launcher, call, p, call.out<L>(1));
+    const L* const saved = memory.saved.save(
+        launcher, p, call.out<L>(1), [&](L* to) { save_arc_rows<T>(launcher, call, p, to); });
     memory.tables.run(launcher, p, saved);
     launcher.template run<ArcLoss<L>>(ArcLoss<L>::grid(p.batch),
                                       {p, memory.tables.total, call.out<L>(0)});
@@ -87,7 +89,7 @@ void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem&
     const L* const grad_loss = call.in<L>(at.grad_loss);
     tables.run(launcher, p, saved);
     launcher.template run<ArcColumns<L>>(
-        ArcColumns<L>::grid(p),
+        CellThreads::grid(p),
         {p,
          {tables.list, saved, tables.tables[0], tables.tables[1], tables.total},
          grad_loss,

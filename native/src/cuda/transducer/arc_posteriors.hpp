@@ -4,29 +4,10 @@
 #define SEQFRONT_CUDA_TRANSDUCER_ARC_POSTERIORS_HPP_
 
 #include "cuda/transducer/arc_lattice.hpp"
+#include "cuda/transducer/table_cell.hpp"
 
 namespace seqfront {
 namespace cuda {
-
-// A cell as the tables have them, where neighbours are of one step.
-struct TableCell {
-    RnntSequence sequence;
-    int64_t t, u, cell;
-
-    SF_DEVICE bool inside() const { return cell < sequence.cells(); }
-
-    // Number i of all, of as many as there are rows.
-    static SF_DEVICE TableCell of(const RnntProblem& p, int64_t i) {
-        const RnntSequence s =
-            p.sequence(p.packed ? p.sequence_of(i) : divided(i, p.frames * (p.labels + 1)));
-        const int64_t cell = i - s.first_cell;
-        if (cell >= s.cells()) return {s, 0, 0, cell};
-        const int64_t step = divided(cell, s.positions()), u = cell - step * s.positions();
-        int64_t t = step - s.skew * u;
-        if (t < 0) t += divided(-t + s.frames - 1, s.frames) * s.frames;
-        return {s, t, u, cell};
-    }
-};
 
 // How probable it is that a path goes through an arc.
 template <class L>
@@ -98,7 +79,7 @@ class ArcPosteriors {
 // gradient.
 template <class L>
 struct ArcColumns {
-    static constexpr int kMostThreads = 256;
+    static constexpr int kMostThreads = CellThreads::kThreads;
 
     struct Args {
         RnntProblem problem;
@@ -107,21 +88,12 @@ struct ArcColumns {
         L* columns;          // [columns, cells] for each sequence
     };
 
-    static Grid grid(const RnntProblem& p) {
-        return {(p.rows() + kMostThreads - 1) / kMostThreads, 1, kMostThreads, 0};
-    }
-
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
-        const int64_t rows = args.problem.rows();
-        for (int64_t first = block.x() * kMostThreads; first < rows;
-             first += block.count_x() * kMostThreads) {
-            block.each([&](int thread) {
-                if (first + thread >= rows) return;
-                const TableCell at = TableCell::of(args.problem, first + thread);
-                if (at.inside()) Columns(args, at).write();
-            });
-        }
+        CellThreads::each(block, args.problem, [&](int64_t i) {
+            const TableCell at = TableCell::of(args.problem, i);
+            if (at.inside()) Columns(args, at).write();
+        });
     }
 
   private:

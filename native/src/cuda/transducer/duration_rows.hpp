@@ -4,23 +4,17 @@
 #ifndef SEQFRONT_CUDA_TRANSDUCER_DURATION_ROWS_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_DURATION_ROWS_HPP_
 
-#include "cuda/transducer/arc_posteriors.hpp"
 #include "cuda/transducer/rnnt_call.hpp"
+#include "cuda/transducer/table_cell.hpp"
 
 namespace seqfront {
 namespace cuda {
-
-constexpr int kDurationThreads = 256;
-
-inline Grid duration_grid(const RnntProblem& p) {
-    return {(p.rows() + kDurationThreads - 1) / kDurationThreads, 1, kDurationThreads, 0};
-}
 
 // Saves the log-probs of durations.
 template <class T>
 struct DurationSaveRows {
     using L = LatticeType<T>;
-    static constexpr int kMostThreads = kDurationThreads;
+    static constexpr int kMostThreads = CellThreads::kThreads;
 
     struct Args {
         RnntProblem problem;
@@ -31,15 +25,10 @@ struct DurationSaveRows {
 
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
-        const int64_t rows = args.problem.rows();
-        for (int64_t first = block.x() * kMostThreads; first < rows;
-             first += block.count_x() * kMostThreads) {
-            block.each([&](int thread) {
-                if (first + thread >= rows) return;
-                const TableCell at = TableCell::of(args.problem, first + thread);
-                if (at.inside()) save(args, at);
-            });
-        }
+        CellThreads::each(block, args.problem, [&](int64_t i) {
+            const TableCell at = TableCell::of(args.problem, i);
+            if (at.inside()) save(args, at);
+        });
     }
 
   private:
@@ -64,7 +53,7 @@ struct DurationSaveRows {
 template <class T>
 struct DurationGradientRows {
     using L = LatticeType<T>;
-    static constexpr int kMostThreads = kDurationThreads;
+    static constexpr int kMostThreads = CellThreads::kThreads;
 
     struct Args {
         RnntProblem problem;
@@ -75,18 +64,12 @@ struct DurationGradientRows {
 
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
-        const int64_t rows = args.problem.rows();
-        for (int64_t first = block.x() * kMostThreads; first < rows;
-             first += block.count_x() * kMostThreads) {
-            block.each([&](int thread) {
-                const int64_t i = first + thread;
-                if (i >= rows) return;
-                const RnntRow row = row_of(args.problem, i);
-                if (!row.inside()) clear(args, row);
-                const TableCell at = TableCell::of(args.problem, i);
-                if (at.inside()) write(args, at);
-            });
-        }
+        CellThreads::each(block, args.problem, [&](int64_t i) {
+            const RnntRow row = row_of(args.problem, i);
+            if (!row.inside()) clear(args, row);
+            const TableCell at = TableCell::of(args.problem, i);
+            if (at.inside()) write(args, at);
+        });
     }
 
   private:
@@ -112,7 +95,19 @@ void save_durations(const Launcher& launcher, const Call& call, const RnntProble
     using Rows = DurationSaveRows<T>;
     typename Rows::Args rows = {p, call.in<T>(1), {}, saved};
     std::copy_n(call.input(1).stride, 3, rows.stride);
-    launcher.template run<Rows>(duration_grid(p), rows);
+    launcher.template run<Rows>(CellThreads::grid(p), rows);
+}
+
+// The columns that a lattice of any arcs takes, of all rows.
+template <class T, class Launcher>
+void save_arc_rows(const Launcher& launcher, const Call& call, const RnntProblem& p,
+                   LatticeType<T>* saved) {
+    if (p.big_blank_count > 0) {
+        save_rnnt_rows<T, true>(launcher, call, p, saved);
+    } else {
+        save_rnnt_rows<T, false>(launcher, call, p, saved);
+    }
+    if (p.duration_count > 0) save_durations<T>(launcher, call, p, saved);
 }
 
 template <class T, class Launcher>
@@ -121,7 +116,7 @@ void write_durations(const Launcher& launcher, const Call& call, const RnntProbl
     using Rows = DurationGradientRows<T>;
     typename Rows::Args rows = {p, columns, call.out<T>(1), {}};
     std::copy_n(call.output(1).stride, 3, rows.stride);
-    launcher.template run<Rows>(duration_grid(p), rows);
+    launcher.template run<Rows>(CellThreads::grid(p), rows);
 }
 
 }  // namespace cuda
