@@ -138,14 +138,11 @@ struct SimpleSumPositions {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const RnntProblem& p = args.problem.lattice;
-        each_flat(block, p.batch * p.frames, [&](int64_t i) {
-            const Place at = place_of(i, p.frames);
-            sum(args, at.b, at.i, i);
-        });
+        each_place(block, p.batch, p.frames, [&](int64_t b, int64_t t) { sum(args, b, t); });
     }
 
   private:
-    static SF_DEVICE void sum(const Args& args, int64_t b, int64_t t, int64_t to) {
+    static SF_DEVICE void sum(const Args& args, int64_t b, int64_t t) {
         const SimpleProblem& p = args.problem;
         const RnntSequence s = p.lattice.sequence(b);
         if (t >= s.frames || !has_paths(args.likelihood[b])) return;
@@ -156,6 +153,7 @@ struct SimpleSumPositions {
             label += args.posteriors.label[at];
             apart += minimum(args.posteriors.weight[at], L{0});
         }
+        const int64_t to = b * p.lattice.frames + t;
         args.to.frame_blank[to] = blank;
         args.to.frame_arcs[to] = blank + label;
         args.to.frame_apart[to] = apart;

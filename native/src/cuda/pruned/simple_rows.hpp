@@ -122,10 +122,7 @@ struct SimpleUnigram {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const RnntProblem& p = args.problem.lattice;
-        each_flat(block, p.batch * p.classes, [&](int64_t i) {
-            const Place at = place_of(i, p.classes);
-            save(args, at.b, at.i);
-        });
+        each_place(block, p.batch, p.classes, [&](int64_t b, int64_t v) { save(args, b, v); });
     }
 
   private:
