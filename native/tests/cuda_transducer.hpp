@@ -54,6 +54,22 @@ inline void compare(const TransducerProblem& p, Random& random, bool in_place = 
     check_same(p, run_on_cuda(p, upstream, in_place, layout), run(p, upstream), 4);
 }
 
+// One of 32 choices of options; not the topology.
+inline void set_options(TransducerProblem& p, int variant, Random& random) {
+    if (variant & 1) p.attributes["fastemit"] = 0.3;
+    if (variant & 2) p.attributes["clamp"] = 0.05;
+    if (variant & 4) p.attributes["hat"] = 1;
+    if (variant & 8) p.attributes["delay_penalty"] = 0.2;
+    if (variant & 16) p.attributes["sigma"] = 0.1;
+    if (variant % 5 == 0) p.attributes["fastemit_scale"] = 1;
+    if (variant % 7 == 0) p.attributes["normalized"] = p.attribute("hat") == 0;
+    for (int64_t i = 0; variant % 3 == 0 && i < p.batch() * p.sizes.labels; ++i) {
+        const int32_t first = random.below(3) - 1;
+        p.windows.push_back(first);
+        p.windows.push_back(first + 4 + random.below(4));
+    }
+}
+
 // The same bits whatever the order of threads and blocks, in place or not.
 inline void check_bits_in_all_orders(const TransducerProblem& p) {
     use_host_device();

@@ -75,19 +75,8 @@ SEQFRONT_TEST(cuda_rnnt, variants) {
             const TransducerSizes sizes = {{6, 3, 4, 43}, {3, 4, 0, 40}, 43, 40, 12, variant % 10};
             const Family family = variant % 8 > 4 ? Family::kPacked : Family::kDense;
             TransducerProblem p(family, dtype, sizes, ++seed);
-            if (variant & 1) p.attributes["fastemit"] = 0.3;
-            if (variant & 2) p.attributes["clamp"] = 0.05;
-            if (variant & 4) p.attributes["hat"] = 1;
-            if (variant & 8) p.attributes["delay_penalty"] = 0.2;
-            if (variant & 16) p.attributes["sigma"] = 0.1;
-            if (variant % 5 == 0) p.attributes["fastemit_scale"] = 1;
+            set_options(p, variant, random);
             p.attributes["topology"] = variant / 2 % 3;
-            if (variant % 7 == 0) p.attributes["normalized"] = p.attribute("hat") == 0;
-            for (int64_t i = 0; variant % 3 == 0 && i < p.batch() * p.sizes.labels; ++i) {
-                const int32_t first = random.below(3) - 1;
-                p.windows.push_back(first);
-                p.windows.push_back(first + 4 + random.below(4));
-            }
             context() = "dtype " + std::to_string(dtype) + " variant " + std::to_string(variant);
             compare(p, random);
         }

@@ -22,6 +22,15 @@ SF_DEVICE void each_flat_block(const Block& block, int64_t items, Body&& body) {
     }
 }
 
+// Element i of an array [batch, count].
+struct Place {
+    int64_t b, i;
+};
+SF_DEVICE Place place_of(int64_t item, int64_t count) {
+    const int64_t b = divided(item, count);
+    return {b, item - b * count};
+}
+
 // Calls body(item), without a barrier.
 template <class Block, class Body>
 SF_DEVICE void each_flat(Block& block, int64_t items, Body&& body) {
@@ -32,13 +41,13 @@ SF_DEVICE void each_flat(Block& block, int64_t items, Body&& body) {
     });
 }
 
-// Element i of an array [batch, count].
-struct Place {
-    int64_t b, i;
-};
-SF_DEVICE Place place_of(int64_t item, int64_t count) {
-    const int64_t b = divided(item, count);
-    return {b, item - b * count};
+// Calls body(b, i) for the elements of an array [batch, count].
+template <class Block, class Body>
+SF_DEVICE void each_place(Block& block, int64_t batch, int64_t count, Body&& body) {
+    each_flat(block, batch * count, [&](int64_t item) {
+        const Place at = place_of(item, count);
+        body(at.b, at.i);
+    });
 }
 
 }  // namespace cuda

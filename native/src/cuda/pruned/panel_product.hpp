@@ -156,6 +156,13 @@ struct Exponentials {
     static SF_DEVICE L value(const Fetched& chunk, int i) {
         return exp(chunk.x[i] - chunk.maximum);
     }
+    // From a row or a column on.
+    SF_DEVICE Exponentials from_row(int64_t row) const {
+        return {x + row * stride, stride, maxima + row, rows - row, columns};
+    }
+    SF_DEVICE Exponentials from_column(int64_t column) const {
+        return {x + column, stride, maxima, rows, columns - column};
+    }
 };
 
 // A factor: weights that are there as numbers. Negative ones are for something else.
@@ -180,6 +187,12 @@ struct Weights {
         return chunk;
     }
     static SF_DEVICE L value(const Fetched& chunk, int i) { return maximum(chunk.x[i], L{0}); }
+    SF_DEVICE Weights from_row(int64_t row) const {
+        return {x + row * stride, stride, rows - row, columns};
+    }
+    SF_DEVICE Weights from_column(int64_t column) const {
+        return {x + column, stride, rows, columns - column};
+    }
 };
 
 // kTile rows or columns of the product by kInner inner indices. A source has rows and columns of
@@ -195,11 +208,16 @@ struct Panel {
         typename Source::Fetched of[kChunks];
     };
 
-    static SF_DEVICE void fetch(const Source& source, int64_t outer, int64_t inner, int thread,
-                                Fetched& to) {
+    // The source of a tile.
+    static SF_DEVICE Source from(const Source& source, int64_t outer) {
+        return kAlongInner ? source.from_row(outer) : source.from_column(outer);
+    }
+
+    static SF_DEVICE void fetch(const Source& source, int64_t inner, int thread, Fetched& to) {
         SF_UNROLL
         for (int i = 0; i < kChunks; ++i) {
-            const int64_t o = outer + outer_of(thread, i), k = inner + inner_of(thread, i);
+            const int o = outer_of(thread, i);
+            const int64_t k = inner + inner_of(thread, i);
             to.of[i] = kAlongInner ? source.fetch(o, k) : source.fetch(k, o);
         }
     }
@@ -252,9 +270,11 @@ struct PanelProduct {
         typename Block::template PerThread<typename A::Fetched> of_a(block);
         typename Block::template PerThread<typename B::Fetched> of_b(block);
         L* const shared = block.template shared<L>();
+        const ASource from_a = A::from(a, row);
+        const BSource from_b = B::from(b, column);
         const auto fetch = [&](int64_t k, int thread) {
-            A::fetch(a, row, k, thread, of_a[thread]);
-            B::fetch(b, column, k, thread, of_b[thread]);
+            A::fetch(from_a, k, thread, of_a[thread]);
+            B::fetch(from_b, k, thread, of_b[thread]);
         };
         block.each([&](int thread) {
             sums[thread] = {};

@@ -45,7 +45,7 @@ struct SimpleLattice {
                                         memory.border});
         using Posteriors = SimpleFindPosteriors<L>;
         launcher.template run<Posteriors>(
-            Posteriors::grid(p),
+            CellThreads::grid(p.lattice),
             {p, saved, memory.tables[0], memory.tables[1], memory.likelihood, posteriors});
     }
 };

@@ -5,7 +5,7 @@
 
 #include "cuda/pruned/panel_product.hpp"
 #include "cuda/pruned/simple_problem.hpp"
-#include "cuda/transducer/arc_posteriors.hpp"
+#include "cuda/transducer/table_cell.hpp"
 
 namespace seqfront {
 namespace cuda {

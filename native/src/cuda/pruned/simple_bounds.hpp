@@ -28,11 +28,10 @@ struct SimpleBestWindows {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const RnntProblem& p = args.problem.lattice;
-        each_flat(block, p.batch * p.frames, [&](int64_t i) {
-            const Place at = place_of(i, p.frames);
-            const RnntSequence s = p.sequence(at.b);
-            const bool some = at.i < s.frames && has_paths(args.likelihood[at.b]);
-            args.starts[i] = some ? best(args, s, at.i) : 0;
+        each_place(block, p.batch, p.frames, [&](int64_t b, int64_t t) {
+            const RnntSequence s = p.sequence(b);
+            const bool some = t < s.frames && has_paths(args.likelihood[b]);
+            args.starts[b * p.frames + t] = some ? best(args, s, t) : 0;
         });
     }
 

@@ -42,7 +42,7 @@ SF_DEVICE bool has_paths(const RnntLikelihood<L>& likelihood) {
 
 template <class L>
 struct SimpleFindPosteriors {
-    static constexpr int kMostThreads = kFlatThreads;
+    static constexpr int kMostThreads = CellThreads::kThreads;
 
     struct Args {
         SimpleProblem problem;
@@ -53,11 +53,9 @@ struct SimpleFindPosteriors {
         SimplePosteriors<L> to;
     };
 
-    static Grid grid(const SimpleProblem& p) { return flat_grid(p.lattice.rows()); }
-
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
-        each_flat(block, args.problem.lattice.rows(), [&](int64_t i) {
+        CellThreads::each(block, args.problem.lattice, [&](int64_t i) {
             const TableCell cell = TableCell::of(args.problem.lattice, i);
             if (cell.inside() && has_paths(args.likelihood[cell.sequence.index])) save(args, cell);
         });
@@ -140,14 +138,11 @@ struct SimpleSumPositions {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const RnntProblem& p = args.problem.lattice;
-        each_flat(block, p.batch * p.frames, [&](int64_t i) {
-            const Place at = place_of(i, p.frames);
-            sum(args, at.b, at.i, i);
-        });
+        each_place(block, p.batch, p.frames, [&](int64_t b, int64_t t) { sum(args, b, t); });
     }
 
   private:
-    static SF_DEVICE void sum(const Args& args, int64_t b, int64_t t, int64_t to) {
+    static SF_DEVICE void sum(const Args& args, int64_t b, int64_t t) {
         const SimpleProblem& p = args.problem;
         const RnntSequence s = p.lattice.sequence(b);
         if (t >= s.frames || !has_paths(args.likelihood[b])) return;
@@ -158,6 +153,7 @@ struct SimpleSumPositions {
             label += args.posteriors.label[at];
             apart += minimum(args.posteriors.weight[at], L{0});
         }
+        const int64_t to = b * p.lattice.frames + t;
         args.to.frame_blank[to] = blank;
         args.to.frame_arcs[to] = blank + label;
         args.to.frame_apart[to] = apart;

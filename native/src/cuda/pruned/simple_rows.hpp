@@ -52,10 +52,9 @@ struct SimpleRows {
             });
             if (kOf != SimpleRowsOf::kAm) block.sum(sum, groups.wide);
             block.each([&](int thread) {
+                if (groups.lane(thread) > 0) return;
                 const Place at = place_of(groups.row(first, thread), each);
-                if (groups.lane(thread) == 0 && used(p, at)) {
-                    save(args, at, top[thread], log(sum[thread]));
-                }
+                if (used(p, at)) save(args, at, top[thread], sum[thread]);
             });
         });
     }
@@ -91,15 +90,15 @@ struct SimpleRows {
         return part;
     }
 
-    static SF_DEVICE void save(const Args& args, const Place& at, L top, L log_sum) {
+    static SF_DEVICE void save(const Args& args, const Place& at, L top, L sum) {
         const SimpleProblem& p = args.problem;
         if (kOf == SimpleRowsOf::kAm) {
             args.kept.am_maxima(p, at.b)[at.i] = top;
         } else if (kOf == SimpleRowsOf::kLm) {
             args.kept.lm_maxima(p, at.b)[at.i] = top;
-            args.kept.lm_normalisers(p, at.b)[at.i] = log_sum;
+            args.kept.lm_normalisers(p, at.b)[at.i] = log(sum);
         } else {
-            args.kept.am_normalisers(p, at.b)[at.i] = top + log_sum;
+            args.kept.am_normalisers(p, at.b)[at.i] = top + log(sum);
         }
     }
 };
@@ -123,10 +122,7 @@ struct SimpleUnigram {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const RnntProblem& p = args.problem.lattice;
-        each_flat(block, p.batch * p.classes, [&](int64_t i) {
-            const Place at = place_of(i, p.classes);
-            save(args, at.b, at.i);
-        });
+        each_place(block, p.batch, p.classes, [&](int64_t b, int64_t v) { save(args, b, v); });
     }
 
   private:

@@ -50,12 +50,11 @@ struct SimpleSumUnigram {
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         const RnntProblem& p = args.problem.lattice;
-        each_flat(block, p.batch * p.classes, [&](int64_t i) {
-            const Place at = place_of(i, p.classes);
-            if (!has_paths(args.likelihood[at.b])) return;
-            const RnntSequence s = p.sequence(at.b);
-            const L sum = over_frames(args, s, at.i) - of_arcs(args, s, at.i);
-            args.to.unigram[i] = static_cast<L>(args.problem.am_only_scale) * sum;
+        each_place(block, p.batch, p.classes, [&](int64_t b, int64_t v) {
+            if (!has_paths(args.likelihood[b])) return;
+            const RnntSequence s = p.sequence(b);
+            const L sum = over_frames(args, s, v) - of_arcs(args, s, v);
+            args.to.unigram[b * p.classes + v] = static_cast<L>(args.problem.am_only_scale) * sum;
         });
     }
 

@@ -6,8 +6,7 @@
 #define SEQFRONT_CUDA_TRANSDUCER_BAND_CELLS_HPP_
 
 #include "cuda/flat.hpp"
-#include "cuda/transducer/arc_posteriors.hpp"
-#include "cuda/transducer/rnnt_call.hpp"
+#include "cuda/transducer/table_cell.hpp"
 #include "cuda/workspace.hpp"
 
 namespace seqfront {
@@ -17,7 +16,7 @@ namespace cuda {
 // in it.
 template <class L>
 struct BandSpread {
-    static constexpr int kMostThreads = kFlatThreads;
+    static constexpr int kMostThreads = CellThreads::kThreads;
 
     struct Args {
         RnntProblem problem;
@@ -25,11 +24,9 @@ struct BandSpread {
         L* cells;
     };
 
-    static Grid grid(const RnntProblem& p) { return flat_grid(p.rows()); }
-
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
-        each_flat(block, args.problem.rows(), [&](int64_t i) {
+        CellThreads::each(block, args.problem, [&](int64_t i) {
             const TableCell at = TableCell::of(args.problem, i);
             if (at.inside()) write(args, at);
         });
@@ -86,16 +83,16 @@ class LatticeColumns {
     LatticeColumns(const RnntProblem& p, Workspace& workspace)
         : cells_(p.band_starts == nullptr ? nullptr : workspace.take<L>(p.rows() * p.columns())) {}
 
-    // From the rows of a call to its array `saved`.
-    template <class T, bool kBigBlanks, class Launcher>
-    const L* save(const Launcher& launcher, const Call& call, const RnntProblem& p,
-                  L* saved) const {
+    // Of what save_rows(columns) makes of the rows of a call.
+    template <class Launcher, class SaveRows>
+    const L* save(const Launcher& launcher, const RnntProblem& p, L* saved,
+                  SaveRows&& save_rows) const {
         if (p.band_starts == nullptr) {
-            save_rnnt_rows<T, kBigBlanks>(launcher, call, p, saved);
+            save_rows(saved);
             return saved;
         }
-        launcher.template run<BandSpread<L>>(BandSpread<L>::grid(p), {p, nullptr, cells_});
-        save_rnnt_rows<T, kBigBlanks>(launcher, call, p, cells_);
+        launcher.template run<BandSpread<L>>(CellThreads::grid(p), {p, nullptr, cells_});
+        save_rows(cells_);
         launcher.template run<BandSave<L>>(BandSave<L>::grid(p), {p, cells_, saved});
         return cells_;
     }
@@ -103,7 +100,7 @@ class LatticeColumns {
     template <class Launcher>
     const L* load(const Launcher& launcher, const RnntProblem& p, const L* saved) const {
         if (p.band_starts == nullptr) return saved;
-        launcher.template run<BandSpread<L>>(BandSpread<L>::grid(p), {p, saved, cells_});
+        launcher.template run<BandSpread<L>>(CellThreads::grid(p), {p, saved, cells_});
         return cells_;
     }
 

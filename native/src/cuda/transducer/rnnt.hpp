@@ -68,8 +68,9 @@ class RnntForward {
         if (!asked.standard()) return arc_forward<T>(launcher, call, asked);
         const auto memory = Memory<L>::template of<Launcher>(asked, call.workspace());
         const RnntProblem p = prepared(launcher, asked, memory.starts);
-        const L* const saved =
-            memory.saved.template save<T, false>(launcher, call, p, call.out<L>(1));
+        const L* const saved = memory.saved.save(launcher, p, call.out<L>(1), [&](L* to) {
+            save_rnnt_rows<T, false>(launcher, call, p, to);
+        });
         using Lattice = RnntLattice<L, false>;
         launcher.template run<Lattice>(Lattice::grid(p.batch, memory.threads),
                                        {p, saved, {}, nullptr, call.out<L>(0), memory.border});
