@@ -141,7 +141,7 @@ class Expansion:
     ) -> list[_Path]:
         found: list[tuple[float, int, int, float]] = []
         for place, (path, (look, pair)) in enumerate(zip(paths, looks, strict=True)):
-            for at in range(pair * look.count, (pair + 1) * look.count):
+            for at in range(pair * look.width, (pair + 1) * look.width):
                 log_prob = look.log_probs[at]
                 score = path.score + log_prob
                 if not score > limit:

@@ -158,7 +158,7 @@ class RNNTBeamSearch:
         run = Expansion(
             transducer, beam_width, self.step_max_tokens, self.hypo_sort_key, hypothesis
         )
-        ahead = Lookahead(transducer.looks, frames)
+        ahead = Lookahead(transducer.looks, frames, beam_width)
         for frame in range(frames):
             run.read(frame, ahead)
         return [run.hypothesis(path) for path in run.beam]

@@ -117,9 +117,7 @@ class Transducer:
 
     # -- what comes next --------------------------------------------------------------------------
 
-    def looks(
-        self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
-    ) -> Looks:
+    def looks(self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]) -> Looks:
         """After the label sequences nodes[places] at these frames."""
         self.calls.count_joiner(len(frames))
         ask = self._asked if self._joiner is None else self._fused
