@@ -204,6 +204,27 @@ SEQFRONT_TEST(search, best_labels_of_rows) {
     }
 }
 
+// Whole stretches of the row are -inf, and what is possible is below 0.
+SEQFRONT_TEST(search, few_of_many_labels_are_possible) {
+    for (const std::string& isa : usable_isas()) {
+        CHECK(sf_set_isa(isa.c_str()) == SF_OK);
+        for (const int64_t possible : {1, 3, 4, 40}) {
+            context() = isa + " possible " + std::to_string(possible);
+            constexpr int64_t classes = 5000;
+            std::vector<double> row(classes, -kInf);
+            Tensor logits(SF_FLOAT32, {1, classes});
+            for (int64_t i = 0; i < possible; ++i) {
+                row[static_cast<size_t>(i * 113 % classes)] = -3 - 0.25 * static_cast<double>(i);
+            }
+            for (int64_t v = 0; v < classes; ++v) logits.set({0, v}, row[static_cast<size_t>(v)]);
+            OpCall call("top_labels", SF_FLOAT32);
+            call.input("logits", array_of(logits)).input("ranks", array_of(kFirst, {kRanks}));
+            CHECK(call.attribute("blank", 0).run() == SF_OK);
+            check_row(call, 0, row, 0, 3e-6);
+        }
+    }
+}
+
 SEQFRONT_TEST(search, ranks_in_any_order) {
     Tensor logits(SF_FLOAT32, {1, 4});
     for (int64_t v = 0; v < 4; ++v) logits.set({0, v}, static_cast<double>(v));

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 from seqfront.backend import Raw
 from seqfront.compat.torchaudio_transducer import Transducer
 from seqfront.search.transducer.lookahead import Look, Lookahead
-from seqfront.search.transducer.prefix_tree import Node, Predicted, PrefixTree
+from seqfront.search.transducer.prefix_tree import Node, PrefixTree
 
 _FORGET = 64
 """Frames after which what has been of no use is dropped."""
@@ -57,16 +57,36 @@ class _Path(NamedTuple):
     """The last frame, and the others: (frame, (frame, ...)); empty at the start."""
 
 
+class _State(Sequence[Any]):
+    """A predictor's state as keys see it: made when it is read, which hardly any does."""
+
+    __slots__ = ("_node", "_transducer")
+
+    def __init__(self, transducer: Transducer, node: Node) -> None:
+        self._transducer = transducer
+        self._node = node
+
+    def layers(self) -> list[list[Raw]]:
+        """By layer: each part [1, ...]."""
+        return self._transducer.state(self._node.known, self._node.row)
+
+    def __len__(self) -> int:
+        return len(self.layers())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.layers()[index]
+
+
 class _Shown:
     """What users see of a label sequence, made once."""
 
     __slots__ = ("alignment", "features", "frames", "key", "state", "tokens")
 
-    def __init__(self, tokens: list[int], features: Raw, state: list[list[Raw]]) -> None:
+    def __init__(self, tokens: list[int], transducer: Transducer, node: Node) -> None:
         self.tokens = tokens
         self.key = str(tokens)
-        self.features = features
-        self.state = state
+        self.features = transducer.features(node.known, node.row)
+        self.state = _State(transducer, node)
         self.frames: tuple[Any, ...] | None = None
         """Of the path that was shown last; `alignment` lists them."""
         self.alignment: list[int] = []
@@ -141,7 +161,7 @@ class Expansion:
     ) -> list[_Path]:
         found: list[tuple[float, int, int, float]] = []
         for place, (path, (look, pair)) in enumerate(zip(paths, looks, strict=True)):
-            for at in range(pair * look.count, (pair + 1) * look.count):
+            for at in range(pair * look.width, (pair + 1) * look.width):
                 log_prob = look.log_probs[at]
                 score = path.score + log_prob
                 if not score > limit:
@@ -163,25 +183,29 @@ class Expansion:
     def _rank(self, path: _Path) -> float:
         if self.key is None:
             return path.score / (len(self.stem) + path.node.depth + 1)
-        return float(self.key(self.hypothesis(path)))
+        return float(self.key(self._shown(path)))
 
     def hypothesis(self, path: _Path) -> Hypothesis:
-        """What users see of it."""
-        shown = path.node.shown or self._shown(path.node)
+        """What users get of it."""
+        found = self._shown(path)
+        state: Any = found.state
+        tokens, alignment = list(found.tokens), list(found.alignment)
+        return found._replace(tokens=tokens, state=state.layers(), alignment=alignment)
+
+    def _shown(self, path: _Path) -> Hypothesis:
+        """What their key sees."""
+        node: Node = path.node
+        shown: Any = node.shown
+        if shown is None:
+            tokens = [*self.stem, *node.labels()]
+            shown = node.shown = _Shown(tokens, self.transducer, node)
         if shown.frames is not path.frames:
             shown.frames = path.frames
             shown.alignment = _listed(path.frames, len(shown.tokens))
-        tokens, alignment = list(shown.tokens), list(shown.alignment)
-        blank = self.transducer.blank
+        blank, tokens, alignment = self.transducer.blank, shown.tokens, shown.alignment
         return Hypothesis(
             tokens, shown.features, shown.state, path.score, alignment, blank, shown.key
         )
-
-    def _shown(self, node: Node) -> _Shown:
-        known: Predicted = node.known
-        tokens = [*self.stem, *node.labels()]
-        node.shown = _Shown(tokens, *self.transducer.shown(known, node.row))
-        return node.shown
 
 
 def _common(sequences: Sequence[list[int]]) -> list[int]:

@@ -22,12 +22,15 @@ class RNNTBeamSearch:
         model: A transducer: `seqfront.compat.torchaudio.RNNT` on PyTorch or TensorFlow, or any
             object with its methods `transcribe`, `transcribe_streaming`, `predict` and `join`, as
             torchaudio's own has them. That of seqfront is faster on the CPU: its joiner is asked
-            for the best labels only.
+            for the best labels only, and on PyTorch weights of joiner and predictor are laid out
+            for products of few rows at the first search, which takes as much memory again. They are
+            laid out anew when they change, other than through `weight.data`.
         blank: Index of the blank among the classes; negative counts from the end.
         temperature: Divides the logits.
         hypo_sort_key: What hypotheses are ranked by at the end of each frame, from a `Hypothesis`.
             Default: score / (len(tokens) + 1), which prefers hypotheses that say much; what is
-            exact is `lambda hypothesis: hypothesis.score`.
+            exact is `lambda hypothesis: hypothesis.score`. (To keys, `state` is a sequence that is
+            made when it is read.)
         step_max_tokens: Most labels at one frame.
 
     Attributes:
@@ -158,7 +161,7 @@ class RNNTBeamSearch:
         run = Expansion(
             transducer, beam_width, self.step_max_tokens, self.hypo_sort_key, hypothesis
         )
-        ahead = Lookahead(transducer.looks, frames)
+        ahead = Lookahead(transducer.looks, frames, beam_width)
         for frame in range(frames):
             run.read(frame, ahead)
         return [run.hypothesis(path) for path in run.beam]

@@ -97,16 +97,24 @@ class Transducer:
             arrays[1] = np.stack([self.backend.to_numpy(part) for part in parts[1:]])
         return Predicted(parts, *arrays)
 
-    def shown(self, known: Predicted, row: int) -> tuple[Raw, list[list[Raw]]]:
-        """Of one label sequence: features [1, joint], and the state, each part [1, ...]."""
-        backend, parts = self.backend, known.parts
-        if parts is None:
-            arrays = (known.features[row : row + 1], known.memory[:, row])
-            features, memory = [backend.convert(x.copy(), None, self._device) for x in arrays]
-            state = backend.split(memory, [1] * len(known.memory), 0)
-            return features, self._nested(state)
-        parts = [backend.slice(part, 0, row, row + 1) for part in parts]
-        return parts[0], self._nested(parts[1:])
+    def features(self, known: Predicted, row: int) -> Raw:
+        """Of one label sequence: [1, joint]."""
+        if known.rows is None:  # all at once: calls of a framework take longer than these copies
+            rows: Any = known.features
+            rows = known.parts[0] if known.parts else self._converted(rows)
+            sizes = [1] * (self.backend.static_shape(rows)[0] or 0)
+            known.rows = self.backend.split(rows, sizes, 0)
+        return known.rows[row]
+
+    def state(self, known: Predicted, row: int) -> list[list[Raw]]:
+        """The state after one label sequence, by layer: each part [1, ...]."""
+        if known.parts is None:
+            return self._nested([self._converted(x[row : row + 1]) for x in known.memory])
+        return self._nested([self.backend.slice(x, 0, row, row + 1) for x in known.parts[1:]])
+
+    def _converted(self, array: Any) -> Raw:
+        """A copy, so that users may write into it."""
+        return self.backend.convert(array.copy(), None, self._device)
 
     def _nested(self, parts: Sequence[Raw]) -> list[list[Raw]]:
         rest = iter(parts)
@@ -117,9 +125,7 @@ class Transducer:
 
     # -- what comes next --------------------------------------------------------------------------
 
-    def looks(
-        self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]
-    ) -> Looks:
+    def looks(self, frames: Sequence[int], nodes: Sequence[Node], places: Sequence[int]) -> Looks:
         """After the label sequences nodes[places] at these frames."""
         self.calls.count_joiner(len(frames))
         ask = self._asked if self._joiner is None else self._fused

@@ -125,6 +125,49 @@ def test_frames_beyond_the_length_are_not_read() -> None:
     same(search(padded, torch.tensor(n), 4), search(x[:, : n + 4], torch.tensor(n), 4))
 
 
+def test_weights_that_change_are_noticed() -> None:
+    """They are laid out anew: after a write, and after others took their place."""
+    ours, _ = pair()
+    x, n = features(), torch.tensor([FRAMES])
+    search = torchaudio.RNNTBeamSearch(ours, BLANK)
+    before = search(x, n, 4)
+    same(search(x, n, 4), before)
+    state = {name: value.clone() for name, value in ours.state_dict().items()}
+    with torch.no_grad():
+        for name, value in ours.named_parameters():
+            if "joiner" in name or "predictor" in name:
+                value.mul_(1.3)
+    changed = torchaudio.RNNTBeamSearch(ours, BLANK)(x, n, 4)
+    assert changed[0].score != before[0].score
+    same(search(x, n, 4), changed)
+    ours.load_state_dict(state, assign=True)
+    same(search(x, n, 4), before)
+    with torch.inference_mode():  # whose tensors do not tell that they change
+        ours.load_state_dict({name: value + 0 for name, value in state.items()}, assign=True)
+        same(search(x, n, 4), before)
+
+
+def test_keys_see_all_of_a_hypothesis() -> None:
+    ours, _ = pair()
+    x, n = features(), torch.tensor([FRAMES])
+    seen: list[Any] = []
+
+    def key(hypothesis: Any) -> float:
+        tokens, features, state, score = hypothesis[:4]
+        assert len(state) == 2
+        assert all(part.shape == (1, part.shape[1]) for layer in state for part in layer)
+        seen.append((list(tokens), features, state[1][1]))
+        return score
+
+    found = torchaudio.RNNTBeamSearch(ours, BLANK, hypo_sort_key=key)(x, n, 4)
+    same(found, torchaudio.RNNTBeamSearch(ours, BLANK, hypo_sort_key=by_score)(x, n, 4))
+    for hypothesis in found:
+        assert type(hypothesis.state) is list
+        shown = [s for s in seen if s[0] == hypothesis.tokens]
+        torch.testing.assert_close(shown[-1][1], hypothesis.predictor_out)
+        torch.testing.assert_close(shown[-1][2], hypothesis.state[1][1])
+
+
 def test_fewer_hypotheses_than_the_beam_is_wide() -> None:
     ours, theirs = pair()
     for model in (ours, theirs):

@@ -14,7 +14,6 @@ from typing import NamedTuple, TypeAlias
 from seqfront.search.transducer.prefix_tree import Node
 
 
-
 class Looks(NamedTuple):
     """What comes next at some frames after some sequences, pair after pair. (Flat: few long lists
     are less for Python to look after than many short ones.)"""
@@ -22,10 +21,10 @@ class Looks(NamedTuple):
     blank: list[float]
     """[pairs]: log-probability of the blank."""
     log_probs: list[float]
-    """[pairs * count]: of the best labels, the best first."""
+    """[pairs * width]: of the best labels, the best first."""
     labels: list[int]
-    """[pairs * count]: which these are."""
-    count: int
+    """[pairs * width]: which these are."""
+    width: int
 
 
 Look: TypeAlias = tuple[Looks, int]
@@ -34,8 +33,11 @@ Look: TypeAlias = tuple[Looks, int]
 Evaluate: TypeAlias = Callable[[Sequence[int], Sequence[Node], Sequence[int]], Looks]
 """From pairs (frame, place among the nodes): `evaluate(frames, nodes, places)`."""
 
-LONGEST = 8
-"""Frames of a block; blocks end at multiples of it."""
+_LONGEST = 8
+"""Most frames of a block."""
+_ROWS = 32
+"""Rows of a product; of more, weights are no longer what takes the time, and what is looked at in
+vain costs as much as what is not."""
 
 
 class Block:
@@ -55,11 +57,13 @@ class Lookahead:
     Args:
         evaluate: Asks the joiner.
         frames: How many frames there are.
+        width: How many sequences live through a frame.
     """
 
-    def __init__(self, evaluate: Evaluate, frames: int) -> None:
+    def __init__(self, evaluate: Evaluate, frames: int, width: int) -> None:
         self._evaluate = evaluate
         self._frames = frames
+        self._longest = max(2, min(_LONGEST, _ROWS // width))
 
     def __call__(self, nodes: Sequence[Node], frame: int) -> list[Look]:
         """After each of the nodes at a frame."""
@@ -89,4 +93,4 @@ class Lookahead:
         """Of the next block: one frame, for a sequence that has not lasted."""
         if before is None or frame > before.end:
             return frame + 1
-        return min((frame // LONGEST + 1) * LONGEST, self._frames)
+        return min((frame // self._longest + 1) * self._longest, self._frames)

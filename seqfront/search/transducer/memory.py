@@ -12,9 +12,7 @@ from seqfront import native
 Memory: TypeAlias = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 """Where an array is: address, dtype as the library counts them, extents, strides in elements."""
 
-Step: TypeAlias = tuple[
-    str, tuple[Memory | None, ...], tuple[float, ...], tuple[Memory, ...]
-]
+Step: TypeAlias = tuple[str, tuple[Memory | None, ...], tuple[float, ...], tuple[Memory, ...]]
 """An op on memory that stays where it is: name, inputs, attributes, outputs."""
 
 _CODES = {np.dtype(np.float32): 0, np.dtype(np.int32): 4}

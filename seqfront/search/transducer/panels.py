@@ -48,9 +48,8 @@ class Panels:
         """The weight [in, out], float32 on the CPU."""
         version = backend.version(raw)
         kept = self._kept.get(name)
-        if kept is not None and kept.raw is raw and version is not None:
-            if kept.version == version:
-                return kept.weight
+        if kept is not None and kept.raw is raw and kept.version == version is not None:
+            return kept.weight
         array = np.ascontiguousarray(backend.to_numpy(raw))
         if version is None:
             return Weight(lies(array), False, array)

@@ -7,21 +7,31 @@ asked once, however often a search meets it again: at the next frame, or by anot
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from seqfront.backend import Backend, Raw
 
 
-class Predicted(NamedTuple):
-    """What a prediction network made of several label sequences at once."""
+class Predicted:
+    """What a prediction network made of several label sequences at once.
 
-    parts: tuple[Raw, ...] | None
-    """Each [sequences, ...]: features for the joiner, and the state; None, if there are arrays of
-    all."""
-    features: Any
-    """The first of them, where it is wanted as an array: [sequences, features]."""
-    memory: Any = None
-    """The others, likewise: [parts, sequences, ...]."""
+    Args:
+        parts: Each [sequences, ...]: features for the joiner, and the state; None, if there are
+            arrays of all.
+        features: The first of them, where it is wanted as an array: [sequences, features].
+        memory: The others, likewise: [parts, sequences, ...].
+    """
+
+    __slots__ = ("features", "memory", "parts", "rows")
+
+    def __init__(
+        self, parts: tuple[Raw, ...] | None, features: Any = None, memory: Any = None
+    ) -> None:
+        self.parts = parts
+        self.features = features
+        self.memory = memory
+        self.rows: Any = None
+        """Features as users see them, of each sequence."""
 
 
 class Node:

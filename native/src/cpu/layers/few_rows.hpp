@@ -54,9 +54,12 @@ class FewRowsLayer {
             if (layer.panels_ == nullptr || rows < 2) return;
             copy = allocate<L>(rows * layer.features_);
             data = copy.get();
-            for (int64_t row = 0; row < rows; ++row) {
-                for (int64_t k = 0; k < layer.features_; ++k) {
-                    copy[k * rows + row] = x[row * layer.features_ + k];
+            constexpr int64_t line = 16;  // features at once: few enough to stay in the cache
+            for (int64_t first = 0; first < layer.features_; first += line) {
+                const int64_t end = std::min(first + line, layer.features_);
+                for (int64_t row = 0; row < rows; ++row) {
+                    const L* const from = x + row * layer.features_;
+                    for (int64_t k = first; k < end; ++k) copy[k * rows + row] = from[k];
                 }
             }
         }

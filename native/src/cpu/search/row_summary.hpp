@@ -4,6 +4,9 @@
 #define SEQFRONT_CPU_ROW_SUMMARY_HPP_
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
 
 #include "float16.hpp"
 #include "gradient_rows.hpp"
@@ -71,6 +74,30 @@ class BestLabels {
     int32_t labels_[kMostRanks];
 };
 
+// What at least `depth` labels of a row are above, mostly: as many chunks of it have a maximum that
+// is. (One more, for the blank.) -inf where that does not pay.
+template <class T, class L = typename RowKernelsOf<T>::Lattice>
+L floor_of_best(const T* x, int64_t classes, int64_t depth) {
+    constexpr int64_t chunks = 64;
+    const int64_t size = classes / chunks;
+    if (size < 16 || depth >= chunks / 2) return -std::numeric_limits<L>::infinity();
+    L maxima[chunks];
+    RowKernelsOf<T>::in(kernels()).maxima(x, size, chunks, size, maxima);
+    std::nth_element(maxima, maxima + depth, maxima + chunks, std::greater<L>());
+    return std::nextafter(maxima[depth], -std::numeric_limits<L>::infinity());
+}
+
+// Takes in the labels of a row that are above `floor`.
+template <class T, class L = typename RowKernelsOf<T>::Lattice>
+void find_best(const T* x, int64_t classes, int64_t blank, L floor, BestLabels<L>& best) {
+    const RowKernels<L>& kernel = RowKernelsOf<T>::in(kernels());
+    int64_t at = 0;
+    while ((at = kernel.next_above(x, at, classes, std::max(floor, best.threshold()))) < classes) {
+        if (at != blank) best.add(widen(x[at]), at);
+        ++at;
+    }
+}
+
 // Row `row` of the outputs. Ranks that no possible label has get -inf and the blank.
 template <class T, class L = typename RowKernelsOf<T>::Lattice>
 void summarise(const T* x, int64_t classes, const Ranking& ranking, const RowSummaries<L>& to,
@@ -80,11 +107,14 @@ void summarise(const T* x, int64_t classes, const Ranking& ranking, const RowSum
     kernel.normalisers(x, classes, 1, classes, &maximum, &log_sum);
     to.blank[row] = log_prob<L>(widen(x[ranking.blank]), maximum, log_sum);
     if (ranking.depth == 0) return;
-    BestLabels<L> best(ranking.depth, static_cast<int32_t>(ranking.blank));
-    int64_t at = 0;
-    while ((at = kernel.next_above(x, at, classes, best.threshold())) < classes) {
-        if (at != ranking.blank) best.add(widen(x[at]), at);
-        ++at;
+    constexpr L lowest = -std::numeric_limits<L>::infinity();
+    const auto nobody = static_cast<int32_t>(ranking.blank);
+    BestLabels<L> best(ranking.depth, nobody);
+    const L floor = std::isnan(log_sum) ? lowest : floor_of_best(x, classes, ranking.depth);
+    find_best(x, classes, ranking.blank, floor, best);
+    if (floor > lowest && best.threshold() == lowest) {  // too high: many labels are impossible
+        best = BestLabels<L>(ranking.depth, nobody);
+        find_best(x, classes, ranking.blank, lowest, best);
     }
     for (int64_t i = 0; i < ranking.count; ++i) {
         const int64_t rank = ranking.ranks[i];
