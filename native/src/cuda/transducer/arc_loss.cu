@@ -76,16 +76,6 @@ int64_t arc_bytes(const RnntProblem& p, bool both) {
         SumTables<L, false>::template of<Launcher>(p, workspace);
     }
     return workspace.bytes();
-template <class T>
-void arc_forward(const Launcher& launcher, const Call& call, const RnntProblem& asked) {
-    using L = LatticeType<T>;
-    const auto memory = ArcMemory<L, false>::of(asked, call.workspace());
-    const RnntProblem p = prepared(launcher, asked, memory.starts);
-    const L* const saved = memory.saved.save(
-        launcher, p, call.out<L>(1), [&](L* to) { save_arc_rows<T>(launcher, call, p, to); });
-    memory.tables.run(launcher, p, saved);
-    launcher.template run<ArcLoss<L>>(ArcLoss<L>::grid(p.batch),
-                                      {p, memory.tables.total, call.out<L>(0)});
 }
 
 template <class L>
@@ -116,11 +106,8 @@ void arc_forward(const Launcher& launcher, const Call& call, const RnntProblem& 
     using L = LatticeType<T>;
     const auto memory = ArcMemory<L>::of(asked, false, call.workspace());
     const RnntProblem p = prepared(launcher, asked, memory.starts);
-    const L* const saved =
-        p.big_blank_count > 0
-            ? memory.saved.template save<T, true>(launcher, call, p, call.out<L>(1))
-            : memory.saved.template save<T, false>(launcher, call, p, call.out<L>(1));
-    if (p.duration_count > 0) save_durations<T>(launcher, call, p, call.out<L>(1));
+    const L* const saved = memory.saved.save(
+        launcher, p, call.out<L>(1), [&](L* to) { save_arc_rows<T>(launcher, call, p, to); });
     arc_losses<L>(launcher, p, saved, memory.tables, call.out<L>(0));
 }
 
