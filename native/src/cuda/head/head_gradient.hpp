@@ -74,7 +74,6 @@ struct GradientRows {
         int64_t groups;
     };
 
-    static Grid grid(const HeadSizes<T>& sizes) { return HeadNormalisers<Rows>::grid(sizes); }
     static Grid grid(const HeadSizes<T>& sizes) {
         return {sizes.chunk / Part::kSide, sizes.class_groups(), kMostThreads,
                 tile_product_bytes<T, Layout::kDepthLast, Layout::kDepthLast>()};
