@@ -2,10 +2,11 @@
 // or writes beyond an array (run it with sanitizers), and what it computes is the same again, with
 // other threads, and over its own input.
 //
-//     seqfront_fuzz [runs] [op]                                  random bytes, from a fixed seed
+//     seqfront_fuzz [runs] [op, or all] [cpu or cuda]            random bytes, from a fixed seed
 //     clang++ -fsanitize=fuzzer,address -DSEQFRONT_LIBFUZZER ...  bytes that libFuzzer makes
 //
-// Arrays are exactly as large as they say, so that the sanitizer sees the first byte too many.
+// Arrays are exactly as large as they say, so that the sanitizer sees the first byte too many. The
+// CUDA kernels run on the host; built for ThreadSanitizer, with a thread for each of a block.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "host_device.hpp"
 #include "seqfront/seqfront.h"
 
 namespace {
@@ -32,6 +34,8 @@ class Bytes {
     const uint8_t* data_;
     size_t size_, at_ = 0;
 };
+
+bool on_cuda = false;
 
 [[noreturn]] void fail(const char* op, const char* what) {
     std::printf("%s: %s (%s)\n", op, what, sf_last_error());
@@ -64,6 +68,25 @@ Memory allocate(int32_t dtype, const std::vector<int64_t>& shape) {
     std::memset(memory.bytes.get(), 0xff, static_cast<size_t>(memory.size));
     memory.array.data = memory.bytes.get();
     return memory;
+}
+
+// A call of the CUDA kernels. `threads` says in which order threads and blocks have their turns.
+sf_status call_cuda(const sf_op_spec& op, const sf_array* in, const double* attributes,
+                    const sf_array* out, int32_t threads) {
+    testing::use_host_device({testing::kThreadOrders[threads % 3], 32, 3, threads % 2 == 0, 4096});
+    int64_t bytes = 0;
+    const sf_status status = sf_cuda_workspace(&op, in, attributes, out, &bytes);
+    if (status != SF_OK) return status;
+    const std::unique_ptr<void, decltype(&std::free)> memory(
+        std::aligned_alloc(256, static_cast<size_t>((bytes + 255) / 256 * 256)), &std::free);
+    std::memset(memory.get(), 0xff, static_cast<size_t>(bytes));
+    return sf_call_cuda(&op, in, attributes, out, memory.get(), 0, nullptr);
+}
+
+sf_status call_op(const sf_op_spec& op, const sf_array* in, const double* attributes,
+                  const sf_array* out, int32_t threads) {
+    return on_cuda ? call_cuda(op, in, attributes, out, threads)
+                   : sf_call(&op, in, attributes, out, threads);
 }
 
 // One call with all that belongs to it.
@@ -181,6 +204,7 @@ class Scenario {
             if (name == "durations") values[k] = static_cast<int32_t>(k);
             if (name == "failure") values[k] = static_cast<int32_t>(bytes_.below(k + 1)) - 1;
             if (name == "first_arc") values[k] = arcs_before(k);
+            if (name == "arc_label") values[k] = static_cast<int32_t>(std::min(k, limit - 1));
             if (bytes_.one_in(255)) values[k] = static_cast<int32_t>(bytes_.below(9)) - 4;
         }
     }
@@ -278,7 +302,7 @@ class Scenario {
                 allocate(dtype(op.outputs[i]), {shape.size, shape.size + shape.rank}));
             out.push_back(outputs.back().array);
         }
-        return sf_call(&op, in.data(), attributes_.data(), out.data(), threads);
+        return call_op(op, in.data(), attributes_.data(), out.data(), threads);
     }
 
     void run_backward(std::vector<Memory>& results) {
@@ -318,7 +342,7 @@ class Scenario {
             over = o;
         }
         if (over < 0) return;
-        if (sf_call(&half, in.data(), attributes_.data(), out.data(), 1) != SF_OK) {
+        if (call_op(half, in.data(), attributes_.data(), out.data(), 1) != SF_OK) {
             fail(half.name, "refused to write over its input");
         }
         const Memory& wanted = expected[static_cast<size_t>(over)];
@@ -363,24 +387,28 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 }
 
 #ifndef SEQFRONT_LIBFUZZER
+void fuzz(const sf_op_spec& op, int runs, std::mt19937& random) {
+    long refused = 0, done = 0;
+    for (int run = 0; run < runs; ++run) {
+        std::vector<uint8_t> data(20000);
+        for (uint8_t& byte : data) byte = static_cast<uint8_t>(random());
+        Bytes bytes(data.data(), data.size());
+        Scenario(op, bytes).run();
+        ++(sf_last_error()[0] == '\0' ? done : refused);
+    }
+    std::printf("%-20s computed %ld, refused %ld\n", op.name, done, refused);
+}
+
 int main(int argc, char** argv) {
     const int runs = argc > 1 ? std::atoi(argv[1]) : 2000;
-    const sf_op_spec* only = argc > 2 ? sf_find_op(argv[2]) : nullptr;
+    const std::string only = argc > 2 ? argv[2] : "all";
+    on_cuda = argc > 3 && argv[3] == std::string("cuda");
+    if (on_cuda) testing::use_host_device();
     std::mt19937 random(1);
-    long refused = 0, done = 0;
     for (int32_t index = 0; index < sf_op_count(); ++index) {
-        const sf_op_spec* op = only != nullptr ? only : sf_op(index);
-        for (int run = 0; run < runs; ++run) {
-            std::vector<uint8_t> data(20000);
-            for (uint8_t& byte : data) byte = static_cast<uint8_t>(random());
-            Bytes bytes(data.data(), data.size());
-            Scenario scenario(*op, bytes);
-            scenario.run();
-            ++(sf_last_error()[0] == '\0' ? done : refused);
-        }
-        std::printf("%-20s computed %ld, refused %ld\n", op->name, done, refused);
-        done = refused = 0;
-        if (only != nullptr) break;
+        const sf_op_spec& op = *sf_op(index);
+        if (only != "all" && only != op.name) continue;
+        if (!on_cuda || sf_has_cuda_kernel(&op) != 0) fuzz(op, runs, random);
     }
     return 0;
 }

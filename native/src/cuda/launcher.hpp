@@ -5,6 +5,8 @@
 
 #if defined(__CUDACC__)
 #include "cuda/device_block.hpp"
+#elif defined(SEQFRONT_BLOCKS_OF_THREADS)
+#include "thread_block.hpp"
 #else
 #include "host_block.hpp"
 #endif
@@ -14,6 +16,8 @@ namespace cuda {
 
 #if defined(__CUDACC__)
 using Launcher = DeviceLauncher;
+#elif defined(SEQFRONT_BLOCKS_OF_THREADS)
+using Launcher = testing::ThreadLauncher;
 #else
 using Launcher = testing::HostLauncher;
 #endif

@@ -49,6 +49,8 @@ inline RnntProblem joint_problem(const Call& call) {
             big_blanks ? call.in<int32_t>(joint::kBigBlanks) : nullptr,
             big_blanks ? call.size(joint::kBigBlanks, 0) : 0,
             nullptr,
+            0,
+            nullptr,
             0};
 }
 

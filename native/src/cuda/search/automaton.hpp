@@ -172,11 +172,13 @@ struct AutomatonScores {
 
         SF_DEVICE void write_arcs(const Stop<L>& stop, int thread) {
             const Automaton<T>& automaton = args_.automaton;
+            const int64_t begin = automaton.first_arc[stop.state];
             const int64_t end = automaton.first_arc[stop.state + 1];
-            for (int64_t arc = automaton.first_arc[stop.state] + int64_t{thread}; arc < end;
-                 arc += block_.threads()) {
+            for (int64_t arc = begin + thread; arc < end; arc += block_.threads()) {
                 const int64_t label = automaton.arc_label[arc];
-                if (automaton.is_label(label)) {
+                // Of two arcs with one label, either might be the last that writes.
+                const bool ascends = arc == begin || automaton.arc_label[arc - 1] < label;
+                if (automaton.is_label(label) && ascends) {
                     score_[label] = stop.weight + L{widened(automaton.arc_weight[arc])};
                 } else {
                     wrong_[thread] = true;
