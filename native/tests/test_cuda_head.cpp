@@ -229,6 +229,18 @@ SEQFRONT_TEST(cuda_head, gradients_of_any_size_in_float16) {
     }
 }
 
+SEQFRONT_TEST(cuda_head, gradients_that_vanish_in_float16) {
+    use_host_device();
+    const HeadSizes sizes = {{4}, {2}, 4, 2, 20, 5, 0};
+    for (const double size : {1e-44, 1e-35, 1e35}) {
+        HeadProblem p(SF_FLOAT16, sizes, 6);
+        for (int64_t i = 0; i < p.place(1, 0, 0); ++i) p.upstream.set(i, size);
+        const HeadResult result = p.run(true);
+        const double value = result.hidden.get({0, 1, 2});
+        CHECK(size < 1 ? value == 0 : !std::isfinite(value));
+    }
+}
+
 SEQFRONT_TEST(cuda_head, nan_and_infinity_stay_in_their_row) {
     use_host_device();
     for (const double bad : {kNan, kInf}) {
