@@ -7,6 +7,7 @@
 // holds, no tanh) the losses are as close as float's.
 #include <map>
 
+#include "head_tensors.hpp"
 #include "host_device.hpp"
 #include "op_call.hpp"
 
@@ -112,28 +113,6 @@ struct JointProblem {
     }
 };
 
-// Within `allowed` of the largest element, or of 1.
-void check_tensor(Tensor& value, Tensor& expected, double allowed) {
-    const std::vector<int64_t>& shape = expected.shape();
-    int64_t count = 1;
-    for (const int64_t size : shape) count *= size;
-    const int64_t width = std::max<int64_t>(shape.back(), 1);
-    const auto at = [&](Tensor& x, int64_t i) {
-        if (shape.size() == 1) return x.get({i});
-        if (shape.size() == 2) return x.get({i / width, i % width});
-        return x.get({i / width / shape[1], i / width % shape[1], i % width});
-    };
-    double largest = 1;
-    for (int64_t i = 0; i < count; ++i) largest = std::fmax(largest, std::fabs(at(expected, i)));
-    for (int64_t i = 0; i < count; ++i) {
-        CHECK_CLOSE(at(value, i) / largest, at(expected, i) / largest, allowed);
-    }
-}
-
-double allowed(sf_dtype dtype) {
-    return dtype == SF_FLOAT64 ? 1e-13 : dtype == SF_FLOAT32 ? 3e-6 : 2 * tolerance(dtype);
-}
-
 void compare(JointProblem& p) {
     JointResult result = p.run(true), expected = p.run(false);
     const auto activation = p.attributes.find("activation");
@@ -145,10 +124,10 @@ void compare(JointProblem& p) {
                     : half && !exact      ? tolerance(p.dtype)
                                           : 5e-6);
     }
-    check_tensor(result.source, expected.source, allowed(p.dtype));
-    check_tensor(result.prediction, expected.prediction, allowed(p.dtype));
-    check_tensor(result.weight, expected.weight, allowed(p.dtype));
-    if (p.has_bias) check_tensor(result.bias, expected.bias, allowed(p.dtype));
+    check_rounded(result.source, expected.source);
+    check_rounded(result.prediction, expected.prediction);
+    check_rounded(result.weight, expected.weight);
+    if (p.has_bias) check_rounded(result.bias, expected.bias);
 }
 
 }  // namespace

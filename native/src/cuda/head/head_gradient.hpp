@@ -20,10 +20,11 @@ struct RowGradient {
         const L wanted = scale * exp(logit - normaliser);
         return (wanted > limit ? limit : wanted) * factor;
     }
-    // About how large it is: a power of two.
+    // About how large it is: a power of two, of which the inverse is one, too.
     SF_DEVICE L size() const {
         constexpr Bits<L> exponent = ~((Bits<L>{1} << Floating<L>::mantissa_bits) - 1);
-        return most > 0 && most < infinity<L>() ? of_bits<L>(bits_of(most) & exponent) : L{1};
+        constexpr L least = static_cast<L>(1e-30), limit = static_cast<L>(1e30);
+        return most > least && most < limit ? of_bits<L>(bits_of(most) & exponent) : L{1};
     }
 };
 
