@@ -7,6 +7,8 @@
 #define SEQFRONT_TESTS_HOST_BLOCK_HPP_
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -35,6 +37,8 @@ class HostBlock {
     HostBlock(const seqfront::cuda::Grid& grid, int64_t x, int64_t y, int64_t count_x)
         : x_(x), y_(y), count_x_(count_x), shared_(grid.shared_bytes / sizeof(double) + 2) {
         std::memset(shared_.data(), 0xff, shared_.size() * sizeof(double));
+        const auto begin = reinterpret_cast<uintptr_t>(shared_.data());
+        seqfront::cuda::HostShared::current() = {begin, begin + shared_.size() * sizeof(double)};
         for (int i = 0; i < grid.threads; ++i) order_.push_back(i);
         if (HostDevice::current().order == ThreadOrder::kDown) {
             std::reverse(order_.begin(), order_.end());
@@ -68,6 +72,25 @@ class HostBlock {
         bool found = false;
         each([&](int thread) { found = test(thread) || found; });
         return found;
+    }
+
+    // Bytes come when they are waited for, and not before.
+    void copy(void* to, const void* from) {
+        if ((reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % 16 != 0) {
+            std::abort();  // a GPU would fault
+        }
+        const seqfront::cuda::HostShared& shared = seqfront::cuda::HostShared::current();
+        if (!shared.has(to) || shared.has(from)) std::abort();
+        copies_.push_back({to, from, groups_});
+    }
+    void end_copies() { ++groups_; }
+    template <int kPending>
+    void await_copies() {
+        size_t done = 0;
+        for (; done < copies_.size() && copies_[done].group < groups_ - kPending; ++done) {
+            std::memcpy(copies_[done].to, copies_[done].from, 16);
+        }
+        copies_.erase(copies_.begin(), copies_.begin() + static_cast<std::ptrdiff_t>(done));
     }
 
     template <class V>
@@ -104,8 +127,16 @@ class HostBlock {
         for (int i = 0; i < threads(); ++i) v[i] = of_warp[0];
     }
 
+    struct Copy {
+        void* to;
+        const void* from;
+        int64_t group;
+    };
+
     int64_t x_, y_, count_x_;
     int phases_ = 0;
+    int64_t groups_ = 0;
+    std::vector<Copy> copies_;
     std::vector<double> shared_;
     std::vector<int> order_;
 };
@@ -116,6 +147,7 @@ class HostLauncher {
     HostLauncher(int, void*) {}
 
     static int threads(int most) { return std::min(most, HostDevice::current().most_threads); }
+    static int64_t bytes(int64_t most) { return std::min(most, HostDevice::current().most_bytes); }
 
     template <class Kernel>
     void run(const seqfront::cuda::Grid& grid, const typename Kernel::Args& args) const {

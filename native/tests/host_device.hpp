@@ -11,9 +11,10 @@ enum class ThreadOrder { kUp, kDown, kMixed };
 // How they run.
 struct HostDevice {
     ThreadOrder order = ThreadOrder::kUp;
-    int most_threads = 1024;   // of a block
-    int64_t most_blocks = 7;   // along x; with more to do, each has several turns
-    bool blocks_down = false;  // the last block of the grid first
+    int most_threads = 1024;                // of a block
+    int64_t most_blocks = 7;                // along x; with more to do, each has several turns
+    bool blocks_down = false;               // the last block of the grid first
+    int64_t most_bytes = int64_t{1} << 40;  // of a chunk
 
     static HostDevice& current();
 };

@@ -24,6 +24,9 @@
 //     block.maximum(v, wide)      a NaN is passed over
 //     block.shared<V>()           the shared memory that the launch asked for
 //     block.x(), y(), count_x()   which block of the grid; how many along x
+//     block.copy(to, from)        16 bytes to shared memory, which come while the thread goes on
+//     block.end_copies()          those asked for up to here are a group
+//     block.await_copies<n>()     of all groups but the last n the bytes are there; a barrier too
 //
 // Sums are taken in one order, so that both give the same bits. Where code has products to add it
 // says `fused`, and everything is compiled without contractions of its own: what differs between
@@ -38,10 +41,12 @@
 #define SF_DEVICE __device__ __forceinline__
 #define SF_EVERYWHERE __host__ __device__ __forceinline__
 #define SF_UNROLL _Pragma("unroll")
+#define SF_LOOP _Pragma("unroll 1")
 #else
 #define SF_DEVICE inline
 #define SF_EVERYWHERE inline
 #define SF_UNROLL
+#define SF_LOOP
 #endif
 
 namespace seqfront {
@@ -56,6 +61,23 @@ struct Grid {
     int threads;
     size_t shared_bytes;
 };
+
+#if !defined(__CUDACC__)
+// The shared memory of the block that runs on the host: what a GPU stores to global memory must not
+// go there.
+struct HostShared {
+    uintptr_t begin = 0, end = 0;
+
+    static HostShared& current() {
+        static thread_local HostShared of;
+        return of;
+    }
+    bool has(const void* memory) const {
+        const auto at = reinterpret_cast<uintptr_t>(memory);
+        return at >= begin && at < end;
+    }
+};
+#endif
 
 // Threads of a block that has one for each position, as far as it may.
 template <class Kernel, class Launcher>

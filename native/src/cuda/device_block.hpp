@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "cuda/block.hpp"
 #include "cuda/numbers.hpp"
@@ -60,6 +61,22 @@ class DeviceBlock {
         reduce(v[0], wide, -infinity<V>(), [](V a, V b) { return cuda::maximum(a, b); });
     }
 
+    // (cp.async, past the first cache: what comes so is read once by this block.)
+    __device__ __forceinline__ void copy(void* to, const void* from) const {
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+                         static_cast<unsigned>(__cvta_generic_to_shared(to))),
+                     "l"(__cvta_generic_to_global(from))
+                     : "memory");
+    }
+    __device__ __forceinline__ void end_copies() const {
+        asm volatile("cp.async.commit_group;" ::: "memory");
+    }
+    template <int kPending>
+    __device__ __forceinline__ void await_copies() const {
+        asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
+        __syncthreads();
+    }
+
   private:
     template <class V, class Join>
     static __device__ V over_warp(V value, Join&& join) {
@@ -83,8 +100,19 @@ class DeviceBlock {
     }
 };
 
+// How many blocks of a kernel a multiprocessor is to have at once, for which registers are kept
+// few: Kernel::kBlocksAtOnce, if it says so.
+template <class Kernel, class = void>
+struct BlocksAtOnce {
+    static constexpr int value = 1;
+};
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::kMostThreads)
+struct BlocksAtOnce<Kernel, std::void_t<decltype(Kernel::kBlocksAtOnce)>> {
+    static constexpr int value = Kernel::kBlocksAtOnce;
+};
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::kMostThreads, BlocksAtOnce<Kernel>::value)
     kernel(const __grid_constant__ typename Kernel::Args args) {
     DeviceBlock block;
     Kernel::run(block, args);
@@ -112,10 +140,13 @@ class DeviceLauncher {
 
     // Of a kernel that could use `most`.
     static int threads(int most) { return most; }
+    // Memory that what is done in chunks takes at once.
+    static int64_t bytes(int64_t most) { return most; }
 
     template <class Kernel>
     void run(const Grid& grid, const typename Kernel::Args& args) const {
         if (grid.x == 0 || grid.y == 0) return;
+        if (grid.shared_bytes > kSharedBytes) allow_shared<Kernel>(grid.shared_bytes);
         constexpr int64_t most = 0x7fffffff;  // blocks with more to do go on with what is left
         const dim3 blocks(static_cast<unsigned>(std::min(grid.x, most)),
                           static_cast<unsigned>(grid.y));
@@ -124,6 +155,18 @@ class DeviceLauncher {
     }
 
   private:
+    // What a block may have without being asked about.
+    static constexpr size_t kSharedBytes = 48 * 1024;
+
+    // Says that a kernel needs more. (This waits for nothing, and a graph may be recorded.)
+    template <class Kernel>
+    static void allow_shared(size_t bytes) {
+        void (*const function)(typename Kernel::Args) = kernel<Kernel>;
+        check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                   static_cast<int>(bytes)),
+              "shared memory of a CUDA kernel");
+    }
+
     cudaStream_t stream_;
     int before_ = 0;
     bool changed_ = false;

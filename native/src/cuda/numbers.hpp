@@ -88,6 +88,8 @@ SF_DEVICE float log(float x) { return ::logf(x); }
 SF_DEVICE double log(double x) { return ::log(x); }
 SF_DEVICE float log1p(float x) { return ::log1pf(x); }
 SF_DEVICE double log1p(double x) { return ::log1p(x); }
+SF_DEVICE float tanh(float x) { return ::tanhf(x); }
+SF_DEVICE double tanh(double x) { return ::tanh(x); }
 SF_DEVICE float absolute(float x) { return ::fabsf(x); }
 SF_DEVICE double absolute(double x) { return ::fabs(x); }
 

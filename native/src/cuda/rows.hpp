@@ -54,12 +54,14 @@ class Chunk {
 #endif
         return chunk;
     }
+    // To global memory.
     SF_DEVICE void store(T* to) const {
 #if defined(__CUDACC__)
         // (By this function, for a plain store of elements is compiled to several.)
         __stwb(reinterpret_cast<uint4*>(to), make_uint4(word(0), word(1), word(2), word(3)));
 #else
         check_aligned(to);
+        if (HostShared::current().has(to)) abort();  // here, too
         memcpy(to, of_, sizeof(of_));
 #endif
     }

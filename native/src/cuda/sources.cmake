@@ -3,12 +3,16 @@
 set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc.cu
   ${CMAKE_CURRENT_LIST_DIR}/pruned/rnnt_simple.cu
+  ${CMAKE_CURRENT_LIST_DIR}/head/head_log_probs.cu
+  ${CMAKE_CURRENT_LIST_DIR}/head/head_products.cu
+  ${CMAKE_CURRENT_LIST_DIR}/head/joint_rnnt.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/arc_loss.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu
   ${CMAKE_CURRENT_LIST_DIR}/transducer/tdt.cu)
 set(SEQFRONT_CUDA_HOST_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/ctc/ctc_problem.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/../cpu/head/joint_options.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/problem.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/pruned/simple_options.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/status.cpp

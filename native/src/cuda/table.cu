@@ -7,6 +7,8 @@
 // clang-format off
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
+    OP(head_log_probs) \
+    OP(joint_rnnt) \
     OP(rnnt) \
     OP(rnnt_simple) \
     OP(tdt)

@@ -2,6 +2,7 @@
 // weight^T + bias. The logits exist a tile at a time (linear_head.hpp); memory does not grow with
 // frames * labels * classes. Only cells within the lengths are computed, packed without gaps; and
 // backward only those that alignments pass through.
+#include "head/joint_options.hpp"
 #include "head/linear_head.hpp"
 #include "op.hpp"
 #include "status.hpp"
@@ -10,39 +11,17 @@
 namespace seqfront {
 namespace {
 
-enum Input {
-    kSource,
-    kPrediction,
-    kWeight,
-    kBias,
-    kTargets,
-    kFrameLengths,
-    kLabelLengths,
-    kWindows,
-    kBigBlanks,
-    kSaved,
-    kGradLoss
-};
-enum Attribute { kBlank, kActivation, kEpsilon };  // and those of TransducerOptions
-enum Gradient { kGradSource, kGradPrediction, kGradWeight, kGradBias };
+using namespace joint;
 
 constexpr TransducerInputs kInputs = {kSource, kTargets, -1, kWindows, kBigBlanks, -1, -1, kWeight};
 
-struct Problem : TransducerProblem {
+struct Problem : TransducerProblem, JointOptions {
     explicit Problem(const Call& call)
         : TransducerProblem(call, Storage::kDense, kInputs),
-          features(call.size(kSource, 2)),
-          activation(static_cast<Activation>(call.integer(kActivation))),
-          epsilon(call.number(kEpsilon)) {
-        if (activation < kNone || activation > kRelu) {
-            invalid("%s: activation is %d, needed 0, 1 or 2", call.name(), activation);
-        }
-        if (!(epsilon >= 0)) invalid("%s: epsilon is %g, needed 0 or more", call.name(), epsilon);
-    }
+          JointOptions(call),
+          features(call.size(kSource, 2)) {}
 
     int64_t features;
-    Activation activation;
-    double epsilon;
 };
 
 struct Cell {

@@ -15,26 +15,8 @@ namespace seqfront {
 namespace cuda {
 namespace {
 
-// What both halves have in their workspace.
-template <class L, bool kGradient>
-struct ArcMemory {
-    using Tables = ArcTables<L, SumOfPaths<L>, kGradient>;
-
-    static ArcMemory of(const RnntProblem& p, void* memory) {
-        ArcMemory made = {Workspace(memory), {}, {}, nullptr, nullptr};
-        made.tables = Tables::template of<Launcher>(p, made.workspace);
-        made.saved = LatticeColumns<L>(p, made.workspace);
-        if (p.packed) made.starts = made.workspace.template take<int64_t>(p.batch);
-        if (kGradient) made.columns = made.workspace.template take<L>(p.rows() * p.columns());
-        return made;
-    }
-
-    Workspace workspace;
-    Tables tables;
-    LatticeColumns<L> saved;
-    int64_t* starts;
-    L* columns;
-};
+template <class L, bool kBoth>
+using SumTables = ArcTables<L, SumOfPaths<L>, kBoth>;
 
 // What is reported of a sequence.
 template <class L>
@@ -64,36 +46,80 @@ struct ArcLoss {
     }
 };
 
+// What both halves have in their workspace.
+template <class L>
+struct ArcMemory {
+    static ArcMemory of(const RnntProblem& p, bool backward, void* memory) {
+        ArcMemory made = {Workspace(memory), nullptr, {}, nullptr, nullptr};
+        made.tables = made.workspace.template take<unsigned char>(arc_bytes<L>(p, backward));
+        made.saved = LatticeColumns<L>(p, made.workspace);
+        if (p.packed) made.starts = made.workspace.template take<int64_t>(p.batch);
+        if (backward) made.columns = made.workspace.template take<L>(p.rows() * p.columns());
+        return made;
+    }
+
+    Workspace workspace;
+    void* tables;
+    LatticeColumns<L> saved;
+    int64_t* starts;
+    L* columns;
+};
+
 }  // namespace
 
-template <class T>
-void arc_forward(const Launcher& launcher, const Call& call, const RnntProblem& asked) {
-    using L = LatticeType<T>;
-    const auto memory = ArcMemory<L, false>::of(asked, call.workspace());
-    const RnntProblem p = prepared(launcher, asked, memory.starts);
-    const L* const saved = memory.saved.save(
-        launcher, p, call.out<L>(1), [&](L* to) { save_arc_rows<T>(launcher, call, p, to); });
-    memory.tables.run(launcher, p, saved);
-    launcher.template run<ArcLoss<L>>(ArcLoss<L>::grid(p.batch),
-                                      {p, memory.tables.total, call.out<L>(0)});
+template <class L>
+int64_t arc_bytes(const RnntProblem& p, bool both) {
+    Workspace workspace(nullptr);
+    if (both) {
+        SumTables<L, true>::template of<Launcher>(p, workspace);
+    } else {
+        SumTables<L, false>::template of<Launcher>(p, workspace);
+    }
+    return workspace.bytes();
 }
 
-template <class T>
-void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem& asked,
-                  const rnnt::Inputs& at) {
-    using L = LatticeType<T>;
-    const auto memory = ArcMemory<L, true>::of(asked, call.workspace());
-    const RnntProblem p = prepared(launcher, asked, memory.starts);
-    const auto& tables = memory.tables;
-    const L* const saved = memory.saved.load(launcher, p, call.in<L>(at.saved));
-    const L* const grad_loss = call.in<L>(at.grad_loss);
+template <class L>
+void arc_losses(const Launcher& launcher, const RnntProblem& p, const L* saved, void* memory,
+                L* loss) {
+    Workspace workspace(memory);
+    const auto tables = SumTables<L, false>::template of<Launcher>(p, workspace);
+    tables.run(launcher, p, saved);
+    launcher.template run<ArcLoss<L>>(ArcLoss<L>::grid(p.batch), {p, tables.total, loss});
+}
+
+template <class L>
+void arc_columns(const Launcher& launcher, const RnntProblem& p, const L* saved, const L* grad_loss,
+                 void* memory, L* columns) {
+    Workspace workspace(memory);
+    const auto tables = SumTables<L, true>::template of<Launcher>(p, workspace);
     tables.run(launcher, p, saved);
     launcher.template run<ArcColumns<L>>(
         CellThreads::grid(p),
         {p,
          {tables.list, saved, tables.tables[0], tables.tables[1], tables.total},
          grad_loss,
-         memory.columns});
+         columns});
+}
+
+template <class T>
+void arc_forward(const Launcher& launcher, const Call& call, const RnntProblem& asked) {
+    using L = LatticeType<T>;
+    const auto memory = ArcMemory<L>::of(asked, false, call.workspace());
+    const RnntProblem p = prepared(launcher, asked, memory.starts);
+    const L* const saved = memory.saved.save(
+        launcher, p, call.out<L>(1), [&](L* to) { save_arc_rows<T>(launcher, call, p, to); });
+    arc_losses<L>(launcher, p, saved, memory.tables, call.out<L>(0));
+}
+
+template <class T>
+void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem& asked,
+                  const rnnt::Inputs& at) {
+    using L = LatticeType<T>;
+    const auto memory = ArcMemory<L>::of(asked, true, call.workspace());
+    const RnntProblem p = prepared(launcher, asked, memory.starts);
+    const L* const saved = memory.saved.load(launcher, p, call.in<L>(at.saved));
+    const L* const grad_loss = call.in<L>(at.grad_loss);
+    arc_columns<L>(launcher, p, saved, grad_loss, memory.tables, memory.columns);
 
     using Rows = RnntGradientRows<T, true>;
     typename Rows::Args rows = {};
@@ -107,10 +133,17 @@ void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem&
 
 template <class T>
 int64_t arc_workspace(const RnntProblem& p, bool backward) {
-    using L = LatticeType<T>;
-    return backward ? ArcMemory<L, true>::of(p, nullptr).workspace.bytes()
-                    : ArcMemory<L, false>::of(p, nullptr).workspace.bytes();
+    return ArcMemory<LatticeType<T>>::of(p, backward, nullptr).workspace.bytes();
 }
+
+template int64_t arc_bytes<float>(const RnntProblem&, bool);
+template void arc_losses(const Launcher&, const RnntProblem&, const float*, void*, float*);
+template void arc_columns(const Launcher&, const RnntProblem&, const float*, const float*, void*,
+                          float*);
+template int64_t arc_bytes<double>(const RnntProblem&, bool);
+template void arc_losses(const Launcher&, const RnntProblem&, const double*, void*, double*);
+template void arc_columns(const Launcher&, const RnntProblem&, const double*, const double*, void*,
+                          double*);
 
 template void arc_forward<float>(const Launcher&, const Call&, const RnntProblem&);
 template void arc_backward<float>(const Launcher&, const Call&, const RnntProblem&,

@@ -22,6 +22,17 @@ void arc_backward(const Launcher& launcher, const Call& call, const RnntProblem&
 template <class T>
 int64_t arc_workspace(const RnntProblem& p, bool backward);
 
+// The lattice alone, for ops that make rows of their own: the loss, or the columns of the gradient.
+// They work in arc_bytes, for a gradient in those of both directions.
+template <class L>
+int64_t arc_bytes(const RnntProblem& p, bool both);
+template <class L>
+void arc_losses(const Launcher& launcher, const RnntProblem& p, const L* saved, void* memory,
+                L* loss);
+template <class L>
+void arc_columns(const Launcher& launcher, const RnntProblem& p, const L* saved, const L* grad_loss,
+                 void* memory, L* columns);
+
 }  // namespace cuda
 }  // namespace seqfront
 

@@ -165,6 +165,21 @@ struct RnntGradientRows {
         });
     }
 
+    // What the gradient of a row is.
+    static SF_DEVICE RnntRowGradient<L> gradient_of(const Args& args, const RnntRow& row) {
+        const int64_t b = row.sequence.index;
+        const L upstream = args.grad_loss[b];
+        if (!row.inside() || upstream == 0) return {true, 0, 0, 0};
+        const RnntLikelihood<L>& likelihood = args.likelihood[b];
+        const bool feasible = likelihood.value.exponent != -infinity<L>();
+        if (likelihood.valid && !feasible) return {true, 0, 0, 0};
+        if (!likelihood.valid || upstream != upstream) {
+            const L nan = not_a_number<L>();
+            return {false, args.problem.normalized ? L{0} : nan, nan, nan};
+        }
+        return columns(args, row, likelihood.value, upstream);
+    }
+
   private:
     static SF_DEVICE void write(const Args& args, const RnntRow& row, int lane) {
         const RnntProblem& p = args.problem;
@@ -218,20 +233,6 @@ struct RnntGradientRows {
         const L scale = columns[kRow], blank = columns[kBlankColumn * s.cells()],
                 label = columns[kLabelColumn * s.cells()];
         return {scale == 0 && blank == 0 && label == 0, scale, blank, label};
-    }
-
-    static SF_DEVICE RnntRowGradient<L> gradient_of(const Args& args, const RnntRow& row) {
-        const int64_t b = row.sequence.index;
-        const L upstream = args.grad_loss[b];
-        if (!row.inside() || upstream == 0) return {true, 0, 0, 0};
-        const RnntLikelihood<L>& likelihood = args.likelihood[b];
-        const bool feasible = likelihood.value.exponent != -infinity<L>();
-        if (likelihood.valid && !feasible) return {true, 0, 0, 0};
-        if (!likelihood.valid || upstream != upstream) {
-            const L nan = not_a_number<L>();
-            return {false, args.problem.normalized ? L{0} : nan, nan, nan};
-        }
-        return columns(args, row, likelihood.value, upstream);
     }
 
     // The posteriors of the two arcs that leave cell (t, u), with what FastEmit adds.

@@ -1,0 +1,13 @@
+#include "cuda/head/head_log_probs.hpp"
+#include "cuda/kernel.hpp"
+
+namespace seqfront {
+namespace cuda {
+
+std::vector<CudaKernel> head_log_probs_kernels() {
+    return {kernel<LogProbsForward>("head_log_probs"),
+            kernel<LogProbsBackward>("head_log_probs_backward")};
+}
+
+}  // namespace cuda
+}  // namespace seqfront

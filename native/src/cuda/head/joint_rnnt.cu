@@ -1,0 +1,12 @@
+#include "cuda/head/joint_rnnt.hpp"
+#include "cuda/kernel.hpp"
+
+namespace seqfront {
+namespace cuda {
+
+std::vector<CudaKernel> joint_rnnt_kernels() {
+    return {kernel<JointForward>("joint_rnnt"), kernel<JointBackward>("joint_rnnt_backward")};
+}
+
+}  // namespace cuda
+}  // namespace seqfront
