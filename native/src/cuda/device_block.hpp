@@ -105,10 +105,10 @@ class DeviceBlock {
 };
 
 // How many blocks of a kernel a multiprocessor is to have at once, for which registers are kept
-// few: Kernel::kBlocksAtOnce, if it says so.
+// few: Kernel::kBlocksAtOnce, if it says so. (0 is not said: with 1 the compiler takes more.)
 template <class Kernel, class = void>
 struct BlocksAtOnce {
-    static constexpr int value = 1;
+    static constexpr int value = 0;
 };
 template <class Kernel>
 struct BlocksAtOnce<Kernel, std::void_t<decltype(Kernel::kBlocksAtOnce)>> {

@@ -18,6 +18,7 @@ struct SimpleNormalisers {
     using Rows = Panel<Exponentials<T>, true>;
     using Product = PanelProduct<Rows, Rows>;
     static constexpr int kMostThreads = kTileThreads;
+    static constexpr int kBlocksAtOnce = sizeof(L) == 4 ? 4 : 2;
 
     struct Args {
         SimpleProblem problem;

@@ -65,8 +65,6 @@ inline RnntProblem rnnt_problem(const Call& call, const rnnt::Inputs& at = {}) {
             big_blanks ? call.in<int32_t>(at.big_blanks) : nullptr,
             big_blanks ? call.size(at.big_blanks, 0) : 0,
             nullptr,
-            0,
-            nullptr,
             0};
 }
 

@@ -62,8 +62,8 @@ struct RnntProblem {
     int64_t big_blank_count;
     const int32_t* durations;  // [duration_count] (TDT)
     int64_t duration_count;
-    const int32_t* band_starts;  // [batch, frames] or null: all positions are stored
-    int64_t band;
+    const int32_t* band_starts = nullptr;  // [batch, frames]; null: all positions are stored
+    int64_t band = 0;
 
     // Whether a blank of one frame and a label are all arcs.
     bool standard() const { return star == kNoStar && big_blank_count + duration_count == 0; }
