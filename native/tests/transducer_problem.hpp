@@ -74,9 +74,10 @@ struct TransducerProblem {
         x.set({b, t, u - start(b, t), v}, value);
     }
 
-    OpCall call() {
-        const char* names[] = {"rnnt", "rnnt_packed", "rnnt_pruned", "tdt"};
-        OpCall made(names[static_cast<int>(family)], logits.dtype());
+    // Of the loss, or of another op with its inputs.
+    OpCall call(const char* op = nullptr) {
+        const char* losses[] = {"rnnt", "rnnt_packed", "rnnt_pruned", "tdt"};
+        OpCall made(op != nullptr ? op : losses[static_cast<int>(family)], logits.dtype());
         made.on_cuda(cuda)
             .input("logits", array_of(logits))
             .input("targets", array_of(targets, {batch(), sizes.labels}))

@@ -3,7 +3,9 @@
 set(SEQFRONT_CUDA_KERNELS
   ${CMAKE_CURRENT_LIST_DIR}/ctc/ctc.cu
   ${CMAKE_CURRENT_LIST_DIR}/table.cu
-  ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu)
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt.cu
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt_align.cu
+  ${CMAKE_CURRENT_LIST_DIR}/transducer/rnnt_posteriors.cu)
 set(SEQFRONT_CUDA_HOST_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/ctc/ctc_problem.cpp
   ${CMAKE_CURRENT_LIST_DIR}/../cpu/problem.cpp

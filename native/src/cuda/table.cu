@@ -7,7 +7,9 @@
 // clang-format off
 #define SEQFRONT_CUDA_KERNELS(OP) \
     OP(ctc) \
-    OP(rnnt)
+    OP(rnnt) \
+    OP(rnnt_align) \
+    OP(rnnt_posteriors)
 // clang-format on
 
 namespace seqfront {

@@ -70,6 +70,16 @@ inline RnntProblem rnnt_problem(const Call& call) {
             o.fastemit_scale ? 1 + o.fastemit : 1};
 }
 
+// The columns that lattices take, of all rows.
+template <class T, class Launcher>
+void save_rnnt_rows(const Launcher& launcher, const Call& call, const RnntProblem& p,
+                    LatticeType<T>* saved) {
+    using Rows = RnntSaveRows<T>;
+    typename Rows::Args rows = {p, RowGroups::of(p.classes), call.in<T>(rnnt::kLogits), {}, saved};
+    std::copy_n(call.input(rnnt::kLogits).stride, 3, rows.stride);
+    launcher.template run<Rows>(rows.groups.grid(p.rows()), rows);
+}
+
 // What both halves have in their workspace.
 template <class L, bool kGradient>
 struct RnntMemory {
@@ -119,12 +129,7 @@ class RnntForward {
         const auto memory = Memory<L>::template of<Launcher>(asked, call.workspace());
         const RnntProblem p = memory.prepared(launcher, asked);
 
-        using Rows = RnntSaveRows<T>;
-        typename Rows::Args rows = {
-            p, RowGroups::of(p.classes), call.in<T>(rnnt::kLogits), {}, call.out<L>(1)};
-        std::copy_n(call.input(rnnt::kLogits).stride, 3, rows.stride);
-        launcher.template run<Rows>(rows.groups.grid(p.rows()), rows);
-
+        save_rnnt_rows<T>(launcher, call, p, call.out<L>(1));
         using Lattice = RnntLattice<L, false>;
         launcher.template run<Lattice>(
             Lattice::grid(p.batch, memory.threads),

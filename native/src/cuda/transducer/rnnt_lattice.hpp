@@ -11,6 +11,10 @@
 #ifndef SEQFRONT_CUDA_TRANSDUCER_RNNT_LATTICE_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_RNNT_LATTICE_HPP_
 
+#include <type_traits>
+
+#include "cuda/best_path.hpp"
+#include "cuda/transducer/paths.hpp"
 #include "cuda/transducer/rnnt_problem.hpp"
 
 namespace seqfront {
@@ -34,9 +38,9 @@ struct Alpha {
         return value * label;
     }
     // What the first position passes before it has a step.
-    template <class L>
-    static SF_DEVICE Probability<L> passed_first() {
-        return impossible<L>();
+    template <class Paths>
+    static SF_DEVICE auto passed_first() {
+        return Paths::impossible();
     }
 };
 
@@ -57,9 +61,9 @@ struct Beta {
     static SF_DEVICE P passed(const P& value, const P&) {
         return value;
     }
-    template <class L>
-    static SF_DEVICE Probability<L> passed_first() {
-        return certain<L>();
+    template <class Paths>
+    static SF_DEVICE auto passed_first() {
+        return Paths::certain();
     }
 };
 
@@ -86,18 +90,22 @@ class RnntWalk {
     int64_t row_, positions_, cells_;
 };
 
-template <class L, bool kGradient>
+template <class L, bool kGradient, class Paths = SumOfPaths<L>>
 struct RnntLattice {
+    using Number = typename Paths::Number;
+    static constexpr bool kBest = std::is_same<Paths, BestOfPaths<L>>::value;
     static constexpr int kMostThreads = sizeof(L) == 4 ? 1024 : 512;
     static constexpr int kAhead = 4;
 
     struct Args {
         RnntProblem problem;
         const L* saved;
-        Probability<L>* tables[2];      // alpha, beta: of all cells; with kGradient
+        Number* tables[2];              // alpha, beta: of all cells; with kGradient
         RnntLikelihood<L>* likelihood;  // [batch]; with kGradient
-        L* loss;                        // [batch]; else
-        Probability<L>* border;         // [1 or 2, border_size]; null if there is but one strip
+        L* loss;                        // [batch]; else, but not of the best path
+        Number* border;                 // [1 or 2, border_size]; null if there is but one strip
+        BackPointers back = {};         // of the best path: 1 if it comes to a cell by a label
+        BestEnd* end = nullptr;         // [batch]; of the best path
     };
 
     // Frames of all sequences, or more.
@@ -108,13 +116,13 @@ struct RnntLattice {
     // The direction is y.
     static Grid grid(int64_t batch, int threads) {
         const auto exchanged = static_cast<size_t>(2 * threads + kAhead);
-        return {batch, kGradient ? 2 : 1, threads, exchanged * sizeof(Probability<L>)};
+        return {batch, kGradient ? 2 : 1, threads, exchanged * sizeof(Number)};
     }
 
     template <class Block>
     static SF_DEVICE void run(Block& block, const Args& args) {
         for (int64_t b = block.x(); b < args.problem.batch; b += block.count_x()) {
-            if (block.y() == 0) {
+            if (!kGradient || block.y() == 0) {
                 Sweep<Block, Alpha>(block, args, args.problem.sequence(b)).run();
             } else {
                 Sweep<Block, Beta>(block, args, args.problem.sequence(b)).run();
@@ -125,9 +133,10 @@ struct RnntLattice {
   private:
     // What a thread keeps.
     struct Lane {
-        Probability<L> own;
-        Probability<L> border;  // of one of the kAhead frames that come, for the first thread
+        Number own;
+        Number border;  // of one of the kAhead frames that come, for the first thread
         RnntSaved<L> ahead[kAhead];
+        uint32_t codes;  // of the steps of this word so far
         bool wrong;
     };
 
@@ -139,7 +148,7 @@ struct RnntLattice {
               args_(args),
               s_(s),
               lanes_(block),
-              passed_(block.template shared<Probability<L>>()),
+              passed_(block.template shared<Number>()),
               entering_(passed_ + 2 * block.threads()) {}
 
         SF_DEVICE void run() {
@@ -157,7 +166,8 @@ struct RnntLattice {
         SF_DEVICE void run_strip(int first, int width) {
             RnntWalk<Direction> now(s_, s_.skew * first), later(s_, s_.skew * first);
             block_.phase([&](int thread) {
-                lanes_[thread].own = first + thread == 0 ? certain<L>() : impossible<L>();
+                lanes_[thread].own = first + thread == 0 ? Paths::certain() : Paths::impossible();
+                lanes_[thread].codes = 0;
                 passed_[block_.threads() + thread] = passed_before(first + thread);
                 read_border(first, thread, 0);
             });
@@ -194,33 +204,46 @@ struct RnntLattice {
             const RnntArcs<L> arcs = weighed(
                 args_.problem, s_, Direction::from_start(t, s_.frames - 1), u, lane.ahead[k]);
             lane.wrong |= !(arcs.blank < infinity<L>()) || !(arcs.label < infinity<L>());
-            const Probability<L> blank = probability(arcs.blank), label = probability(arcs.label);
-            const Probability<L> value = normalised(
-                Direction::value(lane.own, neighbour(first, step, k, thread), blank, label));
+            const Number blank = Paths::weight(arcs.blank), label = Paths::weight(arcs.label);
+            const Number other = neighbour(first, step, k, thread);
+            if constexpr (kBest) {
+                const int64_t all = int64_t{step} + s_.skew * first;
+                point_back(lane, all, t == s_.frames - 1, u, lane.own < other);
+            }
+            const Number value = normalised(Direction::value(lane.own, other, blank, label));
             if (kGradient) args_.tables[Direction::kTable][s_.first_cell + row + u] = value;
             lane.own = Direction::kept(value, blank);
-            const Probability<L> passed = Direction::passed(value, label);
+            const Number passed = Direction::passed(value, label);
             passed_[step % 2 * block_.threads() + thread] = passed;
             if (thread == block_.threads() - 1 && first + width < s_.positions()) {
                 border()[t] = passed;
             }
         }
 
-        SF_DEVICE Probability<L> neighbour(int first, int step, int k, int thread) const {
+        // Keeps by which arc the best path came to position u in this step, of all strips.
+        SF_DEVICE void point_back(Lane& lane, int64_t step, bool last, int64_t u, bool by_label) {
+            const BackPointers& back = args_.back;
+            lane.codes |= static_cast<uint32_t>(by_label) << back.shift(step);
+            if (!last && !back.ends_word(step)) return;
+            back.of_sequence(s_.index)[back.row(step) * s_.positions() + u] = lane.codes;
+            lane.codes = 0;
+        }
+
+        SF_DEVICE Number neighbour(int first, int step, int k, int thread) const {
             if (thread > 0) return passed_[(step + 1) % 2 * block_.threads() + thread - 1];
-            return first > 0 ? entering_[k] : impossible<L>();
+            return first > 0 ? entering_[k] : Paths::impossible();
         }
 
         // What leaves a strip, frame by frame.
-        SF_DEVICE Probability<L>* border() const {
+        SF_DEVICE Number* border() const {
             const RnntProblem& p = args_.problem;
             return args_.border + Direction::kTable * border_size(p) +
                    (p.packed ? s_.first_cell : s_.index * p.frames);
         }
 
         // What a position passes before its first step.
-        static SF_DEVICE Probability<L> passed_before(int64_t index) {
-            return index == 0 ? Direction::template passed_first<L>() : impossible<L>();
+        static SF_DEVICE Number passed_before(int64_t index) {
+            return index == 0 ? Direction::template passed_first<Paths>() : Paths::impossible();
         }
 
         // What the strip before left for frame chunk + thread: of that frame, or the one before.
@@ -243,11 +266,13 @@ struct RnntLattice {
             const int last = static_cast<int>(s_.labels % block_.threads());
             block_.phase([&](int thread) {
                 if (thread != last) return;
-                const Probability<L> value = s_.frames > 0
-                                                 ? normalised(lanes_[thread].own + last_label(last))
-                                             : s_.labels == 0 ? certain<L>()
-                                                              : impossible<L>();
-                if (kGradient) {
+                const Number none = s_.labels == 0 ? Paths::certain() : Paths::impossible();
+                const Number own = s_.frames > 0 ? lanes_[thread].own : none;
+                const Number label = last_label(last);
+                const Number value = normalised(own + label);
+                if constexpr (kBest) {
+                    args_.end[s_.index] = {value.log, own < label, !wrong};
+                } else if (kGradient) {
                     args_.likelihood[s_.index] = {value, !wrong};
                 } else {
                     args_.loss[s_.index] = loss(value, wrong);
@@ -255,13 +280,13 @@ struct RnntLattice {
             });
         }
 
-        SF_DEVICE Probability<L> last_label(int last) const {
-            if (s_.skew == 1 || s_.labels == 0) return impossible<L>();
+        SF_DEVICE Number last_label(int last) const {
+            if (s_.skew == 1 || s_.labels == 0 || s_.frames == 0) return Paths::impossible();
             return last > 0 ? passed_[(s_.frames + 1) % 2 * block_.threads() + last - 1]
                             : border()[s_.frames - 1];
         }
 
-        SF_DEVICE L loss(const Probability<L>& value, bool wrong) const {
+        SF_DEVICE L loss(const Number& value, bool wrong) const {
             if (wrong) return not_a_number<L>();
             const L loss = negative_log(value);
             return s_.frames == 0 ? loss : loss * static_cast<L>(args_.problem.loss_factor);
@@ -271,8 +296,8 @@ struct RnntLattice {
         const Args& args_;
         const RnntSequence s_;
         typename Block::template PerThread<Lane> lanes_;
-        Probability<L>* const passed_;    // [2, threads]
-        Probability<L>* const entering_;  // [kAhead]
+        Number* const passed_;    // [2, threads]
+        Number* const entering_;  // [kAhead]
     };
 };
 

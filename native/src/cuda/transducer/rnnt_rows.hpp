@@ -136,6 +136,30 @@ struct RnntGradientRows {
         });
     }
 
+    // The posteriors of the two arcs that leave cell (t, u), with what FastEmit adds.
+    static SF_DEVICE RnntArcs<L> posteriors(const Args& args, const RnntSequence& s, int64_t t,
+                                            int64_t u, const Probability<L>& likelihood) {
+        const RnntProblem& p = args.problem;
+        const int64_t cell = s.cell(t, u), after = s.begin(t + 1 + s.skew * u) + u;
+        const RnntArcs<L> arcs = weighed(p, s, t, u, saved_at(p, s, args.saved, cell, u));
+        Probability<L> alpha = args.alpha[s.first_cell + cell];
+        alpha.mantissa *= 1 / likelihood.mantissa;
+        const auto posterior = [&](L arc, const Probability<L>& beta) {
+            return minimum(relative_to(likelihood.exponent, alpha * (probability(arc) * beta)),
+                           L{1});
+        };
+        // Beta of where an arc leads; beyond the last frame there is only the end.
+        const auto beta = [&](int64_t labels, bool leaves) {
+            if (!leaves) return args.beta[s.first_cell + after + labels];
+            return u + labels == s.labels ? certain<L>() : impossible<L>();
+        };
+        const bool last = t == s.frames - 1;
+        RnntArcs<L> of = {posterior(arcs.blank, beta(0, last)), 0};
+        if (u < s.labels) of.label = posterior(arcs.label, beta(1, last && s.skew == 0));
+        of.label *= static_cast<L>(1 + p.fastemit);
+        return of;
+    }
+
   private:
     static SF_DEVICE void write(const Args& args, const RnntRow& row, int lane) {
         const RnntProblem& p = args.problem;
@@ -179,30 +203,6 @@ struct RnntGradientRows {
             return {false, args.problem.normalized ? L{0} : nan, nan, nan};
         }
         return columns(args, row, likelihood.value, upstream);
-    }
-
-    // The posteriors of the two arcs that leave cell (t, u), with what FastEmit adds.
-    static SF_DEVICE RnntArcs<L> posteriors(const Args& args, const RnntSequence& s, int64_t t,
-                                            int64_t u, const Probability<L>& likelihood) {
-        const RnntProblem& p = args.problem;
-        const int64_t cell = s.cell(t, u), after = s.begin(t + 1 + s.skew * u) + u;
-        const RnntArcs<L> arcs = weighed(p, s, t, u, saved_at(p, s, args.saved, cell, u));
-        Probability<L> alpha = args.alpha[s.first_cell + cell];
-        alpha.mantissa *= 1 / likelihood.mantissa;
-        const auto posterior = [&](L arc, const Probability<L>& beta) {
-            return minimum(relative_to(likelihood.exponent, alpha * (probability(arc) * beta)),
-                           L{1});
-        };
-        // Beta of where an arc leads; beyond the last frame there is only the end.
-        const auto beta = [&](int64_t labels, bool leaves) {
-            if (!leaves) return args.beta[s.first_cell + after + labels];
-            return u + labels == s.labels ? certain<L>() : impossible<L>();
-        };
-        const bool last = t == s.frames - 1;
-        RnntArcs<L> of = {posterior(arcs.blank, beta(0, last)), 0};
-        if (u < s.labels) of.label = posterior(arcs.label, beta(1, last && s.skew == 0));
-        of.label *= static_cast<L>(1 + p.fastemit);
-        return of;
     }
 
     static SF_DEVICE RnntRowGradient<L> columns(const Args& args, const RnntRow& row,
