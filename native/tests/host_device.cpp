@@ -1,3 +1,4 @@
+// How CUDA kernels run on the host, for all of a process.
 #include "host_device.hpp"
 
 namespace testing {

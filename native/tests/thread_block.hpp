@@ -67,7 +67,10 @@ class ThreadBlock {
     };
 
     ThreadBlock(Team& team, int thread, int64_t x, int64_t y, int64_t count_x)
-        : team_(team), thread_(thread), x_(x), y_(y), count_x_(count_x) {}
+        : team_(team), thread_(thread), x_(x), y_(y), count_x_(count_x) {
+        const auto begin = reinterpret_cast<uintptr_t>(team.memory.data());
+        seqfront::cuda::HostShared::current() = {begin, begin + team.memory.size() * 8};
+    }
 
     int threads() const { return team_.threads; }
     int64_t x() const { return x_; }
@@ -103,6 +106,8 @@ class ThreadBlock {
         if ((reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % 16 != 0) {
             std::abort();  // a GPU would fault
         }
+        const seqfront::cuda::HostShared& shared = seqfront::cuda::HostShared::current();
+        if (!shared.has(to) || shared.has(from)) std::abort();
         std::memset(to, 0xff, 16);
         copies_.push_back({to, from, groups_});
     }

@@ -195,7 +195,7 @@ def test_metrics_and_searches_by_way_of_cuda() -> None:
         "transducer_beam": [["joint_top_labels", "normalized_lstm"], []],
         "transducer_beam_with_hotwords": [[*automata, "normalized_lstm"], automata],
         "transducer_greedy": [["normalized_lstm"], []],
-        "products_of_few_rows": [["few_rows", "panel_linear"], []],
+        "products_of_few_rows": [["few_rows"], []],
     }
 
 

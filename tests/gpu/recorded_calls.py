@@ -80,7 +80,7 @@ def _more() -> Sequence[Call]:
     lstm = [draw(3, 20), draw(3, 5), draw(3, 5), draw(5, 20), draw(20), draw(20), draw(5), draw(5)]
     return [
         Call("few_rows", (draw(3, 7), draw(7, 9), draw(9)), (), "few rows"),
-        Call("panel_linear", (draw(3, 7), draw(7, 32), draw(32)), (), "panels"),
-        Call("normalized_lstm", tuple(lstm), (1e-3,), "a step of an LSTM"),
+        Call("few_rows", (draw(3, 7), draw(7, 32), draw(32)), (1,), "few rows, by panels"),
+        Call("normalized_lstm", tuple(lstm), (1e-3, 0), "a step of an LSTM"),
         Call("top_labels", (draw(4, 11), ranks), (0,), "the best labels"),
     ]

@@ -1,3 +1,4 @@
+// CTC on a GPU, as entries of the table.
 #include "cuda/ctc/ctc.hpp"
 #include "cuda/kernel.hpp"
 

@@ -1,3 +1,4 @@
+// Forced alignment by CTC on a GPU, as an entry of the table.
 #include "cuda/ctc/ctc_align.hpp"
 #include "cuda/kernel.hpp"
 

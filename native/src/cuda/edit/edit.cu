@@ -1,3 +1,4 @@
+// Edit distances on a GPU, as entries of the table.
 #include "cuda/edit/edit.hpp"
 #include "cuda/kernel.hpp"
 

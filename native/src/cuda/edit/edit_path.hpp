@@ -130,6 +130,7 @@ struct EditPath {
                 edits_[kDeletions] += row_;
                 edits_[kInsertions] += column_;
             }
+            block_.phase([](int) {});  // all have read where it begins
             block_.phase([&](int thread) {
                 if (thread == 0) leave();
             });

@@ -1,3 +1,4 @@
+// CTC's last layer on a GPU, as entries of the table.
 #include "cuda/head/head_log_probs.hpp"
 #include "cuda/kernel.hpp"
 

@@ -1,3 +1,4 @@
+// RNN-T with its joint network on a GPU, as entries of the table.
 #include "cuda/head/joint_rnnt.hpp"
 #include "cuda/kernel.hpp"
 

@@ -1,3 +1,4 @@
+// The simple loss of pruned RNN-T on a GPU, as entries of the table.
 #include "cuda/kernel.hpp"
 #include "cuda/pruned/rnnt_simple.hpp"
 

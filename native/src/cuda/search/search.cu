@@ -1,3 +1,4 @@
+// Steps of searches on a GPU, as entries of the table.
 #include "cuda/kernel.hpp"
 #include "cuda/search/automaton.hpp"
 #include "cuda/search/top_labels.hpp"

@@ -1,3 +1,4 @@
+// RNN-T on a GPU, also packed and pruned, as entries of the table.
 #include "cuda/kernel.hpp"
 #include "cuda/pruned/rnnt_pruned.hpp"
 #include "cuda/transducer/rnnt.hpp"

@@ -237,6 +237,14 @@ struct RnntGradientRows {
     }
 
     // Over what others of the row's threads wrote.
+    // Whether a class is one of the first big blanks; then they are no big blanks, and all is NaN.
+    static SF_DEVICE bool is_listed(const int32_t* big_blanks, int64_t v, int64_t count) {
+        for (int64_t k = 0; k < count; ++k) {
+            if (big_blanks[2 * k] == v) return true;
+        }
+        return false;
+    }
+
     static SF_DEVICE void write_big_blanks(const Args& args, const RnntRow& row, int lane) {
         const RnntProblem& p = args.problem;
         if (!row.inside()) return;
@@ -245,7 +253,7 @@ struct RnntGradientRows {
         const L* const columns = args.columns + s.first_cell * p.columns() + row.cell();
         for (int64_t k = lane; k < p.big_blank_count; k += args.groups.lanes()) {
             const int64_t v = p.big_blanks[2 * k];
-            if (v < 0 || v >= p.classes) continue;
+            if (v < 0 || v >= p.classes || is_listed(p.big_blanks, v, k)) continue;
             to[v] = narrowed<T>(columns[(kFirstExtra + k) * s.cells()]);
         }
     }

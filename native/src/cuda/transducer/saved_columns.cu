@@ -1,7 +1,6 @@
 // The columns that lattices take, of all rows of any transducer.
-#include "cuda/transducer/saved_columns.hpp"
-
 #include "cuda/transducer/duration_rows.hpp"
+#include "cuda/transducer/saved_columns.hpp"
 
 namespace seqfront {
 namespace cuda {

@@ -1,3 +1,4 @@
+// TDT on a GPU, as entries of the table.
 #include "cuda/kernel.hpp"
 #include "cuda/transducer/tdt.hpp"
 

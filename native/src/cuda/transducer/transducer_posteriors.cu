@@ -1,3 +1,4 @@
+// Posteriors of transducers on a GPU, as entries of the table.
 #include "cuda/kernel.hpp"
 #include "cuda/transducer/transducer_posteriors.hpp"
 
