@@ -133,6 +133,17 @@ assert sorted({*calls}) == ["ctc", "ctc_backward", "rnnt", "rnnt_backward"], cal
 """
 
 
+def check_file(file: str) -> None:
+    """Run the tests of a file with the kernels for the host."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file],
+        env={**os.environ, "SEQFRONT_CUDA_LIBRARY": str(ON_HOST)},
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout.splitlines()[-1]
+
+
 @needs_kernels
 def test_losses_by_way_of_cuda() -> None:
     assert run(LOSSES, ON_HOST) == ""
@@ -141,14 +152,13 @@ def test_losses_by_way_of_cuda() -> None:
 @needs_kernels
 def test_every_op_by_way_of_cuda() -> None:
     """What the registry asks of native ops, in every dtype: the test that also runs on GPUs."""
-    tests = ROOT / "tests" / "gpu" / "test_gpu_native_ops.py"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)],
-        env={**os.environ, "SEQFRONT_CUDA_LIBRARY": str(ON_HOST)},
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    assert "skipped" not in done.stdout.splitlines()[-1]
+    check_file("tests/gpu/test_gpu_native_ops.py")
+
+
+@needs_kernels
+def test_cases_of_lattices_by_way_of_cuda() -> None:
+    """Values, gradients and disguises."""
+    check_file("tests/cases/cuda_kernels.py")
 
 
 @pytest.mark.skipif(

@@ -66,8 +66,9 @@ def encoded(features):
 
 def of_hypotheses(search, features):
     found, _ = search(encoded(features), axis=time)
-    labels = sf.where(sf.sequence_mask(found.labels, found.label_dim), found.labels, -1)
-    return [labels.raw, found.score.raw]
+    labels = sf.where(sf.sequence_mask(found.labels, found.label_dim), found.labels, -1).raw
+    longest = int((labels >= 0).sum(-1).max())  # on a GPU nobody looks how much is padding
+    return [labels[..., :longest], found.score.raw]
 
 
 def metrics():

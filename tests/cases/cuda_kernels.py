@@ -1,13 +1,13 @@
 """The cases of lattices by the CUDA kernels, on a machine without a GPU.
 
 PyTorch's operators take the way of CUDA tensors, but for the device itself: the kernels are those
-compiled for the host (`make test-native`), and memory of the host stands for that of a GPU.
+compiled for the host (`make test-native`), and memory of the host stands for that of a GPU. A
+process loads the kernels once, so this runs in one of its own: see test_torch_cuda_ops.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,9 +31,6 @@ from seqfront.testing import Case
 
 torch = pytest.importorskip("torch")
 operators = pytest.importorskip("seqfront_torch.native")
-
-ROOT = Path(__file__).parents[2]
-ON_HOST = ROOT / "build/native-tests/tests/libseqfront_cuda_on_host.so"
 
 WITHOUT = {"ctc_prefix_beam"}
 """Ops of these cases that are not for a GPU."""
@@ -68,7 +65,6 @@ def by_cuda(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return called
 
 
-@pytest.mark.skipif(not ON_HOST.exists(), reason="not built: make test-native")
 @pytest.mark.parametrize("case", list(_cases()), ids=str)
 def test_values_and_gradients(case: Case, by_cuda: list[str]) -> None:
     testing.check_values(case, "torch")
@@ -77,3 +73,8 @@ def test_values_and_gradients(case: Case, by_cuda: list[str]) -> None:
         testing.check_gradients(case, "torch", "tensorflow")
     for variant in testing.variants(case):
         testing.check_variant(case, variant, "torch")
+
+
+def test_they_were_asked(by_cuda: list[str]) -> None:
+    testing.check_values(next(iter(ctc.CASES)), "torch")
+    assert by_cuda
