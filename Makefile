@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 NATIVE := build/native-tests
 JOBS ?= 2
 
-.PHONY: demo test test-all test-fast test-native sanitize lint format bench test-gpu bench-gpu docs clean
+.PHONY: demo test test-all test-fast test-native sanitize races lint format bench test-gpu bench-gpu docs clean
 
 demo: $(READY)  ## train on one framework, read with all
 	$(BIN)/python -m seqfront.recipes.digits $(ARGS)
@@ -32,6 +32,12 @@ sanitize: $(READY)  ## the C++ tests and random calls, with AddressSanitizer and
 	  -DSEQFRONT_BUILD_TESTS=ON -DSEQFRONT_BUILD_PYTHON=OFF -DSEQFRONT_SANITIZE=ON
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build $(NATIVE)-sanitized
 	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir $(NATIVE)-sanitized -j $(JOBS) --output-on-failure
+
+races: $(READY)  ## random calls of the CUDA kernels on the host, a thread for each of a block, with TSan
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S native -B $(NATIVE)-races -G Ninja -DCMAKE_CXX_FLAGS=-O1 \
+	  -DSEQFRONT_BUILD_TESTS=ON -DSEQFRONT_BUILD_PYTHON=OFF -DSEQFRONT_SANITIZE_THREADS=ON
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build $(NATIVE)-races --target seqfront_fuzz
+	$(NATIVE)-races/tests/seqfront_fuzz 10 all cuda
 
 lint: $(READY)  ## style, types, architecture
 	$(BIN)/ruff check .
