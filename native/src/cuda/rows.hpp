@@ -296,14 +296,15 @@ class RowNormalisers {
             sum_[thread] *= exp(own[thread] - top_[thread]);
         });
         block_.sum(sum_, groups.wide);
+        block_.each([&](int thread) { sum_[thread] = log(sum_[thread]); });
     }
 
     SF_DEVICE L top(int thread) { return top_[thread]; }
-    SF_DEVICE L log_sum(int thread) { return log(sum_[thread]); }
+    SF_DEVICE L log_sum(int thread) { return sum_[thread]; }
 
   private:
     Block& block_;
-    typename Block::template PerThread<L> top_, sum_;
+    typename Block::template PerThread<L> top_, sum_;  // the logarithm of the sum, in the end
 };
 
 // log p of a logit, from the largest of its row and the log of what is left of the sum.

@@ -17,7 +17,7 @@ struct RowGradient {
     L most;  // no element is larger
 
     SF_DEVICE L of(L logit) const {
-        const L wanted = scale * exp(logit - normaliser);
+        const L wanted = scale * quick_exp(logit - normaliser);
         return (wanted > limit ? limit : wanted) * factor;
     }
     // About how large it is: a power of two, of which the inverse is one, too.

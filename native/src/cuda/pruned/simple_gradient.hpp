@@ -23,8 +23,7 @@ struct SimpleGradient {
     struct Args {
         Inputs in;
         Tiles tiles;
-        T* grad;
-        int64_t stride[2];
+        RowArray<T, 2> grad;
     };
 
     static Tiles tiles(const SimpleProblem& p) {
@@ -102,7 +101,7 @@ struct SimpleGradient {
     static SF_DEVICE void write(const Args& args, const RnntSequence& s, int64_t row, int64_t v,
                                 int thread, Value&& value) {
         const SimpleProblem& p = args.in.problem;
-        T* const to = args.grad + s.index * args.stride[0] + row * args.stride[1] + v;
+        T* const to = args.grad.row(s.index, row) + v;
         each_quad(thread, [&](int r, int column) {
             if (row + r >= Side::padded_rows(p)) return;
             L x[kQuad];
@@ -110,7 +109,7 @@ struct SimpleGradient {
             for (int j = 0; j < kQuad; ++j) {
                 x[j] = row + r < Side::rows(s) ? value(r * kTilePitch + column + j) : L{0};
             }
-            store_some<T>(x, to + r * args.stride[1] + column, p.lattice.classes - v - column);
+            store_some<T>(x, to + r * args.grad.stride[1] + column, p.lattice.classes - v - column);
         });
     }
 };

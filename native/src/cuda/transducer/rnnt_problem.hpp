@@ -153,13 +153,6 @@ SF_DEVICE RnntRow row_of(const RnntProblem& p, int64_t i) {
     return {p.sequence(b), frame - b * p.frames, u, u - number};
 }
 
-// Where it lies in an array of these strides.
-SF_DEVICE int64_t offset_of(const RnntProblem& p, const RnntRow& row, const int64_t* stride) {
-    const RnntSequence& s = row.sequence;
-    if (p.packed) return (s.first_cell + row.t * s.positions() + row.u) * stride[0];
-    return s.index * stride[0] + row.t * stride[1] + (row.u - row.start) * stride[2];
-}
-
 // Finds where the rows of each sequence begin, if they are packed.
 struct RnntPrepare {
     static constexpr int kMostThreads = kWarp;
