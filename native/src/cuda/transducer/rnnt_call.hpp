@@ -70,7 +70,8 @@ inline RnntProblem rnnt_problem(const Call& call, const rnnt::Inputs& at = {}) {
 template <class Launcher>
 RnntProblem prepared(const Launcher& launcher, RnntProblem p, int64_t* starts) {
     if (!p.packed) return p;
-    launcher.template run<RnntPrepare>(RnntPrepare::grid(p.batch), {p, starts});
+    const SequenceSizes sizes = {p.batch, p.frames, p.frame_lengths, p.label_lengths};
+    launcher.template run<SequenceStarts>(SequenceStarts::grid(sizes), {sizes, starts});
     p.starts = starts;
     return p;
 }
