@@ -76,7 +76,7 @@ struct SimpleGradient {
     static SF_DEVICE void finish(const Inputs& in, const RnntSequence& s, int64_t row, int64_t v,
                                  bool some_apart, L* quad) {
         L values[kQuad], x[kQuad], e[kQuad];
-        Group<L, kQuad>::load(quad, values);
+        load_shared(quad, values);
         SF_UNROLL
         for (int j = 0; j < kQuad; ++j) x[j] = -infinity<L>();
         load_some(Side::row(in, s, row) + v, in.problem.lattice.classes - v, x);
@@ -85,7 +85,7 @@ struct SimpleGradient {
         for (int j = 0; j < kQuad; ++j) e[j] = exp(x[j] - most);
         Side::finish(in, s, row, v, x, e, values);
         if (some_apart) add_apart(in, s, row, v, values);
-        put(values, quad);
+        store_shared(values, quad);
     }
 
     static SF_DEVICE void add_apart(const Inputs& in, const RnntSequence& s, int64_t row, int64_t v,
