@@ -64,8 +64,8 @@ struct Grid {
 };
 
 #if !defined(__CUDACC__)
-// The shared memory of the block that runs on the host: what a GPU stores to global memory must not
-// go there.
+// The shared memory of the block that runs on the host: what a GPU reads or writes as global memory
+// must not go there.
 struct HostShared {
     uintptr_t begin = 0, end = 0;
 

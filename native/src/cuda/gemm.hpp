@@ -43,9 +43,10 @@ struct Operand {
         constexpr int chunk = Chunk<T>::kSize, of_line = Tile::kLength / chunk;
         const T* const from =
             kLayout == Layout::kDepthLast ? data + row * pitch + depth : data + depth * pitch + row;
+        static_assert(Tile::kLines * of_line % kGemmThreads == 0, "as many for each thread");
         SF_UNROLL
-        for (int i = thread; i < Tile::kLines * of_line; i += kGemmThreads) {
-            const int line = i / of_line, first = i % of_line * chunk;
+        for (int k = 0; k < Tile::kLines * of_line; k += kGemmThreads) {
+            const int line = (k + thread) / of_line, first = (k + thread) % of_line * chunk;
             block.copy(to + line * Tile::kPitch + first, from + line * pitch + first);
         }
     }
@@ -124,7 +125,7 @@ class TileProduct {
         for (int i = thread; i < kSide * of_row; i += kGemmThreads) {
             const int row = i / of_row, column = i % of_row * chunk;
             L sums[chunk];
-            Chunk<L>::load(tile + row * kPitch + column).widen_to(sums);
+            load_shared(tile + row * kPitch + column, sums);
             body(row, column, sums);
         }
     }

@@ -50,7 +50,7 @@ struct ScalarThread {
         if constexpr (kA == Layout::kDepthLast) {
             SF_UNROLL
             for (int i = 0; i < kRows; ++i) {
-                Chunk<T>::load(a + TileA::at(row(thread, first + i), k)).widen_to(to[i]);
+                load_shared(a + TileA::at(row(thread, first + i), k), to[i]);
             }
         } else {
             SF_UNROLL
@@ -69,7 +69,7 @@ struct ScalarThread {
             SF_UNROLL
             for (int j = 0; j < kValues; ++j) {
                 T of_b[kChunk];
-                Chunk<T>::load(b + TileB::at(column(thread, j), k)).widen_to(of_b);
+                load_shared(b + TileB::at(column(thread, j), k), of_b);
                 SF_UNROLL
                 for (int of = 0; of < kChunk; ++of) {
                     SF_UNROLL
@@ -101,7 +101,10 @@ struct ScalarThread {
     static SF_DEVICE void read_line(const T* tile, int first, int k, T (&to)[kValues]) {
         SF_UNROLL
         for (int i = 0; i < kValues; i += kChunk) {
-            Chunk<T>::load(tile + Tile::at(first + i * 16, k)).widen_to(to + i);
+            T chunk[kChunk];
+            load_shared(tile + Tile::at(first + i * 16, k), chunk);
+            SF_UNROLL
+            for (int j = 0; j < kChunk; ++j) to[i + j] = chunk[j];
         }
     }
 };

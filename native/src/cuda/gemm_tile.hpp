@@ -4,6 +4,7 @@
 #define SEQFRONT_CUDA_GEMM_TILE_HPP_
 
 #include "cuda/rows.hpp"
+#include "cuda/shared.hpp"
 
 namespace seqfront {
 namespace cuda {
@@ -42,23 +43,6 @@ struct OperandTile {
         return kLayout == Layout::kDepthLast ? row * kPitch + depth : depth * kPitch + row;
     }
 };
-
-// 16 bytes to shared memory, at once. (Chunk::store is for global memory.)
-template <class L, int N>
-SF_DEVICE void store_shared(const L (&x)[N], L* to) {
-    static_assert(sizeof(x) == 16, "whole chunks");
-#if defined(__CUDACC__)
-    uint32_t words[4];
-    memcpy(words, x, sizeof(x));
-    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(
-                     static_cast<unsigned>(__cvta_generic_to_shared(to))),
-                 "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3])
-                 : "memory");
-#else
-    if (!HostShared::current().has(to)) abort();
-    memcpy(to, x, sizeof(x));
-#endif
-}
 
 }  // namespace cuda
 }  // namespace seqfront

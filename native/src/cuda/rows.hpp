@@ -70,7 +70,7 @@ void run_rows(const Launcher& launcher, int64_t rows, const typename Kernel::Arg
     launcher.template run<Kernel>(args.groups.grid(rows), args);
 }
 
-// 16 bytes of elements, read and written at once.
+// 16 bytes of elements in global memory, read and written at once. (For shared memory: shared.hpp.)
 template <class T>
 class Chunk {
   public:
@@ -83,19 +83,17 @@ class Chunk {
         const uint4 words = __ldcs(reinterpret_cast<const uint4*>(from));
         memcpy(chunk.of_, &words, sizeof(words));
 #else
-        check_aligned(from);
+        check(from);
         memcpy(chunk.of_, from, sizeof(chunk.of_));
 #endif
         return chunk;
     }
-    // To global memory.
     SF_DEVICE void store(T* to) const {
 #if defined(__CUDACC__)
         // (By this function, for a plain store of elements is compiled to several.)
         __stwb(reinterpret_cast<uint4*>(to), make_uint4(word(0), word(1), word(2), word(3)));
 #else
-        check_aligned(to);
-        if (HostShared::current().has(to)) abort();  // here, too
+        check(to);
         memcpy(to, of_, sizeof(of_));
 #endif
     }
@@ -119,8 +117,10 @@ class Chunk {
         return word;
     }
 #else
-    static void check_aligned(const void* memory) {
-        if (reinterpret_cast<uintptr_t>(memory) % 16 != 0) abort();  // a GPU would fault
+    // A GPU would fault.
+    static void check(const void* memory) {
+        if (reinterpret_cast<uintptr_t>(memory) % 16 != 0) abort();
+        if (HostShared::current().has(memory)) abort();
     }
 #endif
 
@@ -296,14 +296,15 @@ class RowNormalisers {
             sum_[thread] *= exp(own[thread] - top_[thread]);
         });
         block_.sum(sum_, groups.wide);
+        block_.each([&](int thread) { sum_[thread] = log(sum_[thread]); });
     }
 
     SF_DEVICE L top(int thread) { return top_[thread]; }
-    SF_DEVICE L log_sum(int thread) { return log(sum_[thread]); }
+    SF_DEVICE L log_sum(int thread) { return sum_[thread]; }
 
   private:
     Block& block_;
-    typename Block::template PerThread<L> top_, sum_;
+    typename Block::template PerThread<L> top_, sum_;  // the logarithm of the sum, in the end
 };
 
 // log p of a logit, from the largest of its row and the log of what is left of the sum.

@@ -5,7 +5,7 @@
 //     best path     CtcScores, CtcBest
 //     its gradient  CtcLinks, CtcScores, CtcBest, CtcTrace, CtcGradientRows
 //
-// With targets one after another, CtcStarts goes before.
+// With targets one after another, SequenceStarts goes before.
 //
 // Bytes, with N of the logits: the loss reads N, the gradient reads and writes N, which is the
 // least. The gradient takes the scores from the logits again: a sector of 32 bytes for each class

@@ -81,7 +81,8 @@ CtcProblem ctc_scored(const Launcher& launcher, const Call& call,
                       CtcNormaliser<LatticeType<T>>* normalisers) {
     CtcProblem p = ctc_problem(call);
     if (memory.packed) {
-        launcher.template run<CtcStarts>(CtcStarts::grid(p.batch), {p, memory.starts});
+        const SequenceSizes sizes = {p.batch, p.target_columns, p.label_lengths, nullptr};
+        launcher.template run<SequenceStarts>(SequenceStarts::grid(sizes), {sizes, memory.starts});
         p.starts = memory.starts;
     }
     using Logits = RowArray<const T, 2>;

@@ -4,6 +4,7 @@
 #define SEQFRONT_CUDA_CTC_CTC_PROBLEM_HPP_
 
 #include "cuda/probability.hpp"
+#include "cuda/starts.hpp"
 
 namespace seqfront {
 namespace cuda {
@@ -27,7 +28,7 @@ struct CtcProblem {
 
     int64_t batch, frames, classes, blank;
     int64_t target_rows, target_columns;  // batch rows, or 1 with all targets one after another
-    const int64_t* starts;                // [batch], by CtcStarts; null: a row each
+    const int64_t* starts;                // [batch], by SequenceStarts; null: a row each
     const int32_t* targets;
     const int32_t* frame_lengths;      // [batch]
     const int32_t* label_lengths;      // [batch]
@@ -52,12 +53,7 @@ struct CtcProblem {
     // The sequence that has element i of the targets, or of which that is padding.
     SF_DEVICE int64_t sequence_of(int64_t i) const {
         if (starts == nullptr) return divided(i, target_columns);
-        int64_t low = 0, high = batch;  // the last that begins there or before
-        while (high - low > 1) {
-            const int64_t middle = (low + high) / 2;
-            (starts[middle] <= i ? low : high) = middle;
-        }
-        return low;
+        return sequence_at(starts, batch, i);
     }
 
     SF_DEVICE int64_t target(const CtcSequence& s, int64_t k) const { return targets[s.start + k]; }
@@ -107,37 +103,6 @@ template <class L>
 struct alignas(16) CtcBlankScore {
     Probability<L> probability;
     L score, unused;
-};
-
-// Finds where sequences begin in targets that stand one after another.
-struct CtcStarts {
-    static constexpr int kMostThreads = kWarp;
-
-    struct Args {
-        CtcProblem problem;
-        int64_t* starts;  // [batch]
-    };
-
-    static Grid grid(int64_t batch) { return {batch, 1, kWarp, 0}; }
-
-    template <class Block>
-    static SF_DEVICE void run(Block& block, const Args& args) {
-        const CtcProblem& p = args.problem;
-        typename Block::template PerThread<int64_t> before(block);
-        for (int64_t b = block.x(); b < p.batch; b += block.count_x()) {
-            block.each([&](int thread) {
-                before[thread] = 0;
-                for (int64_t i = thread; i < b; i += kWarp) {
-                    before[thread] += p.label_lengths[i] > 0 ? p.label_lengths[i] : 0;
-                }
-            });
-            block.sum(before, false);
-            block.each([&](int thread) {
-                if (thread > 0) return;
-                args.starts[b] = CtcProblem::within(before[0], p.target_columns);
-            });
-        }
-    }
 };
 
 // Finds of each label the next that is the same: labels that occur again share an element of the

@@ -81,7 +81,7 @@ struct HeadNormalisers {
         const int64_t classes = args.chunk.sizes.classes - first;
         for (int v = 0; v < Part::kWidth; v += chunk) {
             L x[chunk], added[chunk];
-            Chunk<L>::load(logits + v).widen_to(x);
+            load_shared(logits + v, x);
             Chunk<L>::load(bias + v).widen_to(added);
             SF_UNROLL
             for (int i = 0; i < chunk; ++i) {

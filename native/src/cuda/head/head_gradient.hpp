@@ -17,7 +17,7 @@ struct RowGradient {
     L most;  // no element is larger
 
     SF_DEVICE L of(L logit) const {
-        const L wanted = scale * exp(logit - normaliser);
+        const L wanted = scale * quick_exp(logit - normaliser);
         return (wanted > limit ? limit : wanted) * factor;
     }
     // About how large it is: a power of two, of which the inverse is one, too.
@@ -113,7 +113,7 @@ struct GradientRows {
         const RowGradient<L> gradient = real ? args.rows.gradient(cell) : RowGradient<L>{};
         for (int v = 0; v < Part::kWidth; v += chunk) {
             L logits[chunk], added[chunk];
-            Chunk<L>::load(x + v).widen_to(logits);
+            load_shared(x + v, logits);
             Chunk<L>::load(args.chunk.bias + first + v).widen_to(added);
             SF_UNROLL
             for (int i = 0; i < chunk; ++i) {
@@ -132,10 +132,7 @@ struct GradientRows {
             const int own = i / of_row, from = i % of_row * size;
             const L scale = row + own < args.chunk.rows() ? 1 / args.gradient.size(row + own) : 1;
             L values[size];
-            SF_UNROLL
-            for (int v = 0; v < size; v += Chunk<L>::kSize) {
-                Chunk<L>::load(x + own * kPitch + from + v).widen_to(values + v);
-            }
+            load_shared(x + own * kPitch + from, values);
             SF_UNROLL
             for (int v = 0; v < size; ++v) values[v] *= scale;
             Chunk<T>::narrowed_from(values).store(to + own * args.chunk.sizes.padded_classes() +

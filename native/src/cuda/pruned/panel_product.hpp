@@ -10,6 +10,7 @@
 #define SEQFRONT_CUDA_PRUNED_PANEL_PRODUCT_HPP_
 
 #include "cuda/rows.hpp"
+#include "cuda/shared.hpp"
 
 namespace seqfront {
 namespace cuda {
@@ -24,7 +25,7 @@ constexpr int kTilePitch = kTile + 4;
 
 // What a thread has of a tile while it is computed.
 template <class L>
-struct TilePart {
+struct PanelPart {
     static constexpr int kRows = 8, kColumns = 4;
     L of[kRows][kColumns];
 
@@ -43,23 +44,7 @@ SF_DEVICE void each_quad(int thread, Body&& body) {
     }
 }
 
-// Numbers in shared memory, by 16 bytes.
-template <class L, int N>
-SF_DEVICE void put(const L (&x)[N], L* to) {
-#if defined(__CUDACC__)
-    SF_UNROLL
-    for (int i = 0; i < N; i += Chunk<L>::kSize) {
-        uint4 words;
-        memcpy(&words, x + i, sizeof(words));
-        *reinterpret_cast<uint4*>(to + i) = words;
-    }
-#else
-    if (reinterpret_cast<uintptr_t>(to) % 16 != 0) abort();  // a GPU would fault
-    memcpy(to, x, sizeof(x));
-#endif
-}
-
-// N elements, read or written by 16 bytes at once, or 8 where they are no more.
+// N elements of global memory, read or written by 16 bytes at once, or 8 where they are no more.
 template <class T, int N>
 struct Group {
     using L = LatticeType<T>;
@@ -233,7 +218,7 @@ struct Panel {
                 SF_UNROLL
                 for (int j = 0; j < kSize; ++j) to[j * kTilePitch] = x[j];
             } else {
-                put(x, to);
+                store_shared(x, to);
             }
         }
     }
@@ -266,7 +251,7 @@ struct PanelProduct {
     template <class Block, class ASource, class BSource>
     static SF_DEVICE L* run(Block& block, const ASource& a, const BSource& b, int64_t row,
                             int64_t column, int64_t inner) {
-        typename Block::template PerThread<TilePart<L>> sums(block);
+        typename Block::template PerThread<PanelPart<L>> sums(block);
         typename Block::template PerThread<typename A::Fetched> of_a(block);
         typename Block::template PerThread<typename B::Fetched> of_b(block);
         L* const shared = block.template shared<L>();
@@ -297,15 +282,15 @@ struct PanelProduct {
     }
 
   private:
-    static SF_DEVICE void add(const L* panels, int thread, TilePart<L>& sums) {
-        using Part = TilePart<L>;
+    static SF_DEVICE void add(const L* panels, int thread, PanelPart<L>& sums) {
+        using Part = PanelPart<L>;
         const L* const a = panels + Part::row(thread);
         const L* const b = panels + A::kElements + Part::column(thread);
         SF_UNROLL
         for (int k = 0; k < kInner; ++k) {
             L x[Part::kRows], y[Part::kColumns];
-            Group<L, Part::kRows>::load(a + k * kTilePitch, x);
-            Group<L, Part::kColumns>::load(b + k * kTilePitch, y);
+            load_shared(a + k * kTilePitch, x);
+            load_shared(b + k * kTilePitch, y);
             SF_UNROLL
             for (int i = 0; i < Part::kRows; ++i) {
                 SF_UNROLL
@@ -316,11 +301,11 @@ struct PanelProduct {
         }
     }
 
-    static SF_DEVICE void leave(const TilePart<L>& sums, int thread, L* tile) {
-        using Part = TilePart<L>;
+    static SF_DEVICE void leave(const PanelPart<L>& sums, int thread, L* tile) {
+        using Part = PanelPart<L>;
         L* const to = tile + Part::row(thread) * kTilePitch + Part::column(thread);
         SF_UNROLL
-        for (int i = 0; i < Part::kRows; ++i) put(sums.of[i], to + i * kTilePitch);
+        for (int i = 0; i < Part::kRows; ++i) store_shared(sums.of[i], to + i * kTilePitch);
     }
 };
 

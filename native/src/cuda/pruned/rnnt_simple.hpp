@@ -59,7 +59,8 @@ class SimpleForward {
         const SimpleKept<L> kept = {
             call.out<L>(simple::kSavedOutput), call.out<L>(simple::kFrameRowsOutput),
             call.out<L>(simple::kLabelRowsOutput), call.out<L>(simple::kUnigramOutput)};
-        save_arcs(launcher, p, call.in<T>(simple::kAm), call.in<T>(simple::kLm), kept);
+        save_arcs<T>(launcher, p, SimpleLogits<T>::of(call.input(simple::kAm)),
+                     SimpleLogits<T>::of(call.input(simple::kLm)), kept);
         if (p.band > 0) {
             bounds(launcher, p, call, kept.saved);
         } else {
@@ -79,15 +80,16 @@ class SimpleForward {
     }
 
   private:
-    template <class Launcher, class T, class L>
-    static void save_arcs(const Launcher& launcher, const SimpleProblem& p, const T* am,
-                          const T* lm, const SimpleKept<L>& kept) {
-        save_rows<SimpleRowsOf::kAm>(launcher, p, am, kept);
-        save_rows<SimpleRowsOf::kLm>(launcher, p, lm, kept);
+    template <class T, class Launcher, class L>
+    static void save_arcs(const Launcher& launcher, const SimpleProblem& p,
+                          const SimpleLogits<T>& am, const SimpleLogits<T>& lm,
+                          const SimpleKept<L>& kept) {
+        save_rows<T, SimpleRowsOf::kAm>(launcher, p, am, kept);
+        save_rows<T, SimpleRowsOf::kLm>(launcher, p, lm, kept);
         if (p.am_only_scale > 0) {
             using Unigram = SimpleUnigram<T>;
             launcher.template run<Unigram>(Unigram::grid(p), {p, lm, kept});
-            save_rows<SimpleRowsOf::kAmUnigram>(launcher, p, am, kept);
+            save_rows<T, SimpleRowsOf::kAmUnigram>(launcher, p, am, kept);
         }
         if (p.joint_scale > 0) {
             using Product = SimpleNormalisers<T>;
@@ -99,12 +101,11 @@ class SimpleForward {
         launcher.template run<Arcs>(Arcs::grid(p), {p, am, lm, kept});
     }
 
-    template <SimpleRowsOf kOf, class Launcher, class T, class L>
-    static void save_rows(const Launcher& launcher, const SimpleProblem& p, const T* x,
-                          const SimpleKept<L>& kept) {
+    template <class T, SimpleRowsOf kOf, class Launcher, class L>
+    static void save_rows(const Launcher& launcher, const SimpleProblem& p,
+                          const SimpleLogits<T>& x, const SimpleKept<L>& kept) {
         using Rows = SimpleRows<T, kOf>;
-        const RowGroups groups = RowGroups::of(p.lattice.classes);
-        launcher.template run<Rows>(groups.grid(Rows::count(p)), {p, groups, x, kept});
+        run_rows<Rows>(launcher, Rows::count(p), {p, RowGroups::of(p.lattice.classes), x, kept});
     }
 
     template <class Launcher, class L>
@@ -162,8 +163,8 @@ class SimpleBackward {
             call.in<L>(simple::kSaved), call.in<L>(simple::kFrameRows),
             call.in<L>(simple::kLabelRows), call.in<L>(simple::kUnigram)};
         const SimpleGradientInputs<T> in = {p,
-                                            call.in<T>(simple::kAm),
-                                            call.in<T>(simple::kLm),
+                                            SimpleLogits<T>::of(call.input(simple::kAm)),
+                                            SimpleLogits<T>::of(call.input(simple::kLm)),
                                             kept,
                                             memory.lattice.memory.likelihood,
                                             call.in<L>(simple::kGradLoss),
@@ -200,10 +201,9 @@ class SimpleBackward {
         using Unigram = SimpleSumUnigram<T>;
         launcher.template run<Unigram>(Unigram::grid(p),
                                        {p, in.am, in.kept, in.likelihood, in.sums, in.unigram});
-        using Classes = SimpleSumClasses<T>;
-        const RowGroups groups = RowGroups::of(p.lattice.classes);
-        launcher.template run<Classes>(groups.grid(p.lattice.batch * p.positions()),
-                                       {p, groups, in.lm, in.kept, in.likelihood, in.unigram});
+        run_rows<SimpleSumClasses<T>>(
+            launcher, p.lattice.batch * p.positions(),
+            {p, RowGroups::of(p.lattice.classes), in.lm, in.kept, in.likelihood, in.unigram});
     }
 
     template <class Side, class Launcher, class T>
@@ -211,9 +211,8 @@ class SimpleBackward {
                       int output) {
         using Gradient = SimpleGradient<T, Side>;
         const Tiles tiles = Gradient::tiles(in.problem);
-        const int64_t* const stride = call.output(output).stride;
         launcher.template run<Gradient>(tiles.grid(Gradient::kSharedBytes),
-                                        {in, tiles, call.out<T>(output), {stride[0], stride[1]}});
+                                        {in, tiles, RowArray<T, 2>::of(call.output(output))});
     }
 };
 

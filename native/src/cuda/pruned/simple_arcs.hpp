@@ -23,7 +23,7 @@ struct SimpleNormalisers {
     struct Args {
         SimpleProblem problem;
         Tiles tiles;
-        const T *am, *lm;
+        SimpleLogits<T> am, lm;
         SimpleKept<L> kept;
     };
 
@@ -38,9 +38,9 @@ struct SimpleNormalisers {
             const RnntSequence s = p.lattice.sequence(b);
             if (t >= s.frames || u > s.labels || !p.feasible(s)) return;
             const int64_t classes = p.lattice.classes;
-            const Exponentials<T> am = {am_row(p, args.am, b, 0), p.am_stride[1],
+            const Exponentials<T> am = {args.am.row(b, int64_t{0}), args.am.stride[1],
                                         args.kept.am_maxima(p, b), s.frames, classes};
-            const Exponentials<T> lm = {lm_row(p, args.lm, b, 0), p.lm_stride[1],
+            const Exponentials<T> lm = {args.lm.row(b, int64_t{0}), args.lm.stride[1],
                                         args.kept.lm_maxima(p, b), s.positions(), classes};
             const L* const tile = Product::run(block, am, lm, t, u, classes);
             block.phase([&](int thread) { save(args, b, t, u, thread, tile); });
@@ -72,7 +72,7 @@ struct SimpleArcs {
 
     struct Args {
         SimpleProblem problem;
-        const T *am, *lm;
+        SimpleLogits<T> am, lm;
         SimpleKept<L> kept;
     };
 
@@ -111,29 +111,19 @@ struct SimpleArcs {
     // log(sum(exp(am - max + lm - max))) of the cells whose Z is too small.
     template <class Block>
     static SF_DEVICE void find_exact(Block& block, const Args& args, int64_t first, L* exact) {
-        typename Block::template PerThread<Normaliser<L>> parts(block);
-        typename Block::template PerThread<L> top(block), sum(block);
+        RowNormalisers<L, Block> whole(block);
         constexpr int at_once = kFlatThreads / kWarp;
         for (int begin = 0; begin < kFlatThreads; begin += at_once) {
-            block.each([&](int thread) {
+            whole.reduce(RowGroups{false}, [&](int thread) {
                 const int of = begin + thread / kWarp;
-                parts[thread] = {};
-                if (exact[of] < simple::kSmallest<L>) {
-                    parts[thread] =
-                        part(args, TableCell::of(args.problem.lattice, first + of), thread % kWarp);
-                }
-                top[thread] = parts[thread].top;
+                if (!(exact[of] < simple::kSmallest<L>)) return Normaliser<L>{};
+                return part(args, TableCell::of(args.problem.lattice, first + of), thread % kWarp);
             });
-            block.maximum(top, false);
-            block.each([&](int thread) {
-                top[thread] = Normaliser<L>::reference_of(top[thread]);
-                sum[thread] = parts[thread].sum * exp(parts[thread].top - top[thread]);
-            });
-            block.sum(sum, false);
             block.phase([&](int thread) {
                 L& z = exact[begin + thread / kWarp];
-                if (thread % kWarp == 0 && z < simple::kSmallest<L>)
-                    z = top[thread] + log(sum[thread]);
+                if (thread % kWarp == 0 && z < simple::kSmallest<L>) {
+                    z = whole.top(thread) + whole.log_sum(thread);
+                }
             });
         }
     }
@@ -141,8 +131,8 @@ struct SimpleArcs {
     static SF_DEVICE Normaliser<L> part(const Args& args, const TableCell& cell, int lane) {
         const SimpleProblem& p = args.problem;
         const int64_t b = cell.sequence.index;
-        const T* const am = am_row(p, args.am, b, cell.t);
-        const T* const lm = lm_row(p, args.lm, b, cell.u);
+        const T* const am = args.am.row(b, cell.t);
+        const T* const lm = args.lm.row(b, cell.u);
         const L am_maximum = args.kept.am_maxima(p, b)[cell.t];
         const L lm_maximum = args.kept.lm_maxima(p, b)[cell.u];
         Normaliser<L> part;
@@ -183,8 +173,8 @@ struct SimpleArcs {
         const SimpleProblem& p = args.problem;
         const SimpleKept<L>& kept = args.kept;
         const int64_t b = cell.sequence.index, t = cell.t, u = cell.u;
-        const L am = widened(am_row(p, args.am, b, t)[v]) - kept.am_maxima(p, b)[t];
-        const L lm = widened(lm_row(p, args.lm, b, u)[v]) - kept.lm_maxima(p, b)[u];
+        const L am = widened(args.am.row(b, t)[v]) - kept.am_maxima(p, b)[t];
+        const L lm = widened(args.lm.row(b, u)[v]) - kept.lm_maxima(p, b)[u];
         L sum = 0;
         if (p.joint_scale > 0) sum += static_cast<L>(p.joint_scale) * log_ratio(am + lm, log_z);
         if (p.lm_only_scale > 0) {

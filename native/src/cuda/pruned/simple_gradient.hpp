@@ -23,8 +23,7 @@ struct SimpleGradient {
     struct Args {
         Inputs in;
         Tiles tiles;
-        T* grad;
-        int64_t stride[2];
+        RowArray<T, 2> grad;
     };
 
     static Tiles tiles(const SimpleProblem& p) {
@@ -77,7 +76,7 @@ struct SimpleGradient {
     static SF_DEVICE void finish(const Inputs& in, const RnntSequence& s, int64_t row, int64_t v,
                                  bool some_apart, L* quad) {
         L values[kQuad], x[kQuad], e[kQuad];
-        Group<L, kQuad>::load(quad, values);
+        load_shared(quad, values);
         SF_UNROLL
         for (int j = 0; j < kQuad; ++j) x[j] = -infinity<L>();
         load_some(Side::row(in, s, row) + v, in.problem.lattice.classes - v, x);
@@ -86,7 +85,7 @@ struct SimpleGradient {
         for (int j = 0; j < kQuad; ++j) e[j] = exp(x[j] - most);
         Side::finish(in, s, row, v, x, e, values);
         if (some_apart) add_apart(in, s, row, v, values);
-        put(values, quad);
+        store_shared(values, quad);
     }
 
     static SF_DEVICE void add_apart(const Inputs& in, const RnntSequence& s, int64_t row, int64_t v,
@@ -102,7 +101,7 @@ struct SimpleGradient {
     static SF_DEVICE void write(const Args& args, const RnntSequence& s, int64_t row, int64_t v,
                                 int thread, Value&& value) {
         const SimpleProblem& p = args.in.problem;
-        T* const to = args.grad + s.index * args.stride[0] + row * args.stride[1] + v;
+        T* const to = args.grad.row(s.index, row) + v;
         each_quad(thread, [&](int r, int column) {
             if (row + r >= Side::padded_rows(p)) return;
             L x[kQuad];
@@ -110,7 +109,7 @@ struct SimpleGradient {
             for (int j = 0; j < kQuad; ++j) {
                 x[j] = row + r < Side::rows(s) ? value(r * kTilePitch + column + j) : L{0};
             }
-            store_some<T>(x, to + r * args.stride[1] + column, p.lattice.classes - v - column);
+            store_some<T>(x, to + r * args.grad.stride[1] + column, p.lattice.classes - v - column);
         });
     }
 };

@@ -20,7 +20,6 @@ namespace cuda {
 
 struct SimpleProblem {
     RnntProblem lattice;
-    int64_t am_stride[2], lm_stride[2];
     int64_t band;
     double joint_scale, lm_only_scale, am_only_scale;
 
@@ -57,10 +56,6 @@ inline SimpleProblem simple_problem(const Call& call) {
     p.lattice.skew = o.topology == 0 ? 1 : 0;
     p.lattice.delay_penalty = o.delay_penalty;
     p.lattice.loss_factor = 1;
-    for (int i = 0; i < 2; ++i) {
-        p.am_stride[i] = call.input(simple::kAm).stride[i];
-        p.lm_stride[i] = call.input(simple::kLm).stride[i];
-    }
     p.band = o.band;
     p.joint_scale = o.joint_scale();
     p.lm_only_scale = o.lm_only_scale;
@@ -97,14 +92,9 @@ struct SimpleKept {
     }
 };
 
+// am or lm, by sequence and frame or position.
 template <class T>
-SF_DEVICE const T* am_row(const SimpleProblem& p, const T* am, int64_t b, int64_t t) {
-    return am + b * p.am_stride[0] + t * p.am_stride[1];
-}
-template <class T>
-SF_DEVICE const T* lm_row(const SimpleProblem& p, const T* lm, int64_t b, int64_t u) {
-    return lm + b * p.lm_stride[0] + u * p.lm_stride[1];
-}
+using SimpleLogits = RowArray<const T, 2>;
 
 // log(exp(x) / exp(normaliser)), where both may be zero.
 template <class L>

@@ -23,7 +23,7 @@ struct SimpleRows {
     struct Args {
         SimpleProblem problem;
         RowGroups groups;
-        const T* x;  // am or lm
+        SimpleLogits<T> x;  // am or lm
         SimpleKept<L> kept;
     };
 
@@ -36,25 +36,16 @@ struct SimpleRows {
         const SimpleProblem& p = args.problem;
         const RowGroups& groups = args.groups;
         const int64_t each = kOf == SimpleRowsOf::kLm ? p.positions() : p.lattice.frames;
-        typename Block::template PerThread<Normaliser<L>> parts(block);
-        typename Block::template PerThread<L> top(block), sum(block);
+        RowNormalisers<L, Block> whole(block);
         groups.each_first(block, p.lattice.batch * each, [&](int64_t first) {
-            block.each([&](int thread) {
+            whole.reduce(groups, [&](int thread) {
                 const Place at = place_of(groups.row(first, thread), each);
-                parts[thread] = part(args, at, groups.lane(thread));
-                top[thread] = parts[thread].top;
+                return part(args, at, groups.lane(thread));
             });
-            block.maximum(top, groups.wide);
-            block.each([&](int thread) {
-                const L reference = Normaliser<L>::reference_of(top[thread]);
-                sum[thread] = parts[thread].sum * exp(parts[thread].top - reference);
-                top[thread] = reference;
-            });
-            if (kOf != SimpleRowsOf::kAm) block.sum(sum, groups.wide);
             block.each([&](int thread) {
                 if (groups.lane(thread) > 0) return;
                 const Place at = place_of(groups.row(first, thread), each);
-                if (used(p, at)) save(args, at, top[thread], sum[thread]);
+                if (used(p, at)) save(args, at, whole.top(thread), whole.log_sum(thread));
             });
         });
     }
@@ -70,9 +61,8 @@ struct SimpleRows {
         const SimpleProblem& p = args.problem;
         Normaliser<L> part;
         if (!used(p, at)) return part;
-        const T* const x = kOf == SimpleRowsOf::kLm ? lm_row(p, args.x, at.b, at.i)
-                                                    : am_row(p, args.x, at.b, at.i);
-        const RowPart<T> mine = {x, p.lattice.classes, lane, args.groups.lanes()};
+        const RowPart<T> mine = {args.x.row(at.b, at.i), p.lattice.classes, lane,
+                                 args.groups.lanes()};
         if (kOf == SimpleRowsOf::kAm) {
             mine.read([&](auto& values, int64_t) {
                 for (const L value : values) part.top = maximum(part.top, value);
@@ -90,15 +80,15 @@ struct SimpleRows {
         return part;
     }
 
-    static SF_DEVICE void save(const Args& args, const Place& at, L top, L sum) {
+    static SF_DEVICE void save(const Args& args, const Place& at, L top, L log_sum) {
         const SimpleProblem& p = args.problem;
         if (kOf == SimpleRowsOf::kAm) {
             args.kept.am_maxima(p, at.b)[at.i] = top;
         } else if (kOf == SimpleRowsOf::kLm) {
             args.kept.lm_maxima(p, at.b)[at.i] = top;
-            args.kept.lm_normalisers(p, at.b)[at.i] = log(sum);
+            args.kept.lm_normalisers(p, at.b)[at.i] = log_sum;
         } else {
-            args.kept.am_normalisers(p, at.b)[at.i] = top + log(sum);
+            args.kept.am_normalisers(p, at.b)[at.i] = top + log_sum;
         }
     }
 };
@@ -111,7 +101,7 @@ struct SimpleUnigram {
 
     struct Args {
         SimpleProblem problem;
-        const T* lm;
+        SimpleLogits<T> lm;
         SimpleKept<L> kept;
     };
 
@@ -134,7 +124,7 @@ struct SimpleUnigram {
         const L* const normalisers = args.kept.lm_normalisers(p, b);
         Normaliser<L> sum;
         for (int64_t u = 0; u < s.positions(); ++u) {
-            const L x = widened(lm_row(p, args.lm, b, u)[v]) - maxima[u];
+            const L x = widened(args.lm.row(b, u)[v]) - maxima[u];
             const L of_position[1] = {log_ratio(x, normalisers[u])};
             sum.add(of_position);
         }

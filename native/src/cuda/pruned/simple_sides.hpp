@@ -15,7 +15,7 @@ struct SimpleGradientInputs {
     using L = LatticeType<T>;
 
     SimpleProblem problem;
-    const T *am, *lm;
+    SimpleLogits<T> am, lm;
     SimpleKept<const L> kept;
     const RnntLikelihood<L>* likelihood;  // [batch]
     const L* grad_loss;                   // [batch]
@@ -32,12 +32,12 @@ struct SimpleGradientInputs {
     }
 
     SF_DEVICE Exponentials<T> am_factor(const RnntSequence& s) const {
-        return {am_row(problem, am, s.index, 0), problem.am_stride[1],
-                kept.am_maxima(problem, s.index), s.frames, problem.lattice.classes};
+        return {am.row(s.index, int64_t{0}), am.stride[1], kept.am_maxima(problem, s.index),
+                s.frames, problem.lattice.classes};
     }
     SF_DEVICE Exponentials<T> lm_factor(const RnntSequence& s) const {
-        return {lm_row(problem, lm, s.index, 0), problem.lm_stride[1],
-                kept.lm_maxima(problem, s.index), s.positions(), problem.lattice.classes};
+        return {lm.row(s.index, int64_t{0}), lm.stride[1], kept.lm_maxima(problem, s.index),
+                s.positions(), problem.lattice.classes};
     }
     SF_DEVICE Weights<L> weights(const RnntSequence& s) const {
         return {posteriors.weight + posteriors.line(problem, s.index, 0), posteriors.pitch,
@@ -53,13 +53,13 @@ struct SimpleGradientInputs {
         const L log_z = kept.normalisers(s)[s.cell(t, u)];
         const L am_maximum = kept.am_maxima(problem, s.index)[t];
         const L lm_maximum = kept.lm_maxima(problem, s.index)[u];
-        const T* const am_at = am_row(problem, am, s.index, t) + v;
-        const T* const lm_at = lm_row(problem, lm, s.index, u) + v;
+        const T* const am_at = am.row(s.index, t) + v;
+        const T* const lm_at = lm.row(s.index, u) + v;
         SF_UNROLL
         for (int j = 0; j < N; ++j) {
             if (v + j >= problem.lattice.classes) return;
             const L x = (widened(am_at[j]) - am_maximum) + (widened(lm_at[j]) - lm_maximum);
-            to[j] = fused(share, exp(x - log_z), to[j]);
+            to[j] = fused(share, quick_exp(x - log_z), to[j]);
         }
     }
 };
@@ -81,7 +81,7 @@ struct SimpleAmGradient {
     static SF_DEVICE int64_t rows(const RnntSequence& s) { return s.frames; }
     static SF_DEVICE int64_t inner(const RnntSequence& s) { return s.positions(); }
     static SF_DEVICE const T* row(const Inputs& in, const RnntSequence& s, int64_t t) {
-        return am_row(in.problem, in.am, s.index, t);
+        return in.am.row(s.index, t);
     }
     static SF_DEVICE L most(const Inputs& in, const RnntSequence& s, int64_t t) {
         return in.kept.am_maxima(in.problem, s.index)[t];
@@ -120,7 +120,8 @@ struct SimpleAmGradient {
             SF_UNROLL
             for (int j = 0; j < kQuad; ++j) {
                 if (v + j >= p.lattice.classes) break;
-                to[j] = fused(factor, exp(((x[j] - maximum) + unigram[j]) - normaliser), to[j]);
+                to[j] =
+                    fused(factor, quick_exp(((x[j] - maximum) + unigram[j]) - normaliser), to[j]);
             }
         }
     }
@@ -161,7 +162,7 @@ struct SimpleLmGradient {
     static SF_DEVICE int64_t rows(const RnntSequence& s) { return s.positions(); }
     static SF_DEVICE int64_t inner(const RnntSequence& s) { return s.frames; }
     static SF_DEVICE const T* row(const Inputs& in, const RnntSequence& s, int64_t u) {
-        return lm_row(in.problem, in.lm, s.index, u);
+        return in.lm.row(s.index, u);
     }
     static SF_DEVICE L most(const Inputs& in, const RnntSequence& s, int64_t u) {
         return in.kept.lm_maxima(in.problem, s.index)[u];
@@ -217,7 +218,7 @@ struct SimpleLmGradient {
         for (int j = 0; j < kQuad; ++j) {
             if (v + j >= p.lattice.classes) break;
             const L log_prob = log_ratio(x[j] - maximum, normaliser);
-            to[j] += share * ratio(log_prob, unigram[j]) * gradient[j] - exp(log_prob) * sum;
+            to[j] += share * ratio(log_prob, unigram[j]) * gradient[j] - quick_exp(log_prob) * sum;
         }
     }
 };

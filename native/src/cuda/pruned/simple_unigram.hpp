@@ -36,7 +36,7 @@ struct SimpleSumUnigram {
 
     struct Args {
         SimpleProblem problem;
-        const T* am;
+        SimpleLogits<T> am;
         SimpleKept<const L> kept;
         const RnntLikelihood<L>* likelihood;
         SimpleSums<L> sums;
@@ -68,8 +68,8 @@ struct SimpleSumUnigram {
         L sum = 0;
         for (int64_t t = 0; t < s.frames; ++t) {
             if (arcs[t] == 0) continue;
-            const L x = widened(am_row(p, args.am, s.index, t)[v]) - maxima[t];
-            sum = fused(arcs[t], exp((x + unigram) - normalisers[t]), sum);
+            const L x = widened(args.am.row(s.index, t)[v]) - maxima[t];
+            sum = fused(arcs[t], quick_exp((x + unigram) - normalisers[t]), sum);
         }
         return sum;
     }
@@ -96,7 +96,7 @@ struct SimpleSumClasses {
     struct Args {
         SimpleProblem problem;
         RowGroups groups;
-        const T* lm;
+        SimpleLogits<T> lm;
         SimpleKept<const L> kept;
         const RnntLikelihood<L>* likelihood;
         SimpleUnigramGradient<L> to;
@@ -131,7 +131,7 @@ struct SimpleSumClasses {
         const L normaliser = args.kept.lm_normalisers(p, at.b)[at.i];
         const L* const unigram = args.kept.unigram(p, at.b);
         const L* const gradient = args.to.unigram + at.b * p.lattice.classes;
-        const RowPart<T> mine = {lm_row(p, args.lm, at.b, at.i), p.lattice.classes, lane,
+        const RowPart<T> mine = {args.lm.row(at.b, at.i), p.lattice.classes, lane,
                                  args.groups.lanes()};
         L sum = 0;
         mine.read([&](auto& values, int64_t v) {

@@ -72,8 +72,7 @@ struct TopLabels {
     struct Args {
         RowGroups groups;
         int64_t rows, classes, blank;
-        const T* logits;
-        int64_t stride;
+        RowArray<const T, 1> logits;
         const int32_t* ranks;  // [count]
         int64_t count;
         L* blank_log_probs;  // [rows]
@@ -88,7 +87,6 @@ struct TopLabels {
 
   private:
     struct Part {
-        Normaliser<L> normaliser;
         Candidates<L> best;
         bool more;  // that are not among those
     };
@@ -100,8 +98,7 @@ struct TopLabels {
             : block_(block),
               args_(args),
               parts_(block),
-              top_(block),
-              sum_(block),
+              whole_(block),
               value_(block),
               label_(block) {}
 
@@ -125,33 +122,25 @@ struct TopLabels {
         static SF_DEVICE bool is_rank(int32_t rank) { return rank >= 0 && rank < kMostRanks; }
 
         SF_DEVICE RowPart<T> part(int64_t row, int thread) const {
-            return {args_.logits + row * args_.stride, args_.classes, args_.groups.lane(thread),
+            return {args_.logits.row(row), args_.classes, args_.groups.lane(thread),
                     args_.groups.lanes()};
         }
 
         SF_DEVICE void normalise(int64_t first) {
-            block_.each([&](int thread) {
+            whole_.reduce(args_.groups, [&](int thread) {
                 Part& own = parts_[thread];
-                own.normaliser = {};
+                Normaliser<L> normaliser;
                 own.best.clear();
                 const int64_t row = args_.groups.row(first, thread);
                 if (row < args_.rows) {
                     part(row, thread).read([&](auto& x, int64_t at) {
-                        own.normaliser.add(x);
+                        normaliser.add(x);
                         add(own.best, x, at);
                     });
                 }
                 own.more = own.best.is_full();
-                top_[thread] = own.normaliser.top;
+                return normaliser;
             });
-            block_.maximum(top_, args_.groups.wide);
-            block_.each([&](int thread) {
-                const Normaliser<L>& own = parts_[thread].normaliser;
-                top_[thread] = Normaliser<L>::reference_of(top_[thread]);
-                sum_[thread] = own.sum * exp(own.top - top_[thread]);
-            });
-            block_.sum(sum_, args_.groups.wide);
-            block_.each([&](int thread) { sum_[thread] = log(sum_[thread]); });
         }
 
         template <int N>
@@ -168,7 +157,7 @@ struct TopLabels {
             if (row >= args_.rows) return;
             const int lane = args_.groups.lane(thread);
             if (lane == 0) {
-                const T logit = args_.logits[row * args_.stride + args_.blank];
+                const T logit = args_.logits.row(row)[args_.blank];
                 args_.blank_log_probs[row] = of_logit(widened(logit), thread);
             }
             for (int64_t i = lane; i < args_.count; i += args_.groups.lanes()) {
@@ -179,7 +168,7 @@ struct TopLabels {
         }
 
         SF_DEVICE L of_logit(L logit, int thread) {
-            return log_prob(logit, top_[thread], sum_[thread]);
+            return log_prob(logit, whole_.top(thread), whole_.log_sum(thread));
         }
 
         // The best value of those that are first, and of these the lowest label.
@@ -226,7 +215,8 @@ struct TopLabels {
         Block& block_;
         const Args& args_;
         typename Block::template PerThread<Part> parts_;
-        typename Block::template PerThread<L> top_, sum_, value_;
+        RowNormalisers<L, Block> whole_;
+        typename Block::template PerThread<L> value_;
         typename Block::template PerThread<double> label_;
     };
 };
@@ -238,10 +228,10 @@ class TopLabelsForward {
         using L = LatticeType<T>;
         const int64_t rows = call.size(0, 0), classes = call.size(0, 1), blank = call.integer(0);
         check_blank(call.name(), blank, classes);
-        const RowGroups groups = RowGroups::of(classes);
-        launcher.template run<TopLabels<T>>(
-            groups.grid(rows), {groups, rows, classes, blank, call.in<T>(0),
-                                call.input(0).stride[0], call.in<int32_t>(1), call.size(1, 0),
+        using Logits = RowArray<const T, 1>;
+        run_rows<TopLabels<T>>(launcher, rows,
+                               {RowGroups::of(classes), rows, classes, blank,
+                                Logits::of(call.input(0)), call.in<int32_t>(1), call.size(1, 0),
                                 call.out<L>(0), call.out<L>(1), call.out<int32_t>(2)});
     }
 

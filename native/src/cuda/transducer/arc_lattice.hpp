@@ -37,7 +37,7 @@ struct ArcLattice {
     static constexpr bool kBest = std::is_same<Paths, BestOfPaths<L>>::value;
     // The direction whose table is wanted without kBoth.
     static constexpr int kTable = kBest ? Alpha::kTable : Beta::kTable;
-    static constexpr int kMostThreads = 512;
+    static constexpr int kMostThreads = 512, kBlocksAtOnce = 1;
     static constexpr int kAhead = 2, kHeld = 2;
 
     struct Args {

@@ -18,8 +18,7 @@ struct DurationSaveRows {
 
     struct Args {
         RnntProblem problem;
-        const T* logits;
-        int64_t stride[3];
+        RnntRowArray<const T> logits;
         L* saved;
     };
 
@@ -35,7 +34,7 @@ struct DurationSaveRows {
     static SF_DEVICE void save(const Args& args, const TableCell& at) {
         const RnntProblem& p = args.problem;
         const RnntSequence& s = at.sequence;
-        const T* const z = args.logits + offset_of(p, {s, at.t, at.u}, args.stride);
+        const T* const z = args.logits.row(p, {s, at.t, at.u});
         Normaliser<L> of;
         for (int64_t d = 0; d < p.duration_count; ++d) {
             const L value[1] = {widened(z[d])};
@@ -58,8 +57,7 @@ struct DurationGradientRows {
     struct Args {
         RnntProblem problem;
         const L* columns;
-        T* grad;
-        int64_t stride[3];
+        RnntRowArray<T> grad;
     };
 
     template <class Block>
@@ -75,13 +73,13 @@ struct DurationGradientRows {
   private:
     static SF_DEVICE void clear(const Args& args, const RnntRow& row) {
         const RnntProblem& p = args.problem;
-        T* const to = args.grad + offset_of(p, row, args.stride);
+        T* const to = args.grad.row(p, row);
         for (int64_t d = 0; d < p.duration_count; ++d) to[d] = narrowed<T>(L{0});
     }
     static SF_DEVICE void write(const Args& args, const TableCell& at) {
         const RnntProblem& p = args.problem;
         const RnntSequence& s = at.sequence;
-        T* const to = args.grad + offset_of(p, {s, at.t, at.u}, args.stride);
+        T* const to = args.grad.row(p, {s, at.t, at.u});
         const L* const from = args.columns + s.first_cell * p.columns() + at.cell;
         for (int64_t d = 0; d < p.duration_count; ++d) {
             to[d] = narrowed<T>(from[(kFirstExtra + d) * s.cells()]);
@@ -93,9 +91,8 @@ template <class T, class Launcher>
 void save_durations(const Launcher& launcher, const Call& call, const RnntProblem& p,
                     LatticeType<T>* saved) {
     using Rows = DurationSaveRows<T>;
-    typename Rows::Args rows = {p, call.in<T>(1), {}, saved};
-    std::copy_n(call.input(1).stride, 3, rows.stride);
-    launcher.template run<Rows>(CellThreads::grid(p), rows);
+    launcher.template run<Rows>(CellThreads::grid(p),
+                                {p, RnntRowArray<const T>::of(call.input(1)), saved});
 }
 
 // The columns that a lattice of any arcs takes, of all rows.
@@ -114,9 +111,8 @@ template <class T, class Launcher>
 void write_durations(const Launcher& launcher, const Call& call, const RnntProblem& p,
                      const LatticeType<T>* columns) {
     using Rows = DurationGradientRows<T>;
-    typename Rows::Args rows = {p, columns, call.out<T>(1), {}};
-    std::copy_n(call.output(1).stride, 3, rows.stride);
-    launcher.template run<Rows>(CellThreads::grid(p), rows);
+    launcher.template run<Rows>(CellThreads::grid(p),
+                                {p, columns, RnntRowArray<T>::of(call.output(1))});
 }
 
 }  // namespace cuda

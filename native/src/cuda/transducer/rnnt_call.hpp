@@ -2,8 +2,6 @@
 #ifndef SEQFRONT_CUDA_TRANSDUCER_RNNT_CALL_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_RNNT_CALL_HPP_
 
-#include <algorithm>
-
 #include "cpu/problem.hpp"
 #include "cpu/status.hpp"
 #include "cuda/transducer/rnnt_rows.hpp"
@@ -72,7 +70,8 @@ inline RnntProblem rnnt_problem(const Call& call, const rnnt::Inputs& at = {}) {
 template <class Launcher>
 RnntProblem prepared(const Launcher& launcher, RnntProblem p, int64_t* starts) {
     if (!p.packed) return p;
-    launcher.template run<RnntPrepare>(RnntPrepare::grid(p.batch), {p, starts});
+    const SequenceSizes sizes = {p.batch, p.frames, p.frame_lengths, p.label_lengths};
+    launcher.template run<SequenceStarts>(SequenceStarts::grid(sizes), {sizes, starts});
     p.starts = starts;
     return p;
 }
@@ -82,20 +81,18 @@ template <class T, bool kBigBlanks, class Launcher>
 void save_rnnt_rows(const Launcher& launcher, const Call& call, const RnntProblem& p,
                     LatticeType<T>* saved) {
     using Rows = RnntSaveRows<T, kBigBlanks>;
-    typename Rows::Args rows = {p, RowGroups::of(p.classes), call.in<T>(rnnt::kLogits), {}, saved};
-    std::copy_n(call.input(rnnt::kLogits).stride, 3, rows.stride);
-    launcher.template run<Rows>(rows.groups.grid(p.stored_rows()), rows);
+    using Logits = RnntRowArray<const T>;
+    run_rows<Rows>(launcher, p.stored_rows(),
+                   {p, RowGroups::of(p.classes), Logits::of(call.input(rnnt::kLogits)), saved});
 }
 
 // The gradient of the logits; `from` says of what.
 template <class Rows, class T, class Launcher>
 void write_rnnt_rows(const Launcher& launcher, const Call& call, typename Rows::Args from) {
     from.groups = RowGroups::of(from.problem.classes);
-    from.logits = call.in<T>(rnnt::kLogits);
-    from.grad = call.out<T>(0);
-    std::copy_n(call.input(rnnt::kLogits).stride, 3, from.stride);
-    std::copy_n(call.output(0).stride, 3, from.grad_stride);
-    launcher.template run<Rows>(from.groups.grid(from.problem.stored_rows()), from);
+    from.logits = RnntRowArray<const T>::of(call.input(rnnt::kLogits));
+    from.grad = RnntRowArray<T>::of(call.output(0));
+    run_rows<Rows>(launcher, from.problem.stored_rows(), from);
 }
 
 }  // namespace cuda

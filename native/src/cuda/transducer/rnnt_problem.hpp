@@ -12,13 +12,14 @@
 // Of a band (pruned RNN-T) rows are stored for some positions of a frame, from its start on; cells
 // are those of all positions.
 //
-// Packed rows are those of one sequence after another, without padding: RnntPrepare finds where
+// Packed rows are those of one sequence after another, without padding: SequenceStarts finds where
 // each begins. Rows behind the last have no sequence, and get zeros.
 #ifndef SEQFRONT_CUDA_TRANSDUCER_RNNT_PROBLEM_HPP_
 #define SEQFRONT_CUDA_TRANSDUCER_RNNT_PROBLEM_HPP_
 
 #include "cpu/transducer/transducer_options.hpp"
 #include "cuda/probability.hpp"
+#include "cuda/starts.hpp"
 
 namespace seqfront {
 namespace cuda {
@@ -89,20 +90,8 @@ struct RnntProblem {
         return {b, fits ? t : 0, within(u, labels), fits, skew, start};
     }
 
-    // Of a sequence, as its lengths say, but not more than there are.
-    SF_DEVICE int64_t packed_rows(int64_t b) const {
-        const int64_t t = frame_lengths[b], u = label_lengths[b];
-        return t < 0 || u < 0 ? 0 : within(t * (u + 1), frames);
-    }
-    // The sequence of a packed row: the last that begins there or before.
-    SF_DEVICE int64_t sequence_of(int64_t row) const {
-        int64_t low = 0, high = batch;
-        while (high - low > 1) {
-            const int64_t middle = (low + high) / 2;
-            (starts[middle] <= row ? low : high) = middle;
-        }
-        return low;
-    }
+    // The sequence of a packed row.
+    SF_DEVICE int64_t sequence_of(int64_t row) const { return sequence_at(starts, batch, row); }
 
     // The label that leaves position u.
     SF_DEVICE int64_t target(const RnntSequence& s, int64_t u) const {
@@ -152,40 +141,6 @@ SF_DEVICE RnntRow row_of(const RnntProblem& p, int64_t i) {
     const int64_t number = i - frame * width, u = position_of(p, frame, number);
     return {p.sequence(b), frame - b * p.frames, u, u - number};
 }
-
-// Where it lies in an array of these strides.
-SF_DEVICE int64_t offset_of(const RnntProblem& p, const RnntRow& row, const int64_t* stride) {
-    const RnntSequence& s = row.sequence;
-    if (p.packed) return (s.first_cell + row.t * s.positions() + row.u) * stride[0];
-    return s.index * stride[0] + row.t * stride[1] + (row.u - row.start) * stride[2];
-}
-
-// Finds where the rows of each sequence begin, if they are packed.
-struct RnntPrepare {
-    static constexpr int kMostThreads = kWarp;
-
-    struct Args {
-        RnntProblem problem;
-        int64_t* starts;
-    };
-
-    static Grid grid(int64_t batch) { return {batch, 1, kWarp, 0}; }
-
-    template <class Block>
-    static SF_DEVICE void run(Block& block, const Args& args) {
-        const RnntProblem& p = args.problem;
-        for (int64_t b = block.x(); b < p.batch; b += block.count_x()) {
-            block.each([&](int thread) {
-                if (thread > 0) return;
-                int64_t start = 0;
-                for (int64_t i = 0; i < b; ++i) {
-                    start = RnntProblem::within(start + p.packed_rows(i), p.frames);
-                }
-                args.starts[b] = start;
-            });
-        }
-    }
-};
 
 // Log-probs of the blank, the next label and, if labels pay it, the blank after that.
 template <class L>

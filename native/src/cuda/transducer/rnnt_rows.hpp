@@ -8,6 +8,22 @@
 namespace seqfront {
 namespace cuda {
 
+// A row of each cell, of logits or of their gradient: by sequence, frame and position, or packed by
+// number.
+template <class T>
+struct RnntRowArray {
+    RowArray<T, 3> rows;
+
+    static RnntRowArray of(const sf_array& array) { return {RowArray<T, 3>::of(array)}; }
+
+    SF_DEVICE T* row(const RnntProblem& p, const RnntRow& row) const {
+        const RnntSequence& s = row.sequence;
+        constexpr int64_t none = 0;
+        if (p.packed) return rows.row(s.first_cell + row.t * s.positions() + row.u, none, none);
+        return rows.row(s.index, row.t, row.u - row.start);
+    }
+};
+
 // Reads the logits once: saves of each row its normaliser, and the log-probs that its arcs take.
 template <class T, bool kBigBlanks = false>
 struct RnntSaveRows {
@@ -17,8 +33,7 @@ struct RnntSaveRows {
     struct Args {
         RnntProblem problem;
         RowGroups groups;
-        const T* logits;
-        int64_t stride[3];
+        RnntRowArray<const T> logits;
         L* saved;
     };
 
@@ -26,30 +41,19 @@ struct RnntSaveRows {
     static SF_DEVICE void run(Block& block, const Args& args) {
         const RowGroups& groups = args.groups;
         const int64_t rows = args.problem.stored_rows();
-        typename Block::template PerThread<Normaliser<L>> parts(block);
-        typename Block::template PerThread<L> top(block), sum(block);
+        RowNormalisers<L, Block> whole(block);
         groups.each_first(block, rows, [&](int64_t first) {
-            block.each([&](int thread) {
-                parts[thread] = {};
+            whole.reduce(groups, [&](int thread) {
                 const int64_t i = groups.row(first, thread);
-                if (i < rows) parts[thread] = normaliser(args, i, groups.lane(thread));
-                top[thread] = parts[thread].top;
+                return i < rows ? normaliser(args, i, groups.lane(thread)) : Normaliser<L>{};
             });
-            block.maximum(top, groups.wide);
-            block.each([&](int thread) {
-                const L reference = Normaliser<L>::reference_of(top[thread]);
-                sum[thread] = parts[thread].sum * exp(parts[thread].top - reference);
-                top[thread] = reference;
-            });
-            block.sum(sum, groups.wide);
             block.each([&](int thread) {
                 const int64_t i = groups.row(first, thread);
                 if (i >= rows) return;
-                const L log_sum = log(sum[thread]);
-                if (groups.lane(thread) == 0) save(args, i, top[thread], log_sum);
-                if constexpr (kBigBlanks) {
-                    save_big_blanks(args, i, groups.lane(thread), top[thread], log_sum);
-                }
+                const int lane = groups.lane(thread);
+                const L top = whole.top(thread), log_sum = whole.log_sum(thread);
+                if (lane == 0) save(args, i, top, log_sum);
+                if constexpr (kBigBlanks) save_big_blanks(args, i, lane, top, log_sum);
             });
         });
     }
@@ -61,8 +65,7 @@ struct RnntSaveRows {
         const RnntRow row = row_of(p, i);
         Normaliser<L> part;
         if (!row.inside() || p.normalized) return part;
-        const T* const x = args.logits + offset_of(p, row, args.stride);
-        const RowPart<T> mine = {x, p.classes, lane, args.groups.lanes()};
+        const RowPart<T> mine = {args.logits.row(p, row), p.classes, lane, args.groups.lanes()};
         mine.read([&](auto& values, int64_t first) {
             if (p.hat) replace(values, first, p.blank, -infinity<L>());
             part.add(values);
@@ -77,7 +80,7 @@ struct RnntSaveRows {
         if (p.normalized) top = log_sum = 0;
         const RnntSequence& s = row.sequence;
         const int64_t cells = s.cells();
-        const T* const x = args.logits + offset_of(p, row, args.stride);
+        const T* const x = args.logits.row(p, row);
         const L blank = widened(x[p.blank]);
         L* const out = args.saved + s.first_cell * p.columns() + row.cell();
         out[kRow * cells] = top + log_sum;
@@ -102,7 +105,7 @@ struct RnntSaveRows {
         if (!row.inside()) return;
         if (p.normalized) top = log_sum = 0;
         const RnntSequence& s = row.sequence;
-        const T* const x = args.logits + offset_of(p, row, args.stride);
+        const T* const x = args.logits.row(p, row);
         L* const out = args.saved + s.first_cell * p.columns() + row.cell();
         for (int64_t k = lane; k < p.big_blank_count; k += args.groups.lanes()) {
             const int64_t v = p.big_blanks[2 * k];
@@ -136,9 +139,8 @@ struct RnntGradientRows {
     struct Args {
         RnntProblem problem;
         RowGroups groups;
-        const T* logits;
-        T* grad;
-        int64_t stride[3], grad_stride[3];
+        RnntRowArray<const T> logits;
+        RnntRowArray<T> grad;
         const L* saved;
         const Probability<L>* alpha;
         const Probability<L>* beta;
@@ -207,9 +209,8 @@ struct RnntGradientRows {
   private:
     static SF_DEVICE void write(const Args& args, const RnntRow& row, int lane) {
         const RnntProblem& p = args.problem;
-        T* const to = args.grad + offset_of(p, row, args.grad_stride);
-        const RowPart<T> part = {args.logits + offset_of(p, row, args.stride), p.classes, lane,
-                                 args.groups.lanes()};
+        T* const to = args.grad.row(p, row);
+        const RowPart<T> part = {args.logits.row(p, row), p.classes, lane, args.groups.lanes()};
         const RnntRowGradient<L> gradient =
             kColumns ? of_columns(args, row) : gradient_of(args, row);
         if (gradient.zero) return part.clear(to);
@@ -228,7 +229,7 @@ struct RnntGradientRows {
         const L factor = p.clamp > 0 ? args.grad_loss[row.sequence.index] : L{1};
         part.change(to, [&](auto& x, int64_t first) {
             for (L& value : x) {
-                const L wanted = gradient.scale * exp(value - normaliser);
+                const L wanted = gradient.scale * quick_exp(value - normaliser);
                 value = (wanted > limit ? limit : wanted) * factor;
             }
             replace(x, first, target, label);
@@ -249,7 +250,7 @@ struct RnntGradientRows {
         const RnntProblem& p = args.problem;
         if (!row.inside()) return;
         const RnntSequence& s = row.sequence;
-        T* const to = args.grad + offset_of(p, row, args.grad_stride);
+        T* const to = args.grad.row(p, row);
         const L* const columns = args.columns + s.first_cell * p.columns() + row.cell();
         for (int64_t k = lane; k < p.big_blank_count; k += args.groups.lanes()) {
             const int64_t v = p.big_blanks[2 * k];
