@@ -112,12 +112,13 @@ class Lookahead:
         """What is due at a frame, and what comes along."""
         spans = [(node, frame, self._end(node, frame)) for node in new]
         latest = max([end for _, _, end in spans])
-        others = [node for node in self._living if node.until > frame]
+        far = frame + 2 * self._longest
+        others = [node for node in self._living if frame < node.until < far]
         room = _FREE - sum([end - frame for _, _, end in spans])
-        each = -(-room // max(1, len(others)))
+        share = -(-room // max(1, len(others)))
         for node in others:
             first = node.until
-            end = min(max(latest, first + min(each, room)), self._frames)
+            end = min(max(latest, first + min(share, room)), self._frames)
             if end > first:
                 spans.append((node, first, end))
                 room -= end - first

@@ -60,11 +60,11 @@ class Node:
         """What the prediction network made of it: row `row` of a `Predicted`."""
         self.row = 0
         self.found: Any = None
-        """What `Lookahead` found: the block of this frame,"""
+        """What `Lookahead` found: the block that was read last, others after it."""
         self.last: Any = None
-        """the last one,"""
+        """The last of these blocks."""
         self.until = 0
-        """and where that ends."""
+        """The frame up to which they go."""
         self.shown: Any = None
         """What users see of it."""
         self.seen = 0
