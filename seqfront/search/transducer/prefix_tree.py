@@ -37,7 +37,19 @@ class Predicted:
 class Node:
     """A label sequence: that of `parent`, and `label`."""
 
-    __slots__ = ("children", "depth", "found", "known", "label", "parent", "row", "seen", "shown")
+    __slots__ = (
+        "children",
+        "depth",
+        "found",
+        "known",
+        "label",
+        "last",
+        "parent",
+        "row",
+        "seen",
+        "shown",
+        "until",
+    )
 
     def __init__(self, parent: Node | None, label: int) -> None:
         self.parent = parent
@@ -48,7 +60,11 @@ class Node:
         """What the prediction network made of it: row `row` of a `Predicted`."""
         self.row = 0
         self.found: Any = None
-        """What `Lookahead` found."""
+        """What `Lookahead` found: the block that was read last, others after it."""
+        self.last: Any = None
+        """The last of these blocks."""
+        self.until = 0
+        """The frame up to which they go."""
         self.shown: Any = None
         """What users see of it."""
         self.seen = 0
@@ -92,7 +108,7 @@ class PrefixTree:
         kept: list[Node] = []
         for node in reversed(self._nodes):  # those that grew later first
             if node.seen < before and node not in keep:
-                node.known = node.found = node.shown = None
+                node.known = node.found = node.last = node.shown = None
                 if not node.children and node.parent is not None:
                     del node.parent.children[node.label]
                     continue
