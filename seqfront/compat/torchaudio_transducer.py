@@ -166,7 +166,11 @@ class Transducer:
             return None
         joiner: Any = self.model.model.joiner
         backend, frames = self.backend, self._frames
-        if type(joiner) is not Joiner or not has_native(backend, frames, self.count):
+        if (
+            not isinstance(joiner, Joiner)
+            or not joiner.is_plain()
+            or not has_native(backend, frames, self.count)
+        ):
             return None
         tensors = [x for x in (frames, *joiner_weights(joiner)) if x is not None]
         if {(backend.dtype(x), backend.device(x)) for x in tensors} != {("float32", "cpu")}:
