@@ -94,6 +94,21 @@ def build(device: str) -> None:
         sys.exit(f"seqfront was not built: {' '.join(command)} {ROOT}")
 
 
+def check_found(environment: dict[str, str]) -> None:
+    """An editable installation of seqfront comes before any path, and would be what is tested."""
+    show = "import seqfront; print(seqfront.__file__)"
+    command = [sys.executable, "-c", show]
+    done = subprocess.run(
+        command, cwd=SITE, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    )
+    if SITE not in Path(done.stdout.strip()).resolve().parents:
+        sys.exit(
+            f"{sys.executable} imports seqfront from {done.stdout.strip()}, not from {SITE}.\n"
+            "fix: use a Python without an editable installation of it: "
+            f"{sys.executable} -m pip uninstall seqfront"
+        )
+
+
 def _environment(device: str) -> dict[str, str]:
     """In which tests see all GPUs, or none (`tests/conftest.py` hides them by default)."""
     environment = {**os.environ, "PYTHONPATH": str(SITE)}
@@ -123,6 +138,7 @@ def main() -> int:
         command = [str(ROOT / "tests/benchmarks/bench_gpu.py"), "--device", options.device]
     # Not in the root of the repository: what lies there would come before what was built.
     environment = _environment(options.device)
+    check_found(environment)
     return subprocess.run(
         [sys.executable, *command, *rest], cwd=SITE, env=environment, check=False
     ).returncode
