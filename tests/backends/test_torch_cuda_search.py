@@ -32,7 +32,7 @@ from torch.overrides import TorchFunctionMode
 import seqfront as sf
 import seqfront_torch
 import seqfront_torch.native as operators
-from seqfront import backends, errors, native
+from seqfront import backends, native
 from seqfront.search.transducer.best_labels import best_labels
 
 calls = []
