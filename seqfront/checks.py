@@ -44,3 +44,16 @@ def values_are_cheap(backend: Backend, *raws: Raw) -> bool:
     """Whether it costs nothing to look at the values of raw tensors: not in a trace, and not where
     it would wait for an accelerator."""
     return not backend.is_tracing() and all(backend.device(raw) == "cpu" for raw in raws)
+
+
+def longest_if_cheap(backend: Backend, lengths: Raw) -> int | None:
+    """The greatest of lengths, 0 of none; None where they are not looked at."""
+    if not values_are_cheap(backend, lengths):
+        return None
+    found = backend.to_numpy(lengths)
+    return int(found.max()) if found.size else 0
+
+
+def surely_none(backend: Backend, raw: Raw) -> bool:
+    """Whether no element of a bool tensor holds; False where it is not looked at."""
+    return values_are_cheap(backend, raw) and not backend.to_numpy(raw).any()

@@ -74,10 +74,8 @@ def _in_rows(backend: Backend, p: Problem) -> Raw:
     total = backend.size(flat, 0)
     starts = backend.binary("sub", backend.cumulative("sum", p.label_lengths, 0), p.label_lengths)
     # While it is not known how many labels the longest has, all of them are as many as it may be.
-    most: Size = total
-    if checks.values_are_cheap(backend, p.label_lengths):
-        lengths = backend.to_numpy(p.label_lengths)
-        most = int(lengths.max()) if len(lengths) else 0
+    longest = checks.longest_if_cheap(backend, p.label_lengths)
+    most: Size = total if longest is None else longest
     position = backend.arange(most, "int32", backend.device(flat))
     at = backend.binary("add", backend.expand_dims(starts, (1,)), position)
     mask = backend.sequence_mask(p.label_lengths, most)

@@ -162,9 +162,9 @@ def _closed_up(backend: Backend, places: Raw) -> tuple[Raw, Raw, Raw]:
     lengths = backend.reduce("sum", backend.binary("sub", 1, gone), (2,))
     lengths = backend.cast(lengths, "int32")
     order = backend.sort(gone, 2)[1]
-    if checks.values_are_cheap(backend, lengths):
-        found = backend.to_numpy(lengths)
-        order = backend.slice(order, 2, 0, int(found.max()) if found.size else 0)
+    longest = checks.longest_if_cheap(backend, lengths)
+    if longest is not None:
+        order = backend.slice(order, 2, 0, longest)
     places = backend.gather(places, order, 2, 2)
     places = backend.binary("max", places, 0)
     return backend.cast(order, "int32"), places, lengths
@@ -234,11 +234,10 @@ def only_valid(said: Said, valid: Tensor, label: Dim) -> Said:
 
 def trimmed(said: Said, label: Dim) -> Said:
     """Without padding that all hypotheses have, where lengths can be looked at."""
-    backend, lengths = said.labels.backend, said.labels.lengths(label).raw
-    if not checks.values_are_cheap(backend, lengths):
+    backend = said.labels.backend
+    longest = checks.longest_if_cheap(backend, said.labels.lengths(label).raw)
+    if longest is None:
         return said
-    found = backend.to_numpy(lengths)
-    longest = int(found.max()) if found.size else 0
 
     def cut(x: Tensor) -> Tensor:
         raw = backend.slice(x.raw, x.axis(label), 0, longest)

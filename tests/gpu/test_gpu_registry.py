@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 from cases.registry import CASES
-from devices import DEVICE
+from devices import DEVICE, expect_refusal
 
 from seqfront import errors, testing
 from seqfront.testing import Case
@@ -26,9 +26,7 @@ def _run(case: Case, precision: str, gradients: bool) -> Execution:
     try:
         return testing.run(case, "torch", case.arguments(), how)
     except errors.NativeError as error:
-        if "has no CUDA kernel yet" in str(error) or "has no CUDA kernel for" in str(error):
-            pytest.xfail(str(error).splitlines()[0])
-        raise
+        expect_refusal(error)
 
 
 @pytest.mark.parametrize("case", TRIED, ids=str)

@@ -82,11 +82,11 @@ class _Results:
         score, *parts = named
         lengths = self._named(counts, reader.paths)
         table = FULL.with_entries({reader.label: Entry(lengths.raw, lengths.dims)})
-        longest = p.to_numpy(counts) if checks.values_are_cheap(p, counts) else None
+        longest = checks.longest_if_cheap(p, counts)
 
         def over_labels(raw: Raw) -> Tensor:
             if longest is not None:
-                raw = p.slice(raw, 2, 0, int(longest.max()) if longest.size else 0)
+                raw = p.slice(raw, 2, 0, longest)
             x = self._named(raw, reader.paths, reader.label)
             return x.with_lengths(table)
 

@@ -193,7 +193,5 @@ class _Table:
 
 def _cut(p: Backend, column: Raw, lengths: Raw) -> Raw:
     """Without padding that all rows have, where lengths can be looked at."""
-    if not checks.values_are_cheap(p, lengths):
-        return column
-    found = p.to_numpy(lengths)
-    return p.slice(column, 1, 0, int(found.max()) if found.size else 0)
+    longest = checks.longest_if_cheap(p, lengths)
+    return column if longest is None else p.slice(column, 1, 0, longest)

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from seqfront import checks
-from seqfront.backend import Raw
+from seqfront.backend import Raw, Size
 from seqfront.dim import Dim
 from seqfront.lengths import FULL, Entry
 from seqfront.nn.stateful import kept
@@ -183,13 +183,10 @@ def _trimmed(held: Tensor) -> Tensor:
     """Without padding that all streams have, where its extent can be known."""
     backend = held.backend
     lengths = held.lengths(HELD).raw
-    if checks.values_are_cheap(backend, lengths):
-        found = backend.to_numpy(lengths)
-        longest = int(found.max()) if found.size else 0
-    elif backend.sizes_may_be_data:
-        axes = range(len(held.lengths(HELD).dims))
-        longest = backend.reduce("max", lengths, tuple(axes))
-    else:
-        return held
+    longest: Size | None = checks.longest_if_cheap(backend, lengths)
+    if longest is None:
+        if not backend.sizes_may_be_data:
+            return held
+        longest = backend.reduce("max", lengths, range(len(held.lengths(HELD).dims)))
     raw = backend.slice(held.raw, held.axis(HELD), 0, longest)
     return Tensor(raw, held.dims, held.lengths_table, held.sparse_dim, backend=backend)

@@ -179,7 +179,7 @@ class _Move:
     def _complete(self, pool: Pool, ends: Raw) -> Complete:
         """The best of those that were complete and those that are now, all of them blanks."""
         backend, axis, before = self.backend, self.axis, self.now.complete
-        if checks.values_are_cheap(backend, ends) and not backend.to_numpy(ends).any():
+        if checks.surely_none(backend, ends):
             return before
         width, fusion = self.step.width, self.step.models.fusion
         blanks = Aligned(*[backend.slice(x, axis, 0, width) for x in pool.paths])
@@ -218,7 +218,7 @@ class _Move:
         source = self._named(chosen.source).labels_of(beam)
         moved = nested_gather(known, indices=source, axis=beam)
         backend = self.backend
-        if checks.values_are_cheap(backend, has_label) and not backend.to_numpy(has_label).any():
+        if checks.surely_none(backend, has_label):
             return moved
         where = self._named(has_label)
         label = self._named(

@@ -205,7 +205,7 @@ class _Frame:
         better = backend.binary("gt", values, limit)
         if self.active is not None:
             better = backend.binary("and", better, backend.expand_dims(self.active, (axis,)))
-        if checks.values_are_cheap(backend, better) and not backend.to_numpy(better).any():
+        if checks.surely_none(backend, better):
             return None
         source = backend.cast(backend.binary("floor_div", at, width), "int32")
         label = backend.gather(flat(outlook.labels), at, axis, axis)

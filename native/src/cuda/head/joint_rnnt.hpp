@@ -19,39 +19,10 @@ namespace seqfront {
 namespace cuda {
 
 inline RnntProblem joint_problem(const Call& call) {
-    const TransducerOptions o(call);
-    const int64_t classes = call.size(joint::kWeight, 0), blank = call.integer(joint::kBlank);
-    const bool big_blanks = call.has(joint::kBigBlanks);
-    check_blank(call.name(), blank, classes);
-    if (big_blanks) o.check_big_blanks(call.name());
-    return {call.size(joint::kTargets, 0),
-            call.size(joint::kSource, 1),
-            call.size(joint::kTargets, 1),
-            classes,
-            blank,
-            false,
-            nullptr,
-            call.in<int32_t>(joint::kTargets),
-            call.in<int32_t>(joint::kFrameLengths),
-            call.in<int32_t>(joint::kLabelLengths),
-            call.has(joint::kWindows) ? call.in<int32_t>(joint::kWindows) : nullptr,
-            false,
-            false,
-            o.topology == kRegular ? 1 : 0,
-            o.topology == kConstrained,
-            o.fastemit,
-            o.clamp,
-            o.delay_penalty,
-            o.sigma,
-            o.fastemit_scale ? 1 + o.fastemit : 1,
-            o.star,
-            o.star_weight,
-            big_blanks ? call.in<int32_t>(joint::kBigBlanks) : nullptr,
-            big_blanks ? call.size(joint::kBigBlanks, 0) : 0,
-            nullptr,
-            0,
-            nullptr,
-            0};
+    RnntProblem p = transducer_problem(call, joint::kTargets, call.size(joint::kSource, 1),
+                                       call.size(joint::kWeight, 0));
+    add_optional(call, joint::kWindows, joint::kBigBlanks, p);
+    return p;
 }
 
 template <class T>

@@ -27,43 +27,54 @@ struct Inputs {
 };
 }  // namespace rnnt
 
-inline RnntProblem rnnt_problem(const Call& call, const rnnt::Inputs& at = {}) {
+// The problem as far as targets and attributes say it. Input `targets` has the targets, and lengths
+// of frames and labels come after it.
+inline RnntProblem transducer_problem(const Call& call, int targets, int64_t frames,
+                                      int64_t classes) {
     const TransducerOptions o(call);
+    RnntProblem p = {};
+    p.batch = call.size(targets, 0);
+    p.frames = frames;
+    p.labels = call.size(targets, 1);
+    p.classes = classes;
+    p.blank = call.integer(0);
+    check_blank(call.name(), p.blank, p.classes);
+    p.targets = call.in<int32_t>(targets);
+    p.frame_lengths = call.in<int32_t>(targets + 1);
+    p.label_lengths = call.in<int32_t>(targets + 2);
+    p.normalized = o.normalized;
+    p.hat = o.hat;
+    p.skew = o.topology == kRegular ? 1 : 0;
+    p.pays_next_blank = o.topology == kConstrained;
+    p.fastemit = o.fastemit;
+    p.clamp = o.clamp;
+    p.delay_penalty = o.delay_penalty;
+    p.sigma = o.sigma;
+    p.loss_factor = o.fastemit_scale ? 1 + o.fastemit : 1;
+    p.star = o.star;
+    p.star_weight = o.star_weight;
+    return p;
+}
+
+// Adds the inputs that a call may leave out.
+inline void add_optional(const Call& call, int windows, int big_blanks, RnntProblem& p) {
+    if (call.has(windows)) p.windows = call.in<int32_t>(windows);
+    if (!call.has(big_blanks)) return;
+    TransducerOptions(call).check_big_blanks(call.name());
+    p.big_blanks = call.in<int32_t>(big_blanks);
+    p.big_blank_count = call.size(big_blanks, 0);
+}
+
+inline RnntProblem rnnt_problem(const Call& call, const rnnt::Inputs& at = {}) {
     const bool packed = call.input(rnnt::kLogits).rank == 2;
-    const int64_t batch = call.size(rnnt::kTargets, 0), frames = call.size(rnnt::kLogits, !packed);
-    const int64_t classes = call.size(rnnt::kLogits, packed ? 1 : 3), blank = call.integer(0);
-    const bool big_blanks = call.has(at.big_blanks);
-    check_blank(call.name(), blank, classes);
-    if (big_blanks) o.check_big_blanks(call.name());
-    if (packed && batch == 0 && frames > 0) {
+    RnntProblem p = transducer_problem(call, rnnt::kTargets, call.size(rnnt::kLogits, !packed),
+                                       call.size(rnnt::kLogits, packed ? 1 : 3));
+    add_optional(call, at.windows, at.big_blanks, p);
+    p.packed = packed;
+    if (packed && p.batch == 0 && p.frames > 0) {
         invalid("%s: logits has rows, but there are no sequences", call.name());
     }
-    return {batch,
-            frames,
-            call.size(rnnt::kTargets, 1),
-            classes,
-            blank,
-            packed,
-            nullptr,
-            call.in<int32_t>(rnnt::kTargets),
-            call.in<int32_t>(rnnt::kFrameLengths),
-            call.in<int32_t>(rnnt::kLabelLengths),
-            call.has(at.windows) ? call.in<int32_t>(at.windows) : nullptr,
-            o.normalized,
-            o.hat,
-            o.topology == kRegular ? 1 : 0,
-            o.topology == kConstrained,
-            o.fastemit,
-            o.clamp,
-            o.delay_penalty,
-            o.sigma,
-            o.fastemit_scale ? 1 + o.fastemit : 1,
-            o.star,
-            o.star_weight,
-            big_blanks ? call.in<int32_t>(at.big_blanks) : nullptr,
-            big_blanks ? call.size(at.big_blanks, 0) : 0,
-            nullptr,
-            0};
+    return p;
 }
 
 // The problem, with what has to be found out first.

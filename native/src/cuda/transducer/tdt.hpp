@@ -14,25 +14,10 @@ enum Input { kLogits, kDurationLogits, kTargets, kFrameLengths, kLabelLengths, k
 }  // namespace tdt
 
 inline RnntProblem tdt_problem(const Call& call) {
-    const TransducerOptions o(call);
-    RnntProblem p = {};
-    p.batch = call.size(tdt::kTargets, 0);
-    p.frames = call.size(tdt::kLogits, 1);
-    p.labels = call.size(tdt::kTargets, 1);
-    p.classes = call.size(tdt::kLogits, 3);
-    p.blank = call.integer(0);
-    p.targets = call.in<int32_t>(tdt::kTargets);
-    p.frame_lengths = call.in<int32_t>(tdt::kFrameLengths);
-    p.label_lengths = call.in<int32_t>(tdt::kLabelLengths);
-    p.normalized = o.normalized;
-    p.skew = 1;
-    p.fastemit = o.fastemit;
-    p.clamp = o.clamp;
-    p.sigma = o.sigma;
-    p.loss_factor = o.fastemit_scale ? 1 + o.fastemit : 1;
+    RnntProblem p = transducer_problem(call, tdt::kTargets, call.size(tdt::kLogits, 1),
+                                       call.size(tdt::kLogits, 3));
     p.durations = call.in<int32_t>(tdt::kDurations);
     p.duration_count = call.size(tdt::kDurations, 0);
-    check_blank(call.name(), p.blank, p.classes);
     if (p.duration_count == 0) no_duration_above_0(call.name());
     return p;
 }
