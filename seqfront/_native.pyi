@@ -34,6 +34,18 @@ def call(
     sense.
     """
 
+class Program:
+    """
+    Calls of ops, one after another, on memory that stays where it is: it has to live as
+    long as the program. Each is what `call` takes.
+    """
+
+    def __init__(
+        self, steps: Sequence[tuple[str, Sequence[object], Sequence[float], Sequence[object]]]
+    ) -> None: ...
+    def __call__(self, threads: int = 0) -> None:
+        """Make them; the first that fails raises, as `call` does."""
+
 def cuda_missing() -> str:
     """
     Why there are no CUDA kernels; empty if there are. The first call loads them.

@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "seqfront/seqfront.h"
@@ -108,20 +109,39 @@ const sf_op_spec& find_op(const char* name) {
     return *op;
 }
 
-// Calls function(op, inputs, attributes, outputs), which is one of the C ABI, without the lock.
+// A call with its arrays, ready to be made.
+struct Prepared {
+    Prepared(const char* name, const Arrays& inputs, std::vector<double> attributes,
+             const Arrays& outputs)
+        : op(&find_op(name)),
+          in(arrays_of(inputs, op->input_count, "inputs")),
+          out(arrays_of(outputs, op->output_count, "outputs")),
+          attributes(std::move(attributes)) {
+        if (this->attributes.size() != static_cast<size_t>(op->attribute_count)) {
+            throw nb::value_error("the op has another number of attributes");
+        }
+    }
+
+    // function(op, inputs, attributes, outputs), which is one of the C ABI.
+    template <class Function>
+    sf_status through(Function&& function) const {
+        return function(op, in.data(), attributes.data(), out.data());
+    }
+
+    const sf_op_spec* op;
+    std::vector<sf_array> in, out;
+    std::vector<double> attributes;
+};
+
+// Calls function(op, inputs, attributes, outputs) without the lock.
 template <class Function>
 void with_arrays(const char* name, const Arrays& inputs, const std::vector<double>& attributes,
                  const Arrays& outputs, Function&& function) {
-    const sf_op_spec& op = find_op(name);
-    const std::vector<sf_array> in = arrays_of(inputs, op.input_count, "inputs");
-    const std::vector<sf_array> out = arrays_of(outputs, op.output_count, "outputs");
-    if (attributes.size() != static_cast<size_t>(op.attribute_count)) {
-        throw nb::value_error("the op has another number of attributes");
-    }
+    const Prepared prepared(name, inputs, attributes, outputs);
     sf_status status;
     {
         nb::gil_scoped_release release;
-        status = function(&op, in.data(), attributes.data(), out.data());
+        status = prepared.through(function);
     }
     check(status);
 }
@@ -131,6 +151,34 @@ void call(const char* name, const Arrays& inputs, const std::vector<double>& att
     with_arrays(name, inputs, attributes, outputs,
                 [&](auto... arrays) { return sf_call(arrays..., threads); });
 }
+
+// Calls that are made again and again on the same memory: nothing is read from Python but once.
+class Program {
+  public:
+    using Step = std::tuple<std::string, Arrays, std::vector<double>, Arrays>;
+
+    explicit Program(const std::vector<Step>& steps) {
+        for (const auto& [name, inputs, attributes, outputs] : steps) {
+            calls_.emplace_back(name.c_str(), inputs, attributes, outputs);
+        }
+    }
+
+    void run(int32_t threads) const {
+        sf_status status = SF_OK;
+        {
+            nb::gil_scoped_release release;
+            for (const Prepared& prepared : calls_) {
+                status = prepared.through(
+                    [threads](auto... arrays) { return sf_call(arrays..., threads); });
+                if (status != SF_OK) break;
+            }
+        }
+        check(status);
+    }
+
+  private:
+    std::vector<Prepared> calls_;
+};
 
 std::string cuda_missing() { return sf_has_cuda() != 0 ? "" : sf_last_error(); }
 
@@ -164,6 +212,12 @@ NB_MODULE(_native, m) {
           "or None for an optional input. dtype: 0 float32, 1 float64, 2 bfloat16, 3 float16,\n"
           "4 int32. `threads` 0 is the default. Raises ValueError for arguments that make no\n"
           "sense.");
+    nb::class_<Program>(m, "Program",
+                        "Calls of ops, one after another, on memory that stays where it is: it has "
+                        "to live as\nlong as the program. Each is what `call` takes.")
+        .def(nb::init<const std::vector<Program::Step>&>(), "steps"_a)
+        .def("__call__", &Program::run, "threads"_a = 0,
+             "Make them; the first that fails raises, as `call` does.");
     m.def("cuda_missing", &cuda_missing,
           "Why there are no CUDA kernels; empty if there are. The first call loads them.");
     m.def(

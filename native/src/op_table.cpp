@@ -15,6 +15,7 @@
     OP(head_log_probs) \
     OP(joint_rnnt) \
     OP(joint_top_labels) \
+    OP(layer_norm) \
     OP(normalized_lstm) \
     OP(optimal_completion) \
     OP(rnnt) \

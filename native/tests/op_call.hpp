@@ -167,6 +167,22 @@ class OpCall {
     std::vector<std::shared_ptr<std::vector<unsigned char>>> memory_;
 };
 
+// Of one or two axes, drawn from a normal distribution.
+inline Tensor normal_tensor(Random& random, sf_dtype dtype, std::vector<int64_t> shape) {
+    Tensor x(dtype, shape);
+    const int64_t columns = shape.size() > 1 ? shape[1] : 1;
+    for (int64_t i = 0; i < shape[0]; ++i) {
+        for (int64_t j = 0; j < columns; ++j) {
+            if (shape.size() > 1) {
+                x.set({i, j}, random.normal(1));
+            } else {
+                x.set({i}, random.normal(1));
+            }
+        }
+    }
+    return x;
+}
+
 }  // namespace testing
 
 #endif  // SEQFRONT_TESTS_OP_CALL_HPP_

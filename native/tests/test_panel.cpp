@@ -30,14 +30,9 @@ void run(Problem& p, Tensor& y, bool with_bias, int32_t threads) {
     CHECK(call.run(threads) == SF_OK);
 }
 
-void check(sf_dtype dtype, int64_t rows, int64_t depth, int64_t outputs, bool with_bias) {
-    context() = std::string(sf_isa()) + " dtype " + std::to_string(dtype) + " " +
-                std::to_string(rows) + "x" + std::to_string(depth) + "x" + std::to_string(outputs);
-    Problem p(dtype, rows, depth, outputs);
-    Tensor y(dtype, {rows, outputs}), again(dtype, {rows, outputs});
-    run(p, y, with_bias, 1);
-    run(p, again, with_bias, 3);
-    CHECK(y.bytes() == again.bytes());
+void check_product(const Problem& p, const Tensor& y, bool with_bias) {
+    const int64_t rows = p.x.shape()[0], depth = p.x.shape()[1], outputs = p.bias.shape()[0];
+    const sf_dtype dtype = p.x.dtype();
     for (int64_t i = 0; i < rows; ++i) {
         for (int64_t j = 0; j < outputs; ++j) {
             double sum = with_bias ? p.bias.get({j}) : 0, size = std::fabs(sum) + 1;
@@ -50,6 +45,17 @@ void check(sf_dtype dtype, int64_t rows, int64_t depth, int64_t outputs, bool wi
             CHECK_CLOSE(y.get({i, j}) / size, sum / size, tolerance(dtype));
         }
     }
+}
+
+void check(sf_dtype dtype, int64_t rows, int64_t depth, int64_t outputs, bool with_bias) {
+    context() = std::string(sf_isa()) + " dtype " + std::to_string(dtype) + " " +
+                std::to_string(rows) + "x" + std::to_string(depth) + "x" + std::to_string(outputs);
+    Problem p(dtype, rows, depth, outputs);
+    Tensor y(dtype, {rows, outputs}), again(dtype, {rows, outputs});
+    run(p, y, with_bias, 1);
+    run(p, again, with_bias, 3);
+    CHECK(y.bytes() == again.bytes());
+    check_product(p, y, with_bias);
 }
 
 }  // namespace
@@ -66,6 +72,44 @@ SEQFRONT_TEST(panel, is_the_plain_product) {
             check(dtype, 5, 600, 70, true);  // more than are added up at once
         }
     }
+}
+
+// Zeros of a ReLU: some features are zero in all rows, some in a few.
+SEQFRONT_TEST(panel, what_meets_only_zeros_is_left_out) {
+    for (const std::string& isa : usable_isas()) {
+        CHECK(sf_set_isa(isa.c_str()) == SF_OK);
+        for (const sf_dtype dtype : kDtypes) {
+            constexpr int64_t rows = 25, depth = 300, outputs = 70;
+            context() = isa + " dtype " + std::to_string(dtype);
+            Problem p(dtype, rows, depth, outputs);
+            for (int64_t i = 0; i < rows * depth; ++i) {
+                if (i % depth % 3 == 0 || p.x.get({0, i}) < 0) p.x.set({0, i}, 0);
+            }
+            Tensor y(dtype, {rows, outputs});
+            run(p, y, true, 1);
+            check_product(p, y, true);
+            // Each row by itself, with all that is zero: the same bits.
+            for (int64_t i = 0; i < rows; ++i) {
+                Problem alone(dtype, 1, depth, outputs);
+                for (int64_t k = 0; k < depth; ++k) alone.x.set({0, k}, p.x.get({i, k}));
+                for (int64_t k = 0; k < depth * outputs; ++k) {
+                    alone.weight.set({0, k}, p.weight.get({0, k}));
+                }
+                for (int64_t j = 0; j < outputs; ++j) alone.bias.set({j}, p.bias.get({j}));
+                Tensor row(dtype, {1, outputs});
+                run(alone, row, true, 1);
+                for (int64_t j = 0; j < outputs; ++j) CHECK(row.get({0, j}) == y.get({i, j}));
+            }
+        }
+    }
+}
+
+SEQFRONT_TEST(panel, rows_of_zeros) {
+    Problem p(SF_FLOAT32, 13, 40, 33);
+    for (int64_t i = 0; i < 13 * 40; ++i) p.x.set({0, i}, 0);
+    Tensor y(SF_FLOAT32, {13, 33});
+    run(p, y, true, 1);
+    check_product(p, y, true);
 }
 
 SEQFRONT_TEST(panel, of_nothing) {

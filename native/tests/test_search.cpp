@@ -1,5 +1,4 @@
-// What searches ask for: the best labels of rows, composed and fused with a joint network; and
-// steps of layers over few rows.
+// What searches ask for: the best labels of rows, composed and fused with a joint network.
 #include <algorithm>
 
 #include "panels.hpp"
@@ -71,21 +70,6 @@ void check_top_labels(sf_dtype dtype, int64_t classes, Tensor::Layout layout) {
     }
 }
 
-Tensor normal_tensor(Random& random, sf_dtype dtype, std::vector<int64_t> shape) {
-    Tensor x(dtype, shape);
-    const int64_t columns = shape.size() > 1 ? shape[1] : 1;
-    for (int64_t i = 0; i < shape[0]; ++i) {
-        for (int64_t j = 0; j < columns; ++j) {
-            if (shape.size() > 1) {
-                x.set({i, j}, random.normal(1));
-            } else {
-                x.set({i}, random.normal(1));
-            }
-        }
-    }
-    return x;
-}
-
 double activated(double x, int activation) {
     return activation == 1 ? std::tanh(x) : activation == 2 ? std::fmax(x, 0) : x;
 }
@@ -153,39 +137,6 @@ std::vector<double> all_values(const OpCall& call, const char* name, int64_t cou
     std::vector<double> found;
     for (int64_t i = 0; i < count; ++i) found.push_back(call.value(name, i));
     return found;
-}
-
-void check_few_rows(sf_dtype dtype, int64_t rows, int64_t features, int64_t classes, bool biased) {
-    Random random(static_cast<unsigned>(rows * 1000 + classes));
-    Tensor x = normal_tensor(random, dtype, {rows, features});
-    Tensor weight = normal_tensor(random, dtype, {features, classes});
-    Tensor bias = normal_tensor(random, dtype, {classes});
-    Tensor y(dtype, {rows, classes});
-    OpCall call("few_rows", dtype);
-    call.input("x", array_of(x)).input("weight", array_of(weight)).output("y", array_of(y));
-    if (biased) call.input("bias", array_of(bias));
-    CHECK(call.run(3) == SF_OK);
-    for (int64_t i = 0; i < rows; ++i) {
-        for (int64_t v = 0; v < classes; ++v) {
-            double sum = biased ? bias.get({v}) : 0;
-            for (int64_t f = 0; f < features; ++f) sum += x.get({i, f}) * weight.get({f, v});
-            const double unit = dtype == SF_BFLOAT16 ? 0.05 : precision(dtype);
-            CHECK_CLOSE(y.get({i, v}), sum, unit);
-        }
-    }
-}
-
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-
-std::vector<double> normalised(std::vector<double> x, const Tensor& scale, const Tensor& bias) {
-    double mean = 0, variance = 0;
-    for (const double v : x) mean += v / static_cast<double>(x.size());
-    for (const double v : x) variance += (v - mean) * (v - mean) / static_cast<double>(x.size());
-    for (size_t i = 0; i < x.size(); ++i) {
-        const auto at = static_cast<int64_t>(i);
-        x[i] = (x[i] - mean) / std::sqrt(variance + 0.25) * scale.get({at}) + bias.get({at});
-    }
-    return x;
 }
 
 }  // namespace
@@ -288,74 +239,6 @@ SEQFRONT_TEST(search, pairs_do_not_depend_on_others_and_threads) {
         CHECK(first.run(1) == SF_OK);
         CHECK(all_values(first, "log_probs", kRanks) == all_values(all, "log_probs", kRanks));
     }
-}
-
-SEQFRONT_TEST(search, products_of_few_rows) {
-    for (const std::string& isa : usable_isas()) {
-        CHECK(sf_set_isa(isa.c_str()) == SF_OK);
-        for (const int64_t rows : {0, 1, 2, 6, 7, 11, 12, 13, 25}) {
-            for (const int64_t features : {0, 1, 15, 70, 130}) {
-                for (const int64_t classes : {1, 8, 31, 32, 33, 65}) {
-                    context() = isa + " " + std::to_string(rows) + "x" + std::to_string(features) +
-                                "x" + std::to_string(classes);
-                    check_few_rows(SF_FLOAT32, rows, features, classes, rows % 2 == 0);
-                    check_few_rows(SF_FLOAT64, rows, features, classes, rows % 2 == 1);
-                }
-            }
-        }
-        check_few_rows(SF_FLOAT32, 3, 20, 2500, true);
-        check_few_rows(SF_BFLOAT16, 3, 7, 40, true);
-    }
-}
-
-void check_normalized_lstm(bool panels) {
-    constexpr int64_t rows = 3, units = 21;
-    Random random(3);
-    Tensor gates = normal_tensor(random, SF_FLOAT32, {rows, 4 * units});
-    Tensor hidden = normal_tensor(random, SF_FLOAT32, {rows, units});
-    Tensor cell = normal_tensor(random, SF_FLOAT32, {rows, units});
-    const Tensor weight = normal_tensor(random, SF_FLOAT32, {units, 4 * units});
-    Tensor laid_out = panels ? in_panels(weight) : weight;
-    Tensor gates_scale = normal_tensor(random, SF_FLOAT32, {4 * units});
-    Tensor gates_bias = normal_tensor(random, SF_FLOAT32, {4 * units});
-    Tensor cell_scale = normal_tensor(random, SF_FLOAT32, {units});
-    Tensor cell_bias = normal_tensor(random, SF_FLOAT32, {units});
-    Tensor next_hidden(SF_FLOAT32, {rows, units}), next_cell(SF_FLOAT32, {rows, units});
-    OpCall call("normalized_lstm", SF_FLOAT32);
-    call.input("gates", array_of(gates)).input("hidden", array_of(hidden));
-    call.input("cell", array_of(cell));
-    call.input("hidden_weight", row_major(laid_out.data(), SF_FLOAT32, {units, 4 * units}));
-    call.input("gates_scale", array_of(gates_scale)).input("gates_bias", array_of(gates_bias));
-    call.input("cell_scale", array_of(cell_scale)).input("cell_bias", array_of(cell_bias));
-    call.output("next_hidden", array_of(next_hidden)).output("next_cell", array_of(next_cell));
-    CHECK(call.attribute("epsilon", 0.25).attribute("panels", panels).run(2) == SF_OK);
-    for (int64_t row = 0; row < rows; ++row) {
-        std::vector<double> x;
-        for (int64_t g = 0; g < 4 * units; ++g) {
-            x.push_back(gates.get({row, g}));
-            for (int64_t k = 0; k < units; ++k)
-                x.back() += hidden.get({row, k}) * weight.get({k, g});
-        }
-        x = normalised(x, gates_scale, gates_bias);
-        const auto gate = [&](int64_t which, int64_t k) {
-            return x[static_cast<size_t>(which * units + k)];
-        };
-        std::vector<double> c;
-        for (int64_t k = 0; k < units; ++k) {
-            c.push_back(sigmoid(gate(1, k)) * cell.get({row, k}) +
-                        sigmoid(gate(0, k)) * std::tanh(gate(2, k)));
-        }
-        c = normalised(c, cell_scale, cell_bias);
-        for (int64_t k = 0; k < units; ++k) {
-            const double value = c[static_cast<size_t>(k)];
-            CHECK_CLOSE(next_cell.get({row, k}), value, 1e-5);
-            CHECK_CLOSE(next_hidden.get({row, k}), sigmoid(gate(3, k)) * std::tanh(value), 1e-5);
-        }
-    }
-}
-
-SEQFRONT_TEST(search, a_step_of_a_normalized_lstm) {
-    for (const bool panels : {false, true}) check_normalized_lstm(panels);
 }
 
 SEQFRONT_TEST(search, what_is_out_of_range_is_refused) {

@@ -8,7 +8,6 @@ joiner is asked about several frames at once.
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -146,7 +145,7 @@ class Expansion:
                 break
             level += 1
             grown = self._grown(grown, looks, self._limit(ended), frame)
-        self.beam = heapq.nlargest(self.width, ended.values(), key=self._rank)
+        self.beam = sorted(ended.values(), key=self._rank, reverse=True)[: self.width]
         if frame % _FORGET == _FORGET - 1:
             self.tree.forget(frame - _FORGET, {path.node for path in self.beam})
 

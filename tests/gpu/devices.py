@@ -25,7 +25,7 @@ ON_HOST = DEVICE == "cpu" and "SEQFRONT_CUDA_LIBRARY" in os.environ
 HAS_KERNELS = DEVICE == "cuda" or ON_HOST
 
 
-WITHOUT = ("ctc_prefix_beam", "few_rows", "joint_top_labels", "normalized_lstm")
+WITHOUT = ("ctc_prefix_beam", "few_rows", "joint_top_labels", "layer_norm", "normalized_lstm")
 """Ops that on CUDA are composed, or PyTorch's. All others take there what they take on the CPU."""
 
 

@@ -81,6 +81,7 @@ def _more() -> Sequence[Call]:
     return [
         Call("few_rows", (draw(3, 7), draw(7, 9), draw(9)), (), "few rows"),
         Call("few_rows", (draw(3, 7), draw(7, 32), draw(32)), (1,), "few rows, by panels"),
+        Call("layer_norm", (draw(3, 7), draw(7), draw(7)), (1e-3,), "rows, normalised"),
         Call("normalized_lstm", tuple(lstm), (1e-3, 0), "a step of an LSTM"),
         Call("top_labels", (draw(4, 11), ranks), (0,), "the best labels"),
     ]

@@ -7,7 +7,7 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,20 +19,25 @@ from seqfront.models.decoder.normalized_lstm import NormalizedLSTM
 from seqfront.models.decoder.transducer_prediction import NormalizedPrediction
 from seqfront.nn.norm import LayerNorm
 from seqfront.search.transducer.best_labels import joiner_weights
-from seqfront.search.transducer.memory import Memory, Step, call, lies
+from seqfront.search.transducer.memory import Memory, Step, lies, program
 from seqfront.search.transducer.panels import Panels, Weight
 
 
 class _Norm(NamedTuple):
+    """Parameters of a layer normalisation."""
+
     scale: Any
     bias: Any
     epsilon: float
 
-    def __call__(self, x: Any) -> Any:
-        count = x.shape[1]  # (`mean` takes longer than these sums)
-        x = x - x.sum(1, keepdims=True) / count
-        variance = (x * x).sum(1, keepdims=True) / count
-        return x / np.sqrt(variance + self.epsilon) * self.scale + self.bias
+    def step(self, x: Any, to: Any) -> Step:
+        """to [rows, features] = the rows of x, normalised."""
+        return (
+            "layer_norm",
+            (lies(x), lies(self.scale), lies(self.bias)),
+            (self.epsilon,),
+            (lies(to),),
+        )
 
 
 class _Layer(NamedTuple):
@@ -56,10 +61,10 @@ class _Plan(NamedTuple):
     """Hidden and cell of each layer: [2 layers, rows, features]."""
     after: Any
     features: Any
-    """Before they are normalised: [rows, out]."""
+    """[rows, out]."""
     others: tuple[Any, ...]
     """What else the steps work in, kept alive."""
-    steps: tuple[Step, ...]
+    run: Callable[[], None]
 
 
 class ArrayPrediction:
@@ -116,16 +121,15 @@ class ArrayPrediction:
         for row, (label, memory) in enumerate(zip(labels, memories, strict=True)):
             plan.gates[row] = self._gates[label]
             plan.before[:, row] = memory
-        for step in plan.steps:
-            call(*step)
-        return self._last(plan.features), plan.after.copy()
+        plan.run()
+        return plan.features.copy(), plan.after.copy()
 
     def _plan(self, rows: int) -> _Plan:
         """A step of so many rows."""
         width = self._layers[0].input.lies[2][1]
         gates, inner = np.empty((2, rows, width), np.float32)
         before, after = np.empty((2, 2 * len(self._layers), rows, width // 4), np.float32)
-        features = np.empty((rows, self._projection.lies[2][1]), np.float32)
+        projected, features = np.empty((2, rows, self._projection.lies[2][1]), np.float32)
         steps: list[Step] = []
         source = gates
         for i, layer in enumerate(self._layers):
@@ -137,8 +141,9 @@ class ArrayPrediction:
             attributes = (layer.epsilon, layer.hidden.panels)
             outputs = (lies(after[2 * i]), lies(after[2 * i + 1]))
             steps.append(("normalized_lstm", inputs, attributes, outputs))
-        steps.append(_product(after[-2], self._projection, self._bias, features))
-        return _Plan(gates, before, after, features, (inner,), tuple(steps))
+        steps.append(_product(after[-2], self._projection, self._bias, projected))
+        steps.append(self._last.step(projected, features))
+        return _Plan(gates, before, after, features, (inner, projected), program(*steps))
 
     def _project(self, labels: Sequence[int]) -> None:
         """What the first layer makes of the embeddings, which is kept: labels come again."""
@@ -146,8 +151,9 @@ class ArrayPrediction:
         if new:
             weight = self._layers[0].input
             gates = np.empty((len(new), weight.lies[2][1]), np.float32)
-            x = self._first(self._embedding[new])
-            call(*_product(x, weight, None, gates))
+            embedded = self._embedding[new]
+            x = np.empty_like(embedded)
+            program(self._first.step(embedded, x), _product(x, weight, None, gates))()
             self._gates.update(zip(new, gates, strict=True))
 
 
@@ -165,7 +171,7 @@ class _JoinerPlan(NamedTuple):
     features: Any
     """[sequences, joint]."""
     found: tuple[Any, Any, Any]
-    step: Step
+    run: Callable[[], None]
 
 
 class ArrayJoiner:
@@ -214,7 +220,7 @@ class ArrayJoiner:
         plan.indices[0], plan.indices[1] = frames, places
         for row, one in enumerate(features):
             plan.features[row] = one
-        call(*plan.step)
+        plan.run()
         return plan.found
 
     def _plan(self, pairs: int, nodes: int) -> _JoinerPlan:
@@ -230,7 +236,7 @@ class ArrayJoiner:
         inputs = (self._source, lies(features), self._weight.lies, self._bias)
         rest = (lies(indices[0]), lies(indices[1]), lies(self._ranks))
         step = "joint_top_labels", (*inputs, *rest), self._options, tuple(map(lies, found))
-        return _JoinerPlan(indices, features, found, step)
+        return _JoinerPlan(indices, features, found, program(step))
 
 
 def array_prediction(predictor: object, backend: Backend, panels: Panels) -> ArrayPrediction | None:

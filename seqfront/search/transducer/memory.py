@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -34,11 +35,6 @@ def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(strides)
 
 
-def call(
-    op: str,
-    inputs: tuple[Memory | None, ...],
-    attributes: tuple[float, ...],
-    outputs: tuple[Memory, ...],
-) -> None:
-    """Run an op of the native library on arrays whose sizes fit."""
-    native.library().call(op, inputs, attributes, outputs)
+def program(*steps: Step) -> Callable[[], None]:
+    """The steps, one after another, ready to be made again and again."""
+    return native.library().Program(steps)

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "layers/live_features.hpp"
 #include "op.hpp"
 #include "problem.hpp"
 #include "simd/dispatch.hpp"
@@ -33,39 +34,27 @@ class FewRowsLayer {
 
     // y [rows, classes] += x [rows, features] W. Threads share the columns.
     void add(const L* x, int64_t rows, L* y) const {
-        const Rows spread(*this, x, rows);
+        const Operand operand(*this, x, rows);
         for_each_columns(rows,
-                         [&](int64_t first, int64_t last) { add(spread, rows, y, first, last); });
+                         [&](int64_t first, int64_t last) { add(operand, rows, y, first, last); });
     }
 
     // y = x W + b.
     void run(const L* x, int64_t rows, L* y) const {
-        const Rows spread(*this, x, rows);
+        const Operand operand(*this, x, rows);
         for_each_columns(rows, [&](int64_t first, int64_t last) {
             for (int64_t row = 0; row < rows; ++row) start(y + row * classes_, first, last);
-            add(spread, rows, y, first, last);
+            add(operand, rows, y, first, last);
         });
     }
 
   private:
-    // x as the product reads it: with panels [features, rows].
-    struct Rows {
-        Rows(const FewRowsLayer& layer, const L* x, int64_t rows) : data(x) {
-            if (layer.panels_ == nullptr || rows < 2) return;
-            copy = allocate<L>(rows * layer.features_);
-            data = copy.get();
-            constexpr int64_t line = 16;  // features at once: few enough to stay in the cache
-            for (int64_t first = 0; first < layer.features_; first += line) {
-                const int64_t end = std::min(first + line, layer.features_);
-                for (int64_t row = 0; row < rows; ++row) {
-                    const L* const from = x + row * layer.features_;
-                    for (int64_t k = first; k < end; ++k) copy[k * rows + row] = from[k];
-                }
-            }
-        }
-
-        const L* data;
-        Buffer<L> copy;
+    // x as the product reads it.
+    struct Operand {
+        Operand(const FewRowsLayer& layer, const L* x, int64_t rows)
+            : x(x), live(x, layer.panels_ == nullptr ? 0 : rows, layer.features_) {}
+        const L* x;
+        LiveFeatures<L> live;
     };
 
     // Calls body(first, last) for ranges of columns. Of rows a thread reads a range as one: the
@@ -89,17 +78,24 @@ class FewRowsLayer {
         }
     }
 
-    void add(const Rows& x, int64_t rows, L* y, int64_t first, int64_t last) const {
+    void add(const Operand& operand, int64_t rows, L* y, int64_t first, int64_t last) const {
         if (panels_ == nullptr) {
-            lattice_kernels<L>(kernels()).few_rows({rows, last - first, features_, x.data,
+            lattice_kernels<L>(kernels()).few_rows({rows, last - first, features_, operand.x,
                                                     features_, rows_.data() + first, classes_,
                                                     y + first, classes_});
             return;
         }
         const auto multiply = RowKernelsOf<T>::in(kernels()).multiply_panel;
         for (int64_t at = first; at < last; at += kPanelColumns) {
-            multiply({rows, features_, std::min(kPanelColumns, last - at), x.data,
-                      panels_ + at * features_, y + at, classes_});
+            PanelProduct<L> product = {};
+            product.columns = std::min(kPanelColumns, last - at);
+            product.panel = panels_ + at * features_;
+            product.y_row = classes_;
+            for (int64_t group = 0; group < operand.live.groups(); ++group) {
+                product.y = y + operand.live.first_row(group) * classes_ + at;
+                operand.live.put(group, product);
+                multiply(product);
+            }
         }
     }
 

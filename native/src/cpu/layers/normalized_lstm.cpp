@@ -4,12 +4,9 @@
 //
 //     i, f, g, o = norm(gates + h U);  c' = norm(sigmoid(f) c + sigmoid(i) tanh(g));
 //     h' = sigmoid(o) tanh(c')
-#include <cmath>
-
 #include "head/linear_head.hpp"
 #include "layers/few_rows.hpp"
-#include "op.hpp"
-#include "status.hpp"
+#include "layers/normalisation.hpp"
 
 namespace seqfront {
 namespace {
@@ -27,32 +24,6 @@ enum Input {
 enum Output { kNextHidden, kNextCell };
 enum Attribute { kEpsilon, kPanels };
 
-// The sum of value(i), in eight parts.
-template <class L, class Value>
-L sum_of(int64_t count, Value&& value) {
-    L parts[8] = {};
-    int64_t i = 0;
-    for (; i + 8 <= count; i += 8) {
-        for (int64_t k = 0; k < 8; ++k) parts[k] += value(i + k);
-    }
-    for (; i < count; ++i) parts[0] += value(i);
-    return ((parts[0] + parts[4]) + (parts[2] + parts[6])) +
-           ((parts[1] + parts[5]) + (parts[3] + parts[7]));
-}
-
-// x = (x - mean) / sqrt(variance + epsilon) * scale + bias, in place.
-template <class L>
-void normalise(L* x, int64_t count, const L* scale, const L* bias, double epsilon) {
-    const L mean = sum_of<L>(count, [x](int64_t i) { return x[i]; }) / static_cast<L>(count);
-    const L squares = sum_of<L>(count, [x, mean](int64_t i) {
-        const L centred = x[i] - mean;
-        return centred * centred;
-    });
-    const L variance = squares / static_cast<L>(count);
-    const L factor = 1 / std::sqrt(variance + static_cast<L>(epsilon));
-    for (int64_t i = 0; i < count; ++i) x[i] = (x[i] - mean) * factor * scale[i] + bias[i];
-}
-
 template <class T>
 class Step {
   public:
@@ -69,10 +40,9 @@ class Step {
           gates_bias_(widened(kGatesBias)),
           cell_scale_(widened(kCellScale)),
           cell_bias_(widened(kCellBias)),
-          gates_(allocate<L>(rows_ * 4 * units_)),
-          zeros_(allocate<L>(units_)) {
-        std::fill_n(zeros_.get(), units_, L{0});
-    }
+          normalise_gates_(call, kEpsilon, 4 * units_, gates_scale_.data(), gates_bias_.data()),
+          normalise_cell_(call, kEpsilon, units_, cell_scale_.data(), cell_bias_.data()),
+          gates_(allocate<L>(rows_ * 4 * units_)) {}
 
     void run() {
         const Accumulated<T> hidden(call_.out<T>(kNextHidden), rows_ * units_);
@@ -96,31 +66,13 @@ class Step {
         return Widened<T>(call_.in<T>(input), count);
     }
 
-    void tanh(const L* x, L* to) const {
-        lattice_kernels<L>(kernels()).joint(x, zeros_.get(), units_, kTanh, to);
-    }
-    // In place: (1 + tanh(x / 2)) / 2.
-    void sigmoid(L* x) const {
-        for (int64_t i = 0; i < units_; ++i) x[i] /= 2;
-        tanh(x, x);
-        for (int64_t i = 0; i < units_; ++i) x[i] = (1 + x[i]) / 2;
-    }
-
     // From the gates of a row, which are used up.
     void finish(L* gates, const L* before, L* hidden, L* cell) const {
-        const double epsilon = call_.number(kEpsilon);
-        normalise(gates, 4 * units_, gates_scale_.data(), gates_bias_.data(), epsilon);
-        L* const keep = gates + units_;
-        L* const value = gates + 2 * units_;
-        L* const out = gates + 3 * units_;
-        sigmoid(gates);
-        sigmoid(keep);
-        tanh(value, value);
-        sigmoid(out);
-        for (int64_t i = 0; i < units_; ++i) cell[i] = keep[i] * before[i] + gates[i] * value[i];
-        normalise(cell, units_, cell_scale_.data(), cell_bias_.data(), epsilon);
-        tanh(cell, hidden);
-        for (int64_t i = 0; i < units_; ++i) hidden[i] *= out[i];
+        const auto& kernel = lattice_kernels<L>(kernels());
+        normalise_gates_(gates, gates);
+        kernel.lstm_cell(gates, before, units_, cell);
+        normalise_cell_(cell, cell);
+        kernel.lstm_hidden(gates, cell, units_, hidden);
     }
 
     const Call& call_;
@@ -128,13 +80,11 @@ class Step {
     Widened<T> hidden_, cell_;
     FewRowsLayer<T> hidden_weight_;
     Widened<T> gates_scale_, gates_bias_, cell_scale_, cell_bias_;
-    Buffer<L> gates_, zeros_;
+    Normalisation<L> normalise_gates_, normalise_cell_;
+    Buffer<L> gates_;
 };
 
 void run(const Call& call) {
-    if (!(call.number(kEpsilon) >= 0)) {
-        invalid("%s: epsilon is %g, needed 0 or more", call.name(), call.number(kEpsilon));
-    }
     check_element_count(call.name(), {call.size(kGates, 0), 4, call.size(kHidden, 1)});
     with_element_type(call.input(kGates).dtype,
                       [&](auto element) { Step<decltype(element)>(call).run(); });

@@ -26,12 +26,17 @@ struct Likelihood {
     int32_t valid;
 };
 
-// Some columns of a matrix times a few rows: y [rows, columns] += x^T panel [depth, columns], with
-// x [depth, rows]: it is read along the depth, all rows at once. A panel has kPanelColumns columns,
-// or fewer if it is the last of its matrix.
+// Some columns of a matrix times a few rows: y [rows, columns] += x^T panel. Of the features of x
+// only some are there, those that are not zero in all rows: x is [features, rows], all rows of one
+// after another, and `places` says which row of the panel each belongs to, ascending, with
+// kPanelAhead more of what will be read next. They come in parts, which are added up by themselves.
+// A panel has kPanelColumns columns, or fewer if it is the last of its matrix.
 template <class L>
 struct PanelProduct {
-    int64_t rows, depth, columns;
+    int64_t rows, columns;  // at most kPanelRows, kPanelColumns
+    int64_t parts;
+    const int32_t* starts;  // [parts + 1]: among the places
+    const int32_t* places;
     const L* x;
     const void* panel;  // of one dtype
     L* y;               // its rows are y_row apart
@@ -203,6 +208,13 @@ struct LatticeKernels {
                            L* to_a, L* to_b);
     void (*add)(const L* x, int64_t count, L* to);  // to += x
     void (*ctc_best_advance)(const CtcBestFrame<L>&, const double* from, double* to);
+    // to = (x - mean) / sqrt(variance + epsilon) * scale + bias; to may be x.
+    void (*normalise)(const L* x, int64_t count, const L* scale, const L* bias, L epsilon, L* to);
+    // From gates [4, units], those of input, forgetting, cell and output before their activations:
+    // cell = sigmoid(forgetting) before + sigmoid(input) tanh(cell).
+    void (*lstm_cell)(const L* gates, const L* before, int64_t units, L* cell);
+    // hidden = sigmoid(output) tanh(cell).
+    void (*lstm_hidden)(const L* gates, const L* cell, int64_t units, L* hidden);
 };
 
 // A band of strips of 64 rows of the matrix of edit distances.
@@ -232,8 +244,9 @@ constexpr int64_t kLatticePad = 16;  // elements of the widest vector
 constexpr int64_t kGemmRows = 120, kGemmDepth = 256, kGemmColumns = 1024;
 constexpr int64_t kGemmStride = kGemmDepth + kLatticePad;
 
-// Columns of a panel, which is what the caller lays a matrix out in.
-constexpr int64_t kPanelColumns = 32;
+// Columns of a panel, which is what the caller lays a matrix out in, and the most rows of a
+// product.
+constexpr int64_t kPanelColumns = 32, kPanelRows = 12;
 
 // Elements of scratch memory the lattice kernels want.
 int64_t rnnt_scratch(int64_t frames, int64_t positions);

@@ -7,6 +7,7 @@
 #include "simd/simd_few_rows.hpp"
 #include "simd/simd_gemm.hpp"
 #include "simd/simd_joint.hpp"
+#include "simd/simd_lstm.hpp"
 #include "simd/simd_panel.hpp"
 #include "simd/simd_rnnt.hpp"
 #include "simd/simd_rows.hpp"
@@ -36,14 +37,15 @@ constexpr RowKernels<Lattice<T>> row_kernels = {
     exponentials<T>, store_row<T>,        next_above<T>,       multiply_panel<T>};
 
 template <class L>
-constexpr LatticeKernels<L> lattice_kernels = {rnnt_likelihood<L>, rnnt_gradient<L>,
-                                               arcs_likelihood<L>, arcs_posteriors<L>,
-                                               ctc_advance<L>,     ctc_likelihood<L>,
-                                               ctc_retreat<L>,     exp_array<L>,
-                                               log_array<L>,       gemm<L>,
-                                               few_rows<L>,        joint<L>,
-                                               joint_gradient<L>,  add<L>,
-                                               ctc_best_advance<L>};
+constexpr LatticeKernels<L> lattice_kernels = {rnnt_likelihood<L>,  rnnt_gradient<L>,
+                                               arcs_likelihood<L>,  arcs_posteriors<L>,
+                                               ctc_advance<L>,      ctc_likelihood<L>,
+                                               ctc_retreat<L>,      exp_array<L>,
+                                               log_array<L>,        gemm<L>,
+                                               few_rows<L>,         joint<L>,
+                                               joint_gradient<L>,   add<L>,
+                                               ctc_best_advance<L>, normalise<L>,
+                                               lstm_cell<L>,        lstm_hidden<L>};
 
 constexpr Kernels make_kernels(const char* name) {
     return {name,

@@ -1,6 +1,6 @@
 // A few rows times a panel of a matrix, which lies in memory just as it is read: once, from its
-// start to its end. With so few rows that reading is what the product costs, so it asks for memory
-// ahead of time; what stays in registers is the result.
+// start to its end, but for what meets only zeros. With so few rows that reading is what the
+// product costs, so it asks for memory ahead of time; what stays in registers is the result.
 #ifndef SEQFRONT_CPU_SIMD_PANEL_HPP_
 #define SEQFRONT_CPU_SIMD_PANEL_HPP_
 
@@ -19,22 +19,27 @@ template <class L>
 constexpr int kPanelTile = kVectorBytes == 64 ? 24 / kPanelVectors<L>
                                               : (kPanelVectors<L> < 12 ? 12 / kPanelVectors<L> : 1);
 
-// How far: fewer rows are through with it sooner, but then memory is what they wait for anyway.
+// How far memory is asked for ahead: fewer rows are through with it sooner, but then memory is what
+// they wait for anyway.
 constexpr int64_t kAheadBytes = 16384;
 
-// Some rows of a whole panel. Sums are added up in parts of kGemmDepth, as in a product of any
-// size: so errors of rounding do not grow with the depth.
+// Adds up some rows of a whole panel.
 template <class T, int Rows>
-SF_INLINE void add_products(const Lattice<T>* x, int64_t rows, int64_t depth, const T* panel,
+SF_INLINE void add_products(const Lattice<T>* x, int64_t rows, const int32_t* place,
+                            const int32_t* end, const T* panel,
                             V<Lattice<T>> (*total)[kPanelVectors<Lattice<T>>]) {
     using L = Lattice<T>;
     constexpr int n = Simd<L>::lanes, vectors = kPanelVectors<L>;
     constexpr int64_t line = 64 / sizeof(T), ahead = kAheadBytes / sizeof(T);
     V<L> sum[Rows][vectors] = {};
-    for (int64_t k = 0; k < depth; ++k, x += rows, panel += kPanelColumns) {
+    for (; place != end; ++place, x += rows) {
+        const T* const from = panel + *place * kPanelColumns;
         V<L> w[vectors];
-        for (int v = 0; v < vectors; ++v) w[v] = read(panel + v * n);
-        for (int64_t at = 0; at < kPanelColumns; at += line) __builtin_prefetch(panel + ahead + at);
+        for (int v = 0; v < vectors; ++v) w[v] = read(from + v * n);
+        // What comes next, and what would be passed by if this feature's successor is not here.
+        for (int64_t at = 0; at < 2 * kPanelColumns; at += line) {
+            __builtin_prefetch(from + ahead + at);
+        }
 #pragma GCC unroll 24
         for (int r = 0; r < Rows; ++r) {
             const L factor = x[r];
@@ -51,11 +56,11 @@ template <class T, int Rows>
 void multiply_whole(const PanelProduct<Lattice<T>>& p, int64_t row) {
     using L = Lattice<T>;
     constexpr int n = Simd<L>::lanes, vectors = kPanelVectors<L>;
-    const T* const panel = static_cast<const T*>(p.panel);
     V<L> total[Rows][vectors] = {};
-    for (int64_t k = 0; k < p.depth; k += kGemmDepth) {
-        add_products<T, Rows>(p.x + k * p.rows + row, p.rows, at_most(p.depth - k, kGemmDepth),
-                              panel + k * kPanelColumns, total);
+    for (int64_t part = 0; part < p.parts; ++part) {
+        const int64_t first = p.starts[part], end = p.starts[part + 1];
+        add_products<T, Rows>(p.x + first * p.rows + row, p.rows, p.places + first, p.places + end,
+                              static_cast<const T*>(p.panel), total);
     }
     L* y = p.y + row * p.y_row;
     for (int r = 0; r < Rows; ++r, y += p.y_row) {
@@ -68,14 +73,13 @@ template <class T, int Rows>
 void multiply_vector(const PanelProduct<Lattice<T>>& p, int64_t row, int64_t column) {
     using L = Lattice<T>;
     const int64_t count = at_most(p.columns - column, Simd<L>::lanes);
-    const T* from = static_cast<const T*>(p.panel) + column;
+    const T* const panel = static_cast<const T*>(p.panel) + column;
     const L* x = p.x + row;
     V<L> total[Rows] = {};
-    for (int64_t first = 0; first < p.depth; first += kGemmDepth) {
-        const int64_t end = first + at_most(p.depth - first, kGemmDepth);
+    for (int64_t part = 0; part < p.parts; ++part) {
         V<L> sum[Rows] = {};
-        for (int64_t k = first; k < end; ++k, x += p.rows, from += p.columns) {
-            const V<L> w = read_part(from, count);
+        for (int64_t i = p.starts[part]; i < p.starts[part + 1]; ++i, x += p.rows) {
+            const V<L> w = read_part(panel + p.places[i] * p.columns, count);
 #pragma GCC unroll 24
             for (int r = 0; r < Rows; ++r) sum[r] += x[r] * w;
         }
