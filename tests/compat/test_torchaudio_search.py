@@ -147,6 +147,21 @@ def test_weights_that_change_are_noticed() -> None:
         same(search(x, n, 4), before)
 
 
+def test_each_weight_that_changes_is_noticed() -> None:
+    """What is kept is made of several."""
+    ours, _ = pair()
+    x, n = features(), torch.tensor([FRAMES])
+    search = torchaudio.RNNTBeamSearch(ours, BLANK)
+    search(x, n, 4)
+    for name, value in ours.named_parameters():
+        if "joiner" in name or "predictor" in name:
+            with torch.no_grad():
+                value.add_(
+                    0.2 * torch.randn(value.shape, generator=torch.Generator().manual_seed(1))
+                )
+            same(search(x, n, 4), torchaudio.RNNTBeamSearch(ours, BLANK)(x, n, 4))
+
+
 def test_keys_see_all_of_a_hypothesis() -> None:
     ours, _ = pair()
     x, n = features(), torch.tensor([FRAMES])

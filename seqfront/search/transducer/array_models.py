@@ -97,7 +97,15 @@ class ArrayPrediction:
         self._embedding = array(predictor.embedding.weight)
         self._first, self._last = norm(predictor.embedding_norm), norm(predictor.norm)
         self._layers = [lstm(number, layer) for number, layer in enumerate(predictor.layers)]
-        self._gates: dict[int, Any] = {}
+        first = predictor.embedding_norm
+        made_of = (
+            predictor.embedding.weight,
+            first.scale,
+            first.bias,
+            predictor.layers[0].input.weight,
+        )
+        raws = tuple(parameter.raw for parameter in made_of)
+        self._gates: dict[int, Any] = panels.keep(backend, "gates of labels", raws, dict)
         projection = predictor.projection
         bias: Any = projection.bias
         self._projection = panels(backend, "projection", projection.weight.raw)
@@ -146,7 +154,8 @@ class ArrayPrediction:
         return _Plan(gates, before, after, features, (inner, projected), program(*steps))
 
     def _project(self, labels: Sequence[int]) -> None:
-        """What the first layer makes of the embeddings, which is kept: labels come again."""
+        """What the first layer makes of the embeddings, which is kept: labels come again, in other
+        utterances, too."""
         new = [label for label in dict.fromkeys(labels) if label not in self._gates]
         if new:
             weight = self._layers[0].input

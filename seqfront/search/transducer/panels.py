@@ -6,8 +6,9 @@ costs. In panels it lies just as it is read (native/src/cpu/layers/few_rows.hpp)
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable
+from operator import is_
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -29,16 +30,19 @@ class Weight(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    raw: Raw
-    version: Hashable
-    weight: Weight
+    raws: tuple[Raw, ...]
+    versions: tuple[Hashable, ...]
+    made: Any
+
+
+Made = TypeVar("Made")
 
 
 class Panels:
-    """Weights in panels, by names that the user gives them. They take as much memory again; one
-    that changed is laid out anew when it is asked for.
+    """Weights in panels, by names that the user gives them, and what else is made of weights. They
+    take as much memory again; what changed is made anew when it is asked for.
 
-    A backend that does not tell when values change leaves them in rows.
+    Of a backend that does not tell when values change nothing is kept, and weights stay in rows.
     """
 
     def __init__(self) -> None:
@@ -46,21 +50,28 @@ class Panels:
 
     def __call__(self, backend: Backend, name: str, raw: Raw) -> Weight:
         """The weight [in, out], float32 on the CPU."""
-        version = backend.version(raw)
-        kept = self._kept.get(name)
-        if kept is not None and kept.raw is raw and kept.version == version is not None:
-            return kept.weight
-        array = np.ascontiguousarray(backend.to_numpy(raw))
-        if version is None:
+        if backend.version(raw) is None:
+            array = np.ascontiguousarray(backend.to_numpy(raw))
             return Weight(lies(array), False, array)
-        weight = in_panels(array)
-        self._kept[name] = _Kept(raw, version, weight)
-        return weight
+        return self.keep(backend, name, (raw,), lambda: in_panels(backend.to_numpy(raw)))
+
+    def keep(
+        self, backend: Backend, name: str, raws: tuple[Raw, ...], make: Callable[[], Made]
+    ) -> Made:
+        """What `make` gave, for as long as these tensors are what they were then."""
+        versions = tuple(map(backend.version, raws))
+        kept = self._kept.get(name)
+        if kept is not None and kept.versions == versions and all(map(is_, kept.raws, raws)):
+            return kept.made
+        made = make()
+        if None not in versions:
+            self._kept[name] = _Kept(raws, versions, made)
+        return made
 
 
 def in_panels(weight: Any) -> Weight:
     """A matrix, its columns in groups, one group [in, columns] after another."""
-    array = np.empty_like(weight)
+    array: Any = np.empty(weight.shape, np.float32)
     flat, depth = array.reshape(-1), weight.shape[0]
     for first in range(0, weight.shape[1], WIDTH):
         group = weight[:, first : first + WIDTH]
