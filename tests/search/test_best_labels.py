@@ -13,6 +13,7 @@ from small_transducer import Parts, frames, read, time, wrapped
 import seqfront as sf
 from seqfront import backends
 from seqfront.search.transducer import best_labels, fused_outlook
+from seqfront.search.transducer.panels import Panels
 
 BACKENDS = [name for name in ("numpy", "torch", "tensorflow") if name in INSTALLED]
 
@@ -59,7 +60,7 @@ def test_of_a_joiner(name: str, activation: object) -> None:
     at_frame, at_node = np.array([0, 3, 3, 1, 2, 0], np.int32), np.array([0, 2, 1, 1, 0, 2], "i4")
     found = best_labels.joint_best_labels(
         b, source.raw, prediction.raw, joiner, b.convert(at_frame), b.convert(at_node),
-        blank=2, count=5, temperature=1.5,
+        Panels(), blank=2, count=5, temperature=1.5,
     )  # fmt: skip
     rows = joiner(
         sf.gather(source, indices=sf.wrap(b.convert(at_frame), (pair,)), axis=frame),
@@ -99,6 +100,25 @@ def test_a_search_with_and_without(
     assert calls.joiner >= 7
     assert calls.joiner_rows == calls.joiner * 2 * 4
     assert calls.predictor_rows == calls.predictor * 2 * 4
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_weights_that_change_are_noticed(name: str) -> None:
+    """A search keeps them as it reads them best."""
+    classes = sf.Dim("classes", 6)
+    parts = Parts(classes, 3, name)
+    encoded = wrapped(frames(3, (7, 4)), (7, 4), name)
+
+    def search() -> sf.search.TransducerBeam:
+        return sf.search.TransducerBeam(parts.prediction, parts.joiner, blank_index=2, beam=4)
+
+    kept = search()
+    before = read(kept(encoded, axis=time)[0])
+    weight = parts.joiner.output.weight
+    weight.assign(1.5 * backends.of(weight.raw).to_numpy(weight.raw))
+    after = read(kept(encoded, axis=time)[0])
+    assert after == read(search()(encoded, axis=time)[0])
+    assert after != before
 
 
 class _Sharper(sf.models.Joiner):

@@ -61,7 +61,10 @@ class TransducerBeam(Search[TransducerBeamState]):
 
     It runs eagerly and in graphs, where all levels of labels are unrolled: a graph is
     `max_symbols + 1` joiners large. Eagerly a frame ends when no hypothesis with a label more is
-    better than the beam's worst, and the prediction network is not asked for others.
+    better than the beam's worst, and the prediction network is not asked for others. On the CPU a
+    `sf.models.Joiner` is asked for its best labels only. PyTorch's is laid out for that at the
+    first search, and anew when it has changed (other than through `weight.data`), in as much memory
+    again as its weights take.
 
     Args:
         predict: The prediction network; the blank starts it.

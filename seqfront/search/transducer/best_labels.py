@@ -12,6 +12,7 @@ from typing import NamedTuple
 from seqfront import native
 from seqfront.backend import Backend, Raw
 from seqfront.models.decoder.joiner import Joiner
+from seqfront.search.transducer.panels import Panels
 
 MOST = 64
 """The native ops find no more labels than this."""
@@ -68,6 +69,7 @@ def joint_best_labels(
     joiner: Joiner,
     frame_index: Raw,
     node_index: Raw,
+    panels: Panels,
     *,
     blank: int,
     count: int,
@@ -82,17 +84,22 @@ def joint_best_labels(
         joiner: Its weights and its activation.
         frame_index: int32 [pairs].
         node_index: int32 [pairs].
+        panels: Where weights are kept.
         blank: Class of the blank.
         count: How many labels; at most `MOST`.
         temperature: Divides the logits.
     """
     weight, bias = joiner_weights(joiner)
+    laid_out = panels(backend, "joiner", weight)
+    if laid_out.panels:
+        weight = backend.convert(laid_out.array)
     ranks = backend.arange(count, "int32", "cpu")
     inputs = (source, prediction, weight, bias, frame_index, node_index, ranks)
     attributes = {
         "blank": blank,
         "activation": (None, "tanh", "relu").index(joiner.activation),
         "temperature": temperature,
+        "panels": laid_out.panels,
     }
     return BestLabels(*backend.native_call("joint_top_labels", inputs, attributes))
 

@@ -1,7 +1,7 @@
 """What comes next after hypotheses, by the native op that asks a joiner for the best labels only.
 
 It serves eagerly on the CPU, for a `Joiner` alone: scorers want all classes. The log-probabilities
-of all classes are never made, and the joiner's weights are read once, where they lie.
+of all classes are never made, and the joiner's weights are read once, from panels.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def fused_best_labels(
         joiner,
         backend.convert(node // hypotheses, None, "cpu"),
         backend.convert(node, None, "cpu"),
+        transducer.panels,
         blank=transducer.blank,
         count=count,
         temperature=temperature,

@@ -16,11 +16,11 @@ Memory: TypeAlias = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 Step: TypeAlias = tuple[str, tuple[Memory | None, ...], tuple[float, ...], tuple[Memory, ...]]
 """An op on memory that stays where it is: name, inputs, attributes, outputs."""
 
-_CODES = {np.dtype(np.float32): 0, np.dtype(np.int32): 4}
+_CODES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1, np.dtype(np.int32): 4}
 
 
 def lies(x: Any) -> Memory:
-    """Where the elements of a float32 or int32 array without gaps are."""
+    """Where the elements of an array without gaps are: float32, float64 or int32."""
     shape = x.shape
     return x.__array_interface__["data"][0], _CODES[x.dtype], shape, _strides(shape)
 

@@ -15,6 +15,7 @@ from seqfront.ops.index import one_hot
 from seqfront.ops.nested import nested_map
 from seqfront.ops.softmax import log_softmax
 from seqfront.search.transducer.calls import Calls
+from seqfront.search.transducer.panels import Panels
 from seqfront.tensor import Tensor
 
 
@@ -61,6 +62,7 @@ class Transducer:
     ) -> None:
         self.op = op
         self.calls = Calls()
+        self.panels = Panels()
         self.predict = predict
         self.join = join
         self.classes = _given(op, "classes", classes, join)

@@ -49,7 +49,7 @@ class Panels:
         self._kept: dict[str, _Kept] = {}
 
     def __call__(self, backend: Backend, name: str, raw: Raw) -> Weight:
-        """The weight [in, out], float32 on the CPU."""
+        """The weight [in, out], float32 or float64 on the CPU."""
         if backend.version(raw) is None:
             array = np.ascontiguousarray(backend.to_numpy(raw))
             return Weight(lies(array), False, array)
@@ -71,7 +71,7 @@ class Panels:
 
 def in_panels(weight: Any) -> Weight:
     """A matrix, its columns in groups, one group [in, columns] after another."""
-    array: Any = np.empty(weight.shape, np.float32)
+    array: Any = np.empty(weight.shape, weight.dtype)
     flat, depth = array.reshape(-1), weight.shape[0]
     for first in range(0, weight.shape[1], WIDTH):
         group = weight[:, first : first + WIDTH]
