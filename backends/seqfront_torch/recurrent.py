@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 
 from seqfront.composed import ComposedOps
-from seqfront_torch import few_rows, lstm_operator
+from seqfront_torch import few_rows, lstm_operator, weights
 
 
 class Recurrent(ComposedOps):
@@ -60,7 +60,11 @@ class Recurrent(ComposedOps):
         norms = (gates_scale, gates_bias, cell_scale, cell_bias)
         tensors = (gates, hidden, cell, hidden_weight, *norms)
         if gates.dtype is torch.float32 and few_rows.serves(hidden, hidden_weight, *tensors):
-            return torch.ops.seqfront.normalized_lstm(*tensors, epsilon=epsilon)
+            panels = weights.panels(hidden_weight)
+            if panels is not None:
+                tensors = (gates, hidden, cell, panels, *norms)
+            options = {"epsilon": epsilon, "panels": panels is not None}
+            return torch.ops.seqfront.normalized_lstm(*tensors, **options)
         return super().normalized_lstm_cell(*tensors, epsilon)
 
     def gru(

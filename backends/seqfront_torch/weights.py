@@ -27,8 +27,14 @@ _Product: TypeAlias = Callable[[torch.Tensor, int, torch.Tensor | None], torch.T
 """Of x [..., in] with so many rows, and the bias."""
 
 
-class _Packed(NamedTuple):
+class _Layout(NamedTuple):
     product: _Product
+    panels: torch.Tensor | None
+    """[in, out] in panels, if that is how it lies."""
+
+
+class _Packed(NamedTuple):
+    layout: _Layout
     of: weakref.ref[torch.Tensor]
     version: int
     address: int
@@ -44,17 +50,36 @@ def lay_out(weight: torch.Tensor) -> bool:
     if layout is None or weight.device.type != "cpu":
         return False
     with torch.no_grad():
-        product = layout(weight)
-    if product is None:
+        made = layout(weight)
+    if made is None:
         return False
     key = id(weight)
     reference = weakref.ref(weight, lambda _: _packed.pop(key, None))
-    _packed[key] = _Packed(product, reference, weight._version, weight.data_ptr())
+    _packed[key] = _Packed(made, reference, weight._version, weight.data_ptr())
     return True
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor | None:
     """x weight + bias with the packed weight; None: there is none, or it is of no use here."""
+    found = _found(weight)
+    if found is None or not _fits(x, weight) or not (bias is None or _fits(bias, weight)):
+        return None
+    if _is_watched():
+        return None
+    depth, rows = weight.shape[0], x.numel() // max(x.shape[-1], 1)
+    if not 0 < rows <= _MOST_ROWS or x.shape[-1] != depth:
+        return None
+    return found.product(x.contiguous(), rows, bias)
+
+
+def panels(weight: torch.Tensor) -> torch.Tensor | None:
+    """The weight [in, out] as it lies in panels, for native ops that read them; None: it does
+    not."""
+    found = _found(weight)
+    return None if found is None or _is_watched() else found.panels
+
+
+def _found(weight: torch.Tensor) -> _Layout | None:
     if not _packed or is_compiling() or torch.is_grad_enabled():
         return None
     found = _packed.get(id(weight))
@@ -62,12 +87,7 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> 
         return None
     if found.version != weight._version or found.address != weight.data_ptr():
         return None
-    if not _fits(x, weight) or not (bias is None or _fits(bias, weight)) or _is_watched():
-        return None
-    depth, rows = weight.shape[0], x.numel() // max(x.shape[-1], 1)
-    if not 0 < rows <= _MOST_ROWS or x.shape[-1] != depth:
-        return None
-    return found.product(x.contiguous(), rows, bias)
+    return found.layout
 
 
 def _fits(x: torch.Tensor, weight: torch.Tensor) -> bool:
@@ -93,7 +113,7 @@ def _is_watched() -> bool:
 # -- layouts --------------------------------------------------------------------------------------
 
 
-def _in_panels(weight: torch.Tensor) -> _Product | None:
+def _in_panels(weight: torch.Tensor) -> _Layout | None:
     """Columns in groups, one group after another, for `few_rows` of the native library."""
     try:
         call = native.library().call
@@ -115,14 +135,14 @@ def _in_panels(weight: torch.Tensor) -> _Product | None:
         call("few_rows", inputs, (True,), (output,), torch.get_num_threads())
         return y
 
-    return product
+    return _Layout(product, panels.view(depth, width))
 
 
 _FLOAT32 = 0
 """As the native library counts dtypes."""
 
 
-def _by_onednn(weight: torch.Tensor) -> _Product | None:
+def _by_onednn(weight: torch.Tensor) -> _Layout | None:
     """In a layout that oneDNN chooses."""
     if not torch.backends.mkldnn.is_available():
         return None
@@ -131,7 +151,7 @@ def _by_onednn(weight: torch.Tensor) -> _Product | None:
     def product(x: torch.Tensor, rows: int, bias: torch.Tensor | None) -> torch.Tensor:
         return torch.ops.mkldnn._linear_pointwise(x, laid_out, bias, "none", [], "")
 
-    return product
+    return _Layout(product, None)
 
 
 _LAYOUTS = {torch.float32: _in_panels, torch.bfloat16: _by_onednn}

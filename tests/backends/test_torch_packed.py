@@ -91,6 +91,29 @@ def test_a_weight_that_has_changed(calls: list[int]) -> None:
     assert calls == [1]
 
 
+def test_a_step_of_a_normalised_lstm() -> None:
+    """It reads the panels, for as long as they are those of the weight."""
+    with sf.use_backend("torch"):
+        lstm = sf.models.NormalizedLSTM(narrow, sf.Dim("hidden", 160))
+    weight = lstm.hidden.weight
+    arguments = [torch.randn(3, size) for size in (640, 160, 160)]
+    norms = [torch.randn(size) for size in (640, 640, 160, 160)]
+
+    def step() -> tuple[torch.Tensor, ...]:
+        return weight.backend.normalized_lstm_cell(*arguments, weight.raw, *norms, 1e-3)
+
+    with torch.no_grad():
+        plain = step()
+        seqfront_torch.pack(lstm)
+        laid_out = weights.panels(weight.raw)
+        assert laid_out is not None
+        torch.testing.assert_close(step(), plain)
+        laid_out.mul_(2.0)
+        assert not torch.allclose(step()[0], plain[0])
+        weight.assign(weight.raw.numpy() + 0)
+        torch.testing.assert_close(step(), plain)
+
+
 def test_nothing_is_kept_of_a_model_that_is_gone() -> None:
     layer = _layer()
     seqfront_torch.pack(layer)
