@@ -32,7 +32,7 @@ class CtcForward {
         using L = LatticeType<T>;
         const Memory<L, Launcher> memory(call);
         auto* const normalisers = reinterpret_cast<CtcNormaliser<L>*>(call.out<L>(1));
-        const CtcProblem p = ctc_scored<T, false>(launcher, call, memory, normalisers);
+        const CtcProblem p = ctc_scored<T>(launcher, call, memory, normalisers);
         L *const loss = call.out<L>(0), *const ends = call.out<L>(3);
         if (memory.best) {
             memory.best->run(launcher, p, memory.scores, normalisers, {nullptr, loss, ends});
@@ -71,39 +71,43 @@ class CtcBackward {
     template <class T, class Launcher>
     static void run(const Launcher& launcher, const Call& call) {
         using L = LatticeType<T>;
-        const Memory<L, Launcher> memory(call);
+        const Memory<T, Launcher> memory(call);
         auto* const normalisers = static_cast<CtcNormaliser<L>*>(call.input(ctc::kFrames).data);
-        const CtcProblem p = ctc_scored<T, true>(launcher, call, memory, normalisers);
+        const CtcProblem p = ctc_started(launcher, call, memory);
         launcher.template run<CtcLinks>(CtcLinks::grid(p), {p, memory.next});
-
         const CtcCheckpoints<L> kept = {static_cast<CtcStates<L>*>(call.input(ctc::kStates).data),
                                         static_cast<L*>(call.input(ctc::kEnds).data)};
         const L* const grad_loss = call.in<L>(ctc::kGradLoss);
+        using Logits = RowArray<const T, 2>;
+        const auto logits = Logits::of(call.input(ctc::kLogits));
+        const auto weights = ctc_weights<L>(call);
+        const CtcGather<T> gather = {weights, logits, normalisers, memory.scores};
         CtcPosteriors<L> posteriors = {nullptr, nullptr};
         if (memory.best) {
+            using Gather = CtcGatherFrames<T>;
+            const int threads = block_threads<Gather, Launcher>(p.positions());
+            launcher.template run<Gather>(Gather::grid(p.batch, threads), {p, gather});
             memory.best->run(launcher, p, memory.scores, normalisers, {});
             posteriors.path = memory.best->path;
         } else {
-            memory.sum->run(launcher, p, memory.scores, kept, grad_loss);
+            memory.sum->run(launcher, p, gather, memory.scores, kept, grad_loss);
             posteriors.table = memory.sum->posteriors;
         }
 
-        using Logits = RowArray<const T, 2>;
         using Grad = RowArray<T, 2>;
         run_rows<CtcGradientRows<T>>(
             launcher, p.rows(),
-            {p, RowGroups::of(p.classes), ctc_weights<L>(call),
-             Logits::of(call.input(ctc::kLogits)), Grad::of(call.output(0)), normalisers,
+            {p, RowGroups::of(p.classes), weights, logits, Grad::of(call.output(0)), normalisers,
              memory.scores, posteriors, memory.next, kept.ends, grad_loss});
     }
 
     template <class T, class Launcher>
     static int64_t workspace(const Call& call) {
-        return Memory<LatticeType<T>, Launcher>(call).workspace.bytes();
+        return Memory<T, Launcher>(call).workspace.bytes();
     }
 
   private:
-    template <class L, class Launcher>
+    template <class T, class Launcher, class L = LatticeType<T>>
     struct Memory : CtcMemory<L> {
         explicit Memory(const Call& call) : Memory(ctc_problem(call), call) {}
         Memory(const CtcProblem& p, const Call& call)
@@ -117,7 +121,7 @@ class CtcBackward {
         }
 
         int32_t* next;
-        std::optional<CtcPosteriorMemory<L, Launcher>> sum;
+        std::optional<CtcPosteriorMemory<L, CtcGather<T>, Launcher>> sum;
         std::optional<CtcPathMemory<L, Launcher>> best;
     };
 };

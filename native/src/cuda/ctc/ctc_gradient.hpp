@@ -190,9 +190,7 @@ struct CtcGradientRows {
 
     // The log-prob of a class from its score.
     static SF_DEVICE L log_p(const Args& args, L score, int64_t v) {
-        const CtcWeights<L>& weights = args.weights;
-        if (weights.log_prior == nullptr) return score;
-        return score + weights.prior_scale * weights.log_prior[v];
+        return score + args.weights.of_prior(v);
     }
 
     static SF_DEVICE L sum_of_equal(const Args& args, const Row& row, const int32_t* next, int k) {

@@ -98,12 +98,14 @@ struct CtcLattice {
     }
 };
 
-template <class L>
+// Source: CtcGather or CtcScored.
+template <class L, class Source>
 struct CtcSegments {
     static constexpr int kMostThreads = sizeof(L) == 4 ? 512 : 256;
 
     struct Args {
         CtcProblem problem;
+        Source source;
         const L* scores;
         CtcCheckpoints<L> kept;
         const L* grad_loss;      // [batch]; null: all sequences are asked for
@@ -126,6 +128,7 @@ struct CtcSegments {
             const bool some = absolute(end[0]) < infinity<L>() &&
                               (args.grad_loss == nullptr || args.grad_loss[b] != 0);
             if (!some || frames.end == 0) continue;
+            args.source.take(block, p, s, frames);
             CtcStates<L>* const border = args.border + b * p.frames;
             const CtcSegmentAlpha<L> alpha = {{p, s, args.scores, args.kept}, frames, args.alpha};
             CtcSweep<Block, CtcSegmentAlpha<L>>(block, p, s, frames, alpha, border).run();
