@@ -127,6 +127,17 @@ class Chunk {
     T of_[kSize];
 };
 
+// Has L2 fetch the 32 bytes around, which a load will then find near. It takes no register and
+// waits for nothing.
+SF_DEVICE void prefetch(const void* memory) {
+#if defined(__CUDACC__)
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(memory)));
+#else
+    // A GPU would not mind what is outside; it is an error all the same.
+    static_cast<void>(*static_cast<const volatile unsigned char*>(memory));
+#endif
+}
+
 // How a row of `count` elements is cut: elements, chunks from `head` on, elements from `tail` on.
 struct RowCut {
     int64_t head, chunks, tail;
@@ -202,6 +213,17 @@ struct RowPart {
     }
     SF_DEVICE void clear(T* to) const {
         write(to, [](auto&, int64_t) {});
+    }
+
+    // Of the chunks that this thread will load, those from number `first` on.
+    SF_DEVICE void prefetch(int first) const {
+        constexpr int64_t size = Chunk<T>::kSize;
+        const RowCut at = cut(row, count);
+        const T* const from = row + at.head;
+        const auto chunks = static_cast<int32_t>(at.chunks);
+        for (int32_t i = lane + first * lanes; i < chunks; i += lanes) {
+            cuda::prefetch(from + i * size);
+        }
     }
 
   private:
