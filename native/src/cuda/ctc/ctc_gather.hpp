@@ -3,7 +3,8 @@
 //
 // A thread has a label and goes over the frames, for its target stays the same. Of each frame it
 // takes a sector of 32 bytes from memory that is far away, so it asks for kAtOnce frames at once:
-// 7 warps of two blocks then wait for 115 KB, of which 20 KB would do for the bandwidth.
+// two blocks of 7 warps then wait for 115 KB, where 20 KB would do for the bandwidth of their
+// multiprocessor.
 #ifndef SEQFRONT_CUDA_CTC_CTC_GATHER_HPP_
 #define SEQFRONT_CUDA_CTC_CTC_GATHER_HPP_
 
@@ -33,6 +34,7 @@ struct CtcGather {
     template <class Block>
     SF_DEVICE void take(Block& block, const CtcProblem& p, const CtcSequence& s,
                         const CtcFrames& frames) const {
+        if (frames.begin >= frames.end) return;
         block.phase([&](int thread) {
             const auto blank = CtcTarget<L>::of_blank(p, weights);
             for (int t = frames.begin + thread; t < frames.end; t += block.threads()) {

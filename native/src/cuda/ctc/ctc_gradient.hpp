@@ -151,11 +151,11 @@ struct CtcGradientRows {
     static SF_DEVICE void prefetch_row(const Args& args, const Row& row) {
         if (row.is != kSome) return;
         const CtcProblem& p = args.problem;
-        if (!p.normalized || p.star_any) logits(args, row).prefetch(0);
-        prefetch(args.normalisers + row.index);
-        for (int k = row.lane; k < row.sequence.labels; k += args.groups.lanes()) {
-            prefetch(row.scores(args) + CtcProblem::kHeader + k);
-        }
+        const int lanes = args.groups.lanes();
+        if (!p.normalized || p.star_any) logits(args, row).prefetch(true);
+        prefetch(args.normalisers + row.index, 1, row.lane, lanes);
+        const auto bytes = (CtcProblem::kHeader + row.sequence.labels) * int64_t{sizeof(L)};
+        prefetch(row.scores(args), bytes, row.lane, lanes);
     }
 
     static SF_DEVICE RowPart<T> logits(const Args& args, const Row& row) {

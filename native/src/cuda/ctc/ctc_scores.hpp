@@ -58,7 +58,6 @@ template <class T>
 struct CtcScores {
     using L = LatticeType<T>;
     static constexpr int kMostThreads = kRowThreads;
-    static constexpr int kAsked = sizeof(T) < 8 ? 2 : 1;  // chunks that a thread loads at once
 
     struct Args {
         CtcProblem problem;
@@ -126,7 +125,7 @@ struct CtcScores {
         Normaliser<L> part;
         if (!row.inside) return part;
         const RowPart<T> mine = {row.logits(args), p.classes, row.lane, args.groups.lanes()};
-        mine.prefetch(kAsked);
+        mine.prefetch(false);
         if (p.star_any) {
             mine.read([&](auto& values, int64_t first) {
                 replace(values, first, p.blank, -infinity<L>());
