@@ -127,6 +127,22 @@ class Chunk {
     T of_[kSize];
 };
 
+// Has L2 fetch `bytes` from there on, which loads will then find near: a thread asks for each line
+// of 128 bytes. That takes no register and waits for nothing.
+SF_DEVICE void prefetch(const void* memory, int64_t bytes, int lane, int lanes) {
+    constexpr int64_t line = 128;
+    const auto count = static_cast<int32_t>((bytes + line - 1) / line);
+    for (int32_t i = lane; i < count; i += lanes) {
+        const auto* const at = static_cast<const unsigned char*>(memory) + i * line;
+#if defined(__CUDACC__)
+        asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(at)));
+#else
+        // A GPU would not mind what is outside; it is an error all the same.
+        static_cast<void>(*static_cast<const volatile unsigned char*>(at));
+#endif
+    }
+}
+
 // How a row of `count` elements is cut: elements, chunks from `head` on, elements from `tail` on.
 struct RowCut {
     int64_t head, chunks, tail;
@@ -146,6 +162,8 @@ SF_DEVICE RowCut cut(const T* row, int64_t count) {
 template <class T>
 struct RowPart {
     using L = LatticeType<T>;
+
+    static constexpr int kAsked = sizeof(T) < 8 ? 2 : 1;  // chunks that a thread loads at once
 
     const T* row;
     int64_t count;
@@ -204,6 +222,13 @@ struct RowPart {
         write(to, [](auto&, int64_t) {});
     }
 
+    // Of what `read` and `change` will take, all but what they ask for at once (or that too).
+    SF_DEVICE void prefetch(bool all) const {
+        const int64_t asked = all ? 0 : int64_t{kAsked} * Chunk<T>::kSize * lanes;
+        if (asked >= count) return;
+        cuda::prefetch(row + asked, (count - asked) * int64_t{sizeof(T)}, lane, lanes);
+    }
+
   private:
     // Asks for two chunks before it looks at one: a body may end in a store, which no load passes.
     // (Of doubles, one: two exponentials at once take more registers than there are.)
@@ -213,7 +238,7 @@ struct RowPart {
         const T* const from = row + at.head;
         const auto count = static_cast<int32_t>(at.chunks);
         int32_t i = lane;
-        for (; sizeof(T) < 8 && i < count - lanes; i += 2 * lanes) {
+        for (; kAsked == 2 && i < count - lanes; i += 2 * lanes) {
             const int64_t first = i * size, second = (i + lanes) * size;
             const Chunk<T> chunks[2] = {Chunk<T>::load(from + first),
                                         Chunk<T>::load(from + second)};

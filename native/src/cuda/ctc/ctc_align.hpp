@@ -107,7 +107,7 @@ class CtcAlign {
     static void run(const Launcher& launcher, const Call& call) {
         using L = LatticeType<T>;
         const Memory<L, Launcher> memory(ctc_problem(call), call.workspace());
-        const CtcProblem p = ctc_scored<T, false>(launcher, call, memory, memory.normalisers);
+        const CtcProblem p = ctc_scored<T>(launcher, call, memory, memory.normalisers);
         L* const score = call.out<L>(kScore);
         memory.best.run(launcher, p, memory.scores, memory.normalisers, {score, nullptr, nullptr});
         launcher.template run<CtcPathOutputs<L>>(

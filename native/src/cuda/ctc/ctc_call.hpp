@@ -6,8 +6,8 @@
 
 #include "cpu/ctc/ctc_problem.hpp"
 #include "cuda/ctc/ctc_best.hpp"
+#include "cuda/ctc/ctc_gather.hpp"
 #include "cuda/ctc/ctc_lattice.hpp"
-#include "cuda/ctc/ctc_scores.hpp"
 #include "cuda/workspace.hpp"
 
 namespace seqfront {
@@ -74,41 +74,48 @@ struct CtcSweeps {
 template <class L>
 using CtcLatticeSweeps = CtcSweeps<CtcLattice<L>, CtcStates<L>>;
 
-// What every op begins with: where the labels of each sequence begin, and the scores.
-template <class T, bool kKnown, class Launcher>
-CtcProblem ctc_scored(const Launcher& launcher, const Call& call,
-                      const CtcMemory<LatticeType<T>>& memory,
-                      CtcNormaliser<LatticeType<T>>* normalisers) {
+// What every call begins with: where the labels of each sequence begin.
+template <class L, class Launcher>
+CtcProblem ctc_started(const Launcher& launcher, const Call& call, const CtcMemory<L>& memory) {
     CtcProblem p = ctc_problem(call);
     if (memory.packed) {
         const SequenceSizes sizes = {p.batch, p.target_columns, p.label_lengths, nullptr};
         launcher.template run<SequenceStarts>(SequenceStarts::grid(sizes), {sizes, memory.starts});
         p.starts = memory.starts;
     }
+    return p;
+}
+
+// And the scores, with all normalisers.
+template <class T, class Launcher>
+CtcProblem ctc_scored(const Launcher& launcher, const Call& call,
+                      const CtcMemory<LatticeType<T>>& memory,
+                      CtcNormaliser<LatticeType<T>>* normalisers) {
+    const CtcProblem p = ctc_started(launcher, call, memory);
     using Logits = RowArray<const T, 2>;
-    run_rows<CtcScores<T, kKnown>>(
-        launcher, p.rows(),
-        {p, RowGroups::of(kKnown ? p.positions() : p.classes), ctc_weights<LatticeType<T>>(call),
-         Logits::of(call.input(ctc::kLogits)), normalisers, memory.scores});
+    run_rows<CtcScores<T>>(launcher, p.rows(),
+                           {p, RowGroups::of(p.classes), ctc_weights<LatticeType<T>>(call),
+                            Logits::of(call.input(ctc::kLogits)), normalisers, memory.scores});
     return p;
 }
 
 // The posteriors, from the checkpoints of the loss.
-template <class L, class Launcher>
+template <class L, class Source, class Launcher>
 struct CtcPosteriorMemory {
     CtcPosteriorMemory(const CtcProblem& p, Workspace& workspace)
         : sweeps(Sweeps::template of<Launcher>(p, 1, workspace)),
           alpha(workspace.take<CtcStates<L>>(p.rows() * p.positions())),
           posteriors(workspace.take<CtcPair<L>>(p.rows() * p.positions())) {}
 
-    void run(const Launcher& launcher, const CtcProblem& p, const L* scores,
+    void run(const Launcher& launcher, const CtcProblem& p, const Source& source, const L* scores,
              const CtcCheckpoints<L>& kept, const L* grad_loss) const {
-        launcher.template run<CtcSegments<L>>(
-            CtcSegments<L>::grid(p.batch, sweeps.threads),
-            {p, scores, kept, grad_loss, alpha, posteriors, sweeps.border});
+        launcher.template run<Segments>(
+            Segments::grid(p.batch, sweeps.threads),
+            {p, source, scores, kept, grad_loss, alpha, posteriors, sweeps.border});
     }
 
-    using Sweeps = CtcSweeps<CtcSegments<L>, CtcStates<L>>;
+    using Segments = CtcSegments<L, Source>;
+    using Sweeps = CtcSweeps<Segments, CtcStates<L>>;
     Sweeps sweeps;
     CtcStates<L>* alpha;
     CtcPair<L>* posteriors;

@@ -49,6 +49,7 @@ struct CtcGradientRows {
         groups.each_first(block, args.problem.rows(), [&](int64_t first) {
             block.each([&](int thread) {
                 rows[thread] = Row::of(args, first, thread);
+                prefetch_row(args, rows[thread]);
                 on_blank[thread] = on_labels[thread] = on_stars[thread] = 0;
                 add_posteriors(args, rows[thread], on_blank[thread], on_labels[thread],
                                on_stars[thread]);
@@ -145,6 +146,23 @@ struct CtcGradientRows {
         }
     };
 
+    // What is needed only when the posteriors are there: otherwise the row would take one wait for
+    // memory after the other, and the few blocks of a multiprocessor would just use its bandwidth.
+    static SF_DEVICE void prefetch_row(const Args& args, const Row& row) {
+        if (row.is != kSome) return;
+        const CtcProblem& p = args.problem;
+        const int lanes = args.groups.lanes();
+        if (!p.normalized || p.star_any) logits(args, row).prefetch(true);
+        prefetch(args.normalisers + row.index, 1, row.lane, lanes);
+        const auto bytes = (CtcProblem::kHeader + row.sequence.labels) * int64_t{sizeof(L)};
+        prefetch(row.scores(args), bytes, row.lane, lanes);
+    }
+
+    static SF_DEVICE RowPart<T> logits(const Args& args, const Row& row) {
+        return {args.logits.row(row.sequence.index, row.t(args)), args.problem.classes, row.lane,
+                args.groups.lanes()};
+    }
+
     static SF_DEVICE void add_posteriors(const Args& args, const Row& row, L& on_blank,
                                          L& on_labels, L& on_stars) {
         if (row.is != kSome) return;
@@ -159,22 +177,24 @@ struct CtcGradientRows {
     }
 
     static SF_DEVICE void write_row(const Args& args, const Row& row, const Factors& by) {
-        const RowPart<T> part = {args.logits.row(row.sequence.index, row.t(args)),
-                                 args.problem.classes, row.lane, args.groups.lanes()};
+        const RowPart<T> part = logits(args, row);
         if (by.softmax == 0) return part.clear(row.to(args));
         part.change(row.to(args), [&](auto& values, int64_t) {
             for (L& value : values) value = by.softmax * quick_exp(value - by.normaliser);
         });
     }
 
-    // The blank, and each label by the first that is the same.
+    // The blank, and each label by the first that is the same. (What is invalid has no scores, and
+    // gets NaN from its factors.)
     static SF_DEVICE void write_classes(const Args& args, const Row& row, const Factors& by,
                                         L on_blank) {
         const CtcProblem& p = args.problem;
         const CtcSequence& s = row.sequence;
+        const bool some = row.is == kSome;
         T* const to = row.to(args);
         if (row.lane == 0) {
-            const L softmax = exp(minimum(log_p(args, row.blank_score(args), p.blank), L{0}));
+            const L softmax =
+                some ? exp(minimum(log_p(args, row.blank_score(args), p.blank), L{0})) : 0;
             to[p.blank] = narrowed<T>(fused(by.blank_softmax, softmax, -(by.posterior * on_blank)));
         }
         const L* const scores = row.scores(args) + CtcProblem::kHeader;
@@ -182,17 +202,15 @@ struct CtcGradientRows {
         for (int k = row.lane; k < s.labels; k += args.groups.lanes()) {
             const int64_t v = p.target(s, k);
             if (next[k] < 0 || !p.is_label(v)) continue;
-            const L softmax = exp(minimum(log_p(args, scores[k], v) - by.shift, L{0}));
-            const L sum = row.is == kSome ? sum_of_equal(args, row, next, k) : 0;
+            const L softmax = some ? exp(minimum(log_p(args, scores[k], v) - by.shift, L{0})) : 0;
+            const L sum = some ? sum_of_equal(args, row, next, k) : 0;
             to[v] = narrowed<T>(fused(by.softmax, softmax, -(by.posterior * sum)));
         }
     }
 
     // The log-prob of a class from its score.
     static SF_DEVICE L log_p(const Args& args, L score, int64_t v) {
-        const CtcWeights<L>& weights = args.weights;
-        if (weights.log_prior == nullptr) return score;
-        return score + weights.prior_scale * weights.log_prior[v];
+        return score + args.weights.of_prior(v);
     }
 
     static SF_DEVICE L sum_of_equal(const Args& args, const Row& row, const int32_t* next, int k) {

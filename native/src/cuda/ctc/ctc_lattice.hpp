@@ -3,18 +3,19 @@
 //     CtcLattice    the loss: two blocks for each sequence, one over its frames from the start, one
 //                   from the end at the same time. Both leave their states at eight places
 //     CtcSegments   the posteriors: a block for each of the nine segments between these places,
-//                   which goes over its frames and back
+//                   which takes the scores of its frames and goes over them and back
 //
 // Estimates, by counting instructions and what depends on what; not measured. On an H100 (1.7 GHz,
-// sm_90, float), a step of CtcLattice is 95 instructions for each warp. What a step waits for: the
-// load of the neighbour from shared memory (30 cycles), 15 dependent operations of 4.5 cycles, the
-// store and the barrier (35), so about 130. Four warps issue at once, so that a block with more has
-// 95 for each four: 200 labels (7 warps) about 190. So T steps take 0.08 us each below 128
-// positions, 0.11 us at 200, 0.4 us at 767: for (B, T, U) = (64, 1000, 200) 0.11 ms, and for (256,
-// 500, 60), four blocks to an SM, 0.05 ms. From the other end it costs no more time while there are
-// SMs without a block. CtcSegments has 2 T / 9 such steps of each of nine times as many blocks: it
-// is the instructions (105 a step) or the memory (24 bytes written, 24 read of each position and
-// frame, of which L2 keeps some) that take 0.1 to 0.2 ms there.
+// sm_90, float), a step of CtcLattice is 88 instructions for each warp, 95 where there are strips.
+// What a step waits for: the load of the neighbour from shared memory (30 cycles), 15 dependent
+// operations of 4.5 cycles, the store and the barrier (35), so about 130. Four warps issue at once,
+// so that a block with more has 88 for each four: 200 labels (7 warps) 176. So T steps take 0.08 us
+// each below 128 positions, 0.10 us at 200, 0.3 us at 767: for (B, T, U) = (64, 1000, 200) 0.10 ms,
+// and for (256, 500, 60), four blocks to an SM, 0.05 ms. From the other end it costs no more time
+// while there are SMs without a block. CtcSegments has 2 T / 9 such steps (90 and 105 instructions,
+// and 28 for the scores of a frame) of each of nine times as many blocks. With many classes it is
+// the memory that takes the time: of each position and frame the sector of a logit, 28 bytes
+// written and 24 read, of which L2 keeps some.
 //
 // 768 threads have 80 registers each, with 1024 the scores that are asked for ahead were spilled.
 #ifndef SEQFRONT_CUDA_CTC_CTC_LATTICE_HPP_
@@ -98,12 +99,14 @@ struct CtcLattice {
     }
 };
 
-template <class L>
+// Source: CtcGather or CtcScored.
+template <class L, class Source>
 struct CtcSegments {
     static constexpr int kMostThreads = sizeof(L) == 4 ? 512 : 256;
 
     struct Args {
         CtcProblem problem;
+        Source source;
         const L* scores;
         CtcCheckpoints<L> kept;
         const L* grad_loss;      // [batch]; null: all sequences are asked for
@@ -126,6 +129,7 @@ struct CtcSegments {
             const bool some = absolute(end[0]) < infinity<L>() &&
                               (args.grad_loss == nullptr || args.grad_loss[b] != 0);
             if (!some || frames.end == 0) continue;
+            args.source.take(block, p, s, frames);
             CtcStates<L>* const border = args.border + b * p.frames;
             const CtcSegmentAlpha<L> alpha = {{p, s, args.scores, args.kept}, frames, args.alpha};
             CtcSweep<Block, CtcSegmentAlpha<L>>(block, p, s, frames, alpha, border).run();

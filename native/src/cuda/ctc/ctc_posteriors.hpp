@@ -82,12 +82,12 @@ class CtcPosteriorsOp {
         const CtcProblem asked = ctc_problem(call);
         check_ctc_rows(call);
         const Memory<L, Launcher> memory(asked, call.workspace());
-        const CtcProblem p = ctc_scored<T, false>(launcher, call, memory, memory.normalisers);
+        const CtcProblem p = ctc_scored<T>(launcher, call, memory, memory.normalisers);
         L* const score = call.out<L>(kScore);
         launcher.template run<CtcLattice<L>>(
             CtcLattice<L>::grid(p.batch, memory.sum.threads),
             {p, memory.scores, memory.normalisers, memory.kept, nullptr, score, memory.sum.border});
-        memory.posteriors.run(launcher, p, memory.scores, memory.kept, nullptr);
+        memory.posteriors.run(launcher, p, {}, memory.scores, memory.kept, nullptr);
 
         run_rows<CtcPosteriorRows<L>>(
             launcher, p.rows(),
@@ -119,7 +119,7 @@ class CtcPosteriorsOp {
         CtcNormaliser<L>* normalisers;
         CtcLatticeSweeps<L> sum;
         CtcCheckpoints<L> kept;
-        CtcPosteriorMemory<L, Launcher> posteriors;
+        CtcPosteriorMemory<L, CtcScored, Launcher> posteriors;
     };
 };
 

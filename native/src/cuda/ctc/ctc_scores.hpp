@@ -14,10 +14,47 @@ template <class L>
 struct CtcWeights {
     const L* log_prior;  // [classes]; null: none
     L prior_scale, star_score;
+
+    // What is taken from the log-prob of a class.
+    SF_DEVICE L of_prior(int64_t v) const {
+        return log_prior == nullptr ? L{0} : prior_scale * log_prior[v];
+    }
 };
 
-// Scores of all frames. Reads the logits once, or with kKnown only those that count.
-template <class T, bool kKnown>
+// What a label, or what stands in its place, adds to an alignment in any frame.
+template <class L>
+struct CtcTarget {
+    enum Kind { kClass, kStar, kNothing };
+
+    Kind kind;
+    int64_t v;  // a class: of what is none, the blank
+    L prior;
+
+    static SF_DEVICE CtcTarget of(const CtcProblem& p, const CtcWeights<L>& weights,
+                                  int64_t target) {
+        if (p.is_label(target)) return {kClass, target, weights.of_prior(target)};
+        return {p.is_star(target) ? kStar : kNothing, p.blank, 0};
+    }
+    static SF_DEVICE CtcTarget of_blank(const CtcProblem& p, const CtcWeights<L>& weights) {
+        return {kClass, p.blank, weights.of_prior(p.blank)};
+    }
+    // From the logit of class v.
+    SF_DEVICE L score(const CtcWeights<L>& weights, const CtcNormaliser<L>& of, L logit) const {
+        const L of_class = log_prob(logit, of.top, of.log_sum) - prior;
+        const L other = kind == kStar ? weights.star_score + of.any : not_a_number<L>();
+        return kind == kClass ? of_class : other;
+    }
+};
+
+// Begins a row of scores, and ends it: the last blank has no label.
+template <class L>
+SF_DEVICE void write_blank_score(L* to, const CtcSequence& s, L blank) {
+    *reinterpret_cast<CtcBlankScore<L>*>(to) = {probability(blank), blank, 0};
+    to[CtcProblem::kHeader + s.labels] = -infinity<L>();
+}
+
+// Scores of all frames, and their normalisers. Reads the logits once.
+template <class T>
 struct CtcScores {
     using L = LatticeType<T>;
     static constexpr int kMostThreads = kRowThreads;
@@ -27,7 +64,7 @@ struct CtcScores {
         RowGroups groups;
         CtcWeights<L> weights;
         RowArray<const T, 2> logits;
-        CtcNormaliser<L>* normalisers;  // [batch, frames]: read with kKnown, else written
+        CtcNormaliser<L>* normalisers;  // [batch, frames]
         L* scores;                      // [batch, frames, pitch]: CtcBlankScore, labels, -inf
     };
 
@@ -35,7 +72,7 @@ struct CtcScores {
     static SF_DEVICE void run(Block& block, const Args& args) {
         const RowGroups& groups = args.groups;
         const CtcProblem& p = args.problem;
-        const bool reads = !kKnown && (!p.normalized || p.star_any);
+        const bool reads = !p.normalized || p.star_any;
         RowNormalisers<L, Block> whole(block);
         typename Block::template PerThread<Row> rows(block);
         typename Block::template PerThread<L> wrong(block);
@@ -47,12 +84,10 @@ struct CtcScores {
                 wrong[thread] = 0;
                 if (!row.inside) return;
                 CtcNormaliser<L> of = {0, 0, 0};
-                if (kKnown) of = args.normalisers[row.index];
                 if (reads) of = normaliser(args, row, whole.top(thread), whole.log_sum(thread));
                 if (score(args, row, of)) wrong[thread] = 1;
-                if (!kKnown && row.lane == 0) args.normalisers[row.index] = of;
+                if (row.lane == 0) args.normalisers[row.index] = of;
             });
-            if (kKnown) return;
             block.maximum(wrong, groups.wide);
             block.each([&](int thread) {
                 const Row& row = rows[thread];
@@ -90,6 +125,7 @@ struct CtcScores {
         Normaliser<L> part;
         if (!row.inside) return part;
         const RowPart<T> mine = {row.logits(args), p.classes, row.lane, args.groups.lanes()};
+        mine.prefetch(false);
         if (p.star_any) {
             mine.read([&](auto& values, int64_t first) {
                 replace(values, first, p.blank, -infinity<L>());
@@ -124,29 +160,20 @@ struct CtcScores {
         const CtcSequence& s = row.sequence;
         L* const to = args.scores + row.index * p.pitch();
         bool wrong = false;
+        const T* const logits = row.logits(args);
+        const auto score_of = [&](const CtcTarget<L>& target) {
+            const L score = target.score(args.weights, of, widened(logits[target.v]));
+            wrong |= !(score < infinity<L>());
+            return score;
+        };
         if (row.lane == 0) {
-            const L blank = of_class(args, row, of, p.blank);
-            *reinterpret_cast<CtcBlankScore<L>*>(to) = {probability(blank), blank, 0};
-            wrong = !(blank < infinity<L>());
-            to[CtcProblem::kHeader + s.labels] = -infinity<L>();  // the last blank has no label
+            write_blank_score(to, s, score_of(CtcTarget<L>::of_blank(p, args.weights)));
         }
         for (int64_t k = row.lane; k < s.labels; k += args.groups.lanes()) {
-            const int64_t v = p.target(s, k);
-            const L label = p.is_label(v)  ? of_class(args, row, of, v)
-                            : p.is_star(v) ? args.weights.star_score + of.any
-                                           : not_a_number<L>();
-            to[CtcProblem::kHeader + k] = label;
-            wrong |= !(label < infinity<L>());
+            const auto target = CtcTarget<L>::of(p, args.weights, p.target(s, k));
+            to[CtcProblem::kHeader + k] = score_of(target);
         }
         return wrong;
-    }
-
-    static SF_DEVICE L of_class(const Args& args, const Row& row, const CtcNormaliser<L>& of,
-                                int64_t v) {
-        const CtcWeights<L>& weights = args.weights;
-        const L log_p = log_prob(L{widened(row.logits(args)[v])}, of.top, of.log_sum);
-        if (weights.log_prior == nullptr) return log_p;
-        return log_p - weights.prior_scale * weights.log_prior[v];
     }
 };
 
