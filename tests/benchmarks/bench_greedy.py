@@ -106,10 +106,11 @@ def table(predict: Any, join: Any, rounds: int) -> None:
     """Calls and times for batches of several sizes."""
     search = sf.search.TransducerGreedy(predict, join, blank_index=BLANK)
 
-    def counted(run: Callable[[], Any]) -> sf.search.Calls:
+    def counted(run: Callable[[], Any]) -> tuple[int, int]:
         before = search.calls.now()
         run()
-        return search.calls.since(before)
+        calls = search.calls.since(before)
+        return calls.predictor, calls.joiner
 
     print(f"{'batch':>5} {'':<16}{'predictor':>10}{'joiner':>8}{'CPU ms':>9}{'ratio':>7}")
     for count in BATCHES:
