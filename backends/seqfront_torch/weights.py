@@ -17,8 +17,8 @@ from torch.compiler import is_compiling
 
 from seqfront import errors, native
 
-_MOST_ROWS = 32
-"""Beyond, the ordinary product is as fast."""
+_MOST_ROWS = 128
+"""Of more, the ordinary product."""
 
 _PANEL = 32
 """Columns that lie together (kPanelColumns of the native library)."""

@@ -14,7 +14,7 @@ from seqfront.composed import ComposedOps
 from seqfront_torch import few_rows
 
 UNITS = 140
-SHAPES = ((1, UNITS), (3, UNITS), (16, UNITS), (2, 5, UNITS), (UNITS,))
+SHAPES = ((1, UNITS), (3, UNITS), (16, UNITS), (128, UNITS), (2, 5, UNITS), (UNITS,))
 
 
 def tensors(*shapes: tuple[int, ...], dtype: str = "float32") -> list[torch.Tensor]:
@@ -34,7 +34,7 @@ def test_linear(shape: tuple[int, ...], dtype: str) -> None:
         torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("rows", [1, 3, 16, 17])
+@pytest.mark.parametrize("rows", [1, 3, 128, 129])
 def test_a_step_of_a_normalized_lstm(rows: int) -> None:
     b = backends.get("torch")
     wide = (4 * UNITS,)
@@ -56,7 +56,7 @@ def test_where_they_do_not_serve() -> None:
     assert not serves(x, weight)  # a gradient may be wanted
     with torch.no_grad():
         assert serves(x, weight)
-        assert not serves(x.expand(9, 2, UNITS), weight)  # many rows
+        assert not serves(x.expand(65, 2, UNITS), weight)  # many rows
         assert not serves(x, weight[:, :9])  # gaps
         assert not serves(x, weight[:9].contiguous())  # small
         assert not serves(x.double(), weight)

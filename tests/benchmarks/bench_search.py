@@ -9,6 +9,9 @@ are ranked by their scores. Rounds go over both searches in turn; what is printe
 time of each, their ratio, and whether both found the same. Then what was asked of the models
 (calls / rows), and what the time cannot be less than: the time to read the weights once in each
 call, as fast as this machine reads 64 MiB that no cache holds.
+
+At last `sf.search.TransducerBeam`, which takes batches: CPU time for each utterance, alone and of
+eight that are alike.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from oracles.torchaudio_models import rnnt, rnnt_decoder
 
+import seqfront as sf
+import seqfront_torch
 from seqfront import native
 from seqfront.compat import torchaudio
 from seqfront.search.transducer.calls import Calls
@@ -147,6 +152,30 @@ def run(kind: str, rounds: int, frames: int, speed: float) -> None:
         print(f"    torchaudio  {shown(asked)}; weights {their_gb / speed * 1e3:.0f} ms")
 
 
+def batches(kind: str, rounds: int, count: int) -> None:
+    """Whole batches at once, before and after weights are laid out for few rows."""
+    model = models(BIAS[kind])[0].model
+    batch, frames = sf.Dim("batch"), sf.Dim("frames")
+    for packed in (False, True):
+        if packed:
+            seqfront_torch.pack(model)
+        for width in (4, 10):
+            search = sf.search.TransducerBeam(
+                model.predictor, model.joiner, blank_index=BLANK, beam=width
+            )
+            programs: list[Callable[[], Any]] = []
+            for size in (1, 8):
+                x = sf.wrap(
+                    encoded(kind, count).repeat(size, 1, 1), (batch, frames, model.joiner.in_dim)
+                )
+                programs.append(lambda s=search, x=x: s(x, axis=frames))
+            times, _ = best(programs, rounds)
+            print(
+                f"{kind:<9} beam {width:<3} TransducerBeam{', packed' if packed else '':<8} "
+                f"alone {times[0] * 1e3:5.0f} ms, of 8 {times[1] / 8 * 1e3:5.0f} ms"
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -159,6 +188,8 @@ def main() -> None:
     with torch.no_grad():
         for kind in BIAS:
             run(kind, options.rounds, RATE * options.seconds, speed)
+        for kind in BIAS:
+            batches(kind, max(1, options.rounds // 3), RATE * options.seconds)
 
 
 if __name__ == "__main__":
