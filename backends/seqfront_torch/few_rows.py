@@ -18,7 +18,9 @@ _LEAST_WEIGHT = 1 << 16
 
 def serves(x: torch.Tensor, weight: torch.Tensor, *others: torch.Tensor) -> bool:
     """Whether the native ops serve for x [..., in] and a weight [in, out], and all others."""
-    if torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return False
+    if torch._C._get_tracing_state() is not None:
         return False
     level = torch._C._functorch.maybe_current_level()  # pyright: ignore[reportAttributeAccessIssue]
     if level is not None:  # vmap knows no other operators
