@@ -10,7 +10,7 @@ import torch
 
 from seqfront import errors, native
 
-_MOST_ROWS = 128
+MOST_ROWS = 128
 """Up to these the native product was about twice as fast as PyTorch's, with one thread and two."""
 _LEAST_WEIGHT = 1 << 16
 """Elements; below, a call of an operator takes longer than the product."""
@@ -28,7 +28,7 @@ def serves(x: torch.Tensor, weight: torch.Tensor, *others: torch.Tensor) -> bool
     if weight.ndim != 2 or weight.numel() < _LEAST_WEIGHT or not weight.is_contiguous():
         return False
     rows = x.numel() // max(x.shape[-1], 1)
-    if not 0 < rows <= _MOST_ROWS or x.dtype not in (torch.float32, torch.float64):
+    if not 0 < rows <= MOST_ROWS or x.dtype not in (torch.float32, torch.float64):
         return False
     if torch.is_autocast_enabled("cpu") or not _has_native():
         return False

@@ -16,9 +16,7 @@ from torch.autograd import forward_ad
 from torch.compiler import is_compiling
 
 from seqfront import errors, native
-
-_MOST_ROWS = 128
-"""Of more, the ordinary product."""
+from seqfront_torch.few_rows import MOST_ROWS
 
 _PANEL = 32
 """Columns that lie together (kPanelColumns of the native library)."""
@@ -64,10 +62,8 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> 
     found = _found(weight)
     if found is None or not _fits(x, weight) or not (bias is None or _fits(bias, weight)):
         return None
-    if _is_watched():
-        return None
     depth, rows = weight.shape[0], x.numel() // max(x.shape[-1], 1)
-    if not 0 < rows <= _MOST_ROWS or x.shape[-1] != depth:
+    if not 0 < rows <= MOST_ROWS or x.shape[-1] != depth:
         return None
     return found.product(x.contiguous(), rows, bias)
 
@@ -76,10 +72,11 @@ def panels(weight: torch.Tensor) -> torch.Tensor | None:
     """The weight [in, out] as it lies in panels, for native ops that read them; None: it does
     not."""
     found = _found(weight)
-    return None if found is None or _is_watched() else found.panels
+    return None if found is None else found.panels
 
 
 def _found(weight: torch.Tensor) -> _Layout | None:
+    """Of a weight that is as it was, where nothing follows what is computed."""
     if not _packed or is_compiling() or torch.is_grad_enabled():
         return None
     found = _packed.get(id(weight))
@@ -87,7 +84,7 @@ def _found(weight: torch.Tensor) -> _Layout | None:
         return None
     if found.version != weight._version or found.address != weight.data_ptr():
         return None
-    return found.layout
+    return None if _is_watched() else found.layout
 
 
 def _fits(x: torch.Tensor, weight: torch.Tensor) -> bool:

@@ -6,7 +6,16 @@ using namespace testing;
 namespace {
 
 double precision(sf_dtype dtype) {
-    return dtype == SF_FLOAT64 ? 1e-12 : dtype == SF_FLOAT32 ? 1e-4 : 0.05;
+    switch (dtype) {
+        case SF_FLOAT64:
+            return 1e-12;
+        case SF_FLOAT32:
+            return 1e-4;
+        case SF_FLOAT16:
+            return 0.006;
+        default:
+            return 0.05;
+    }
 }
 
 void check_few_rows(sf_dtype dtype, int64_t rows, int64_t features, int64_t classes, bool biased) {

@@ -100,6 +100,14 @@ SEQFRONT_TEST(panel, what_meets_only_zeros_is_left_out) {
                 run(alone, row, true, 1);
                 for (int64_t j = 0; j < outputs; ++j) CHECK(row.get({0, j}) == y.get({i, j}));
             }
+            for (int64_t k = 0; k < depth; k += 3) {
+                for (int64_t j = 0; j < outputs; ++j) {
+                    p.weight.set({0, panel_place(k, j, depth, outputs)}, kNan);
+                }
+            }
+            Tensor again(dtype, {rows, outputs});
+            run(p, again, true, 1);
+            CHECK(again.bytes() == y.bytes());
         }
     }
 }

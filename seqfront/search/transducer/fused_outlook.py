@@ -1,7 +1,8 @@
 """What comes next after hypotheses, by the native op that asks a joiner for the best labels only.
 
 It serves eagerly on the CPU, for a `Joiner` alone: scorers want all classes. The log-probabilities
-of all classes are never made, and the joiner's weights are read once, from panels.
+of all classes are never made, and the joiner's weights are read once, from panels
+where it is known when they change.
 """
 
 from __future__ import annotations

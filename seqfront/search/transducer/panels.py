@@ -50,10 +50,14 @@ class Panels:
 
     def __call__(self, backend: Backend, name: str, raw: Raw) -> Weight:
         """The weight [in, out], float32 or float64 on the CPU."""
-        if backend.version(raw) is None:
+
+        def lay_out() -> Weight:
+            if backend.version(raw) is not None:
+                return in_panels(backend.to_numpy(raw))
             array = np.ascontiguousarray(backend.to_numpy(raw))
             return Weight(lies(array), False, array)
-        return self.keep(backend, name, (raw,), lambda: in_panels(backend.to_numpy(raw)))
+
+        return self.keep(backend, name, (raw,), lay_out)
 
     def keep(
         self, backend: Backend, name: str, raws: tuple[Raw, ...], make: Callable[[], Made]

@@ -9,7 +9,7 @@
 namespace seqfront {
 namespace SF_ISA {
 
-// The sum over a row of value(part of the row, its place), of lanes beyond the row value(rest).
+// The sum of value(part of a row); lanes beyond the row are `rest`, of which the value is to be 0.
 template <class L, class Value>
 SF_INLINE L sum_over(const L* x, int64_t count, L rest, Value&& value) {
     constexpr int64_t n = Simd<L>::lanes;
